@@ -1,0 +1,77 @@
+"""What slipcast says when an input is wrong: one line with the argument, the rule and the value got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["InputError", "SlipcastWarning", "nearest_names", "unknown_name"]
+
+
+class InputError(ValueError):
+    """An input that the user can mend; the command line shows it as one line and exits with 2."""
+
+
+class SlipcastWarning(UserWarning):
+    """A result that is valid but less accurate than its user may expect."""
+
+
+def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """Return the known names most like a misspelt one.
+
+    Parameters
+    ----------
+    name : str
+        The name that was not found.
+    known : iterable of str
+        Names that exist.
+    count : int, optional
+        How many to return at most.
+
+    Returns
+    -------
+    names : list of str
+        Best first; empty where nothing is alike.
+
+    Examples
+    --------
+    >>> nearest_names("cascadai", ["cascadia", "chile"])
+    ['cascadia']
+    """
+    return get_close_matches(name, list(known), n=count, cutoff=0.5)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "") -> InputError:
+    """Build the error for a name that does not exist, with the nearest ones offered.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should be, e.g. ``"gauge"``.
+    name : str
+        The name got.
+    known : iterable of str
+        Names that exist.
+    where : str, optional
+        Where they exist, e.g. ``"in bank cascadia"``.
+
+    Returns
+    -------
+    error : InputError
+        To be raised by the caller.
+
+    Examples
+    --------
+    >>> print(unknown_name("region", "chilli", ["cascadia", "chile"]))
+    unknown region 'chilli'; nearest: chile
+    """
+    known = list(known)
+    place = f" {where}" if where else ""
+    near = nearest_names(name, known)
+    if near:
+        hint = f"; nearest: {', '.join(near)}"
+    elif len(known) <= 12:
+        hint = f"; known: {', '.join(known)}"
+    else:
+        hint = ""
+    return InputError(f"unknown {kind} {name!r}{place}{hint}")

@@ -1,0 +1,279 @@
+"""Labelled files written whole or not at all: netCDF, Zarr, JSON and text.
+
+A writer works on a hidden temporary beside the target and renames it at the end, so a killed run leaves the
+old file or none. Every slipcast file says what it is in its attribute ``slipcast``.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+
+__all__ = [
+    "atomic_path",
+    "fingerprint",
+    "package_version",
+    "read_json",
+    "read_netcdf",
+    "read_zarr",
+    "write_json",
+    "write_netcdf",
+    "write_text",
+    "write_zarr",
+]
+
+_FILE_KINDS = {
+    "bank": "a bank of Green's functions",
+    "scenarios": "a scenario set",
+    "records": "records",
+    "slip": "a slip estimate",
+    "forecast": "a forecast",
+}
+
+
+def package_version() -> str:
+    """Return the installed version of slipcast, or ``"unknown"`` where it is run uninstalled."""
+    try:
+        return version("slipcast")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hash arrays, numbers and text into 16 hexadecimal digits.
+
+    Parameters
+    ----------
+    *parts : array, or anything that JSON can hold
+        Hashed in order; an array by its type, shape and bytes.
+
+    Returns
+    -------
+    digest : str
+        The first 16 digits of a SHA-256.
+
+    Examples
+    --------
+    >>> fingerprint("cascadia", 2.0) == fingerprint("cascadia", 2.0)
+    True
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or a folder, whichever it is, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    """Tell whether a process with this number exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _clear_stale(target: Path) -> None:
+    """Delete temporaries of this target that a killed process left behind."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.partial")
+    for path in target.parent.iterdir():
+        if (found := pattern.fullmatch(path.name)) and not _is_running(int(found.group(1))):
+            _remove(path)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside the target that takes the target's place on success.
+
+    Parameters
+    ----------
+    path : path
+        The target, a file or a folder; its parents are made. The body of the ``with`` creates the temporary.
+
+    Yields
+    ------
+    temporary : Path
+        Hidden, in the target's folder. Removed when the body raises, so the old target stays whole.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to, or the disk is full; the message names the target.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_stale(target)
+        _remove(temporary)
+        yield temporary
+        _put_in_place(temporary, target)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    finally:
+        _remove(temporary)
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Rename a finished temporary over its target; a folder is swapped, since it cannot be replaced."""
+    if temporary.is_dir() and target.is_dir():
+        old = temporary.with_suffix(".old.partial")
+        os.rename(target, old)
+        os.rename(temporary, target)
+        _remove(old)
+    else:
+        os.replace(temporary, target)
+
+
+def _write_error(target: Path, error: OSError) -> InputError:
+    """Word an operating-system error about writing to a target."""
+    reasons = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EFBIG: "the file would be larger than this system allows",
+        errno.EACCES: "no permission to write there",
+        errno.EROFS: "the file system is read-only",
+        errno.ENOTDIR: "a part of its path is a file, not a folder",
+    }
+    reason = reasons.get(error.errno or 0, error.strerror or str(error))
+    return InputError(f"cannot write {target}: {reason}")
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file (UTF-8), whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write JSON, indented, whole or not at all; NaN is refused, since JSON has none."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read JSON; InputError where the file is missing or is none."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+def _labelled(dataset: xr.Dataset, kind: str) -> xr.Dataset:
+    """Return the dataset with the attributes that say what the file is."""
+    return dataset.assign_attrs(
+        {"slipcast": kind, "slipcast_version": package_version(), "Conventions": "CF-1.11"} | dataset.attrs
+    )
+
+
+def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
+    """Write a dataset as netCDF4, compressed, whole or not at all.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With units in the attributes of its variables.
+    path : path
+        The target.
+    kind : {"bank", "records", "slip", "forecast"}
+        What the file holds; a reader refuses another kind.
+    """
+    target = Path(path)
+    encoding = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind == "f" and variable.size > 1000
+    }
+    with atomic_path(target) as temporary:
+        try:
+            _labelled(dataset, kind).to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        except RuntimeError as error:  # the HDF5 library reports a full disk this way
+            raise OSError(errno.ENOSPC, f"{error}") from error
+
+
+def read_netcdf(path: str | os.PathLike, kind: str) -> xr.Dataset:
+    """Read a netCDF4 file of a kind into memory.
+
+    Parameters
+    ----------
+    path : path
+        A file written by :func:`write_netcdf`.
+    kind : str
+        What it must hold.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        In memory; the file is closed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, not netCDF, or of another kind.
+    """
+    target = Path(path)
+    if not target.is_file():
+        raise InputError(f"no file {target}")
+    try:
+        with xr.open_dataset(target, engine="netcdf4", decode_times=False) as dataset:
+            dataset.load()
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise InputError(f"{target} cannot be read as netCDF: it is truncated or of another format") from error
+    return _checked_kind(dataset, target, kind)
+
+
+def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
+    """Write a dataset as a Zarr folder, whole or not at all (arguments as in :func:`write_netcdf`)."""
+    with atomic_path(path) as temporary:
+        _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+
+
+def read_zarr(path: str | os.PathLike, kind: str) -> xr.Dataset:
+    """Open a Zarr folder of a kind, lazily (arguments and errors as in :func:`read_netcdf`)."""
+    target = Path(path)
+    if not target.is_dir():
+        raise InputError(f"no folder {target}")
+    try:
+        dataset = xr.open_zarr(target, zarr_format=2, consolidated=True, chunks=None, decode_times=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{target} cannot be read as Zarr: it is incomplete or of another format") from error
+    return _checked_kind(dataset, target, kind)
+
+
+def _checked_kind(dataset: xr.Dataset, path: Path, kind: str) -> xr.Dataset:
+    """Return the dataset if its label is the kind wanted."""
+    found = dataset.attrs.get("slipcast")
+    if found != kind:
+        what = _FILE_KINDS.get(found or "", "no slipcast file")
+        raise InputError(f"{path} holds {what}, not {_FILE_KINDS[kind]}")
+    return dataset

@@ -1,0 +1,1 @@
+"""The physics: sea floor, faults, displacement, propagation and ruptures. Plain functions of arrays."""

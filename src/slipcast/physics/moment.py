@@ -1,0 +1,87 @@
+"""Seismic moment and moment magnitude."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slipcast.errors import InputError
+
+__all__ = ["RIGIDITY_PA", "moment_magnitude", "moment_of_magnitude", "seismic_moment"]
+
+RIGIDITY_PA = 40e9
+"""Shear modulus of NOAA's unit sources, Pa (Gica et al. 2008)."""
+
+
+def seismic_moment(slip_m, area_m2, *, rigidity_pa: float = RIGIDITY_PA):
+    r"""Compute the seismic moment of a set of faults.
+
+    Parameters
+    ----------
+    slip_m : array, shape (..., n_faults)
+        Slip, m, along the rake; >= 0 (turn the rake, not the sign).
+    area_m2 : float or array, shape (n_faults,)
+        Area of each fault, m^2.
+    rigidity_pa : float, optional
+        Shear modulus, Pa.
+
+    Returns
+    -------
+    moment_nm : array, shape (...)
+        Scalar seismic moment, N m.
+
+    Raises
+    ------
+    InputError
+        If a slip is negative or not finite; the message names the first one.
+
+    Notes
+    -----
+    :math:`M_0 = \sum_i \mu A_i s_i`.
+
+    Examples
+    --------
+    >>> print(f"{seismic_moment(np.array([2.0, 3.0]), area_m2=5e9):.1e}")
+    1.0e+21
+    """
+    slip_m = np.asarray(slip_m, dtype=float)
+    if (bad := ~(slip_m >= 0) | np.isinf(slip_m)).any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(f"slip_m must be finite and >= 0 m, got {slip_m[where]} at index {where}")
+    return (rigidity_pa * np.asarray(area_m2) * slip_m).sum(axis=-1)
+
+
+def moment_magnitude(moment_nm):
+    r"""Convert seismic moment to moment magnitude.
+
+    Parameters
+    ----------
+    moment_nm : float or array
+        Scalar seismic moment, N m; >= 0.
+
+    Returns
+    -------
+    magnitude : float or array
+        Mw; -inf where the moment is zero.
+
+    Notes
+    -----
+    :math:`M_w = \tfrac{2}{3}(\log_{10} M_0 - 9.1)`.
+
+    Examples
+    --------
+    >>> print(f"{moment_magnitude(40e9 * 100e3 * 50e3 * 1.0):.2f}")
+    7.47
+    """
+    with np.errstate(divide="ignore"):
+        return (2.0 / 3.0) * (np.log10(moment_nm) - 9.1)
+
+
+def moment_of_magnitude(magnitude):
+    """Convert moment magnitude to seismic moment, N m; the inverse of :func:`moment_magnitude`.
+
+    Examples
+    --------
+    >>> print(f"{moment_of_magnitude(9.0):.2e}")
+    3.98e+22
+    """
+    return 10.0 ** (1.5 * np.asarray(magnitude, dtype=float) + 9.1)

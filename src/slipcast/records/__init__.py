@@ -1,0 +1,1 @@
+"""Records of sea level at gauges: the labelled array that every inversion takes."""

@@ -1,0 +1,271 @@
+"""What a study is about: unit sources, gauges and grids, read from a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from slipcast.errors import InputError, unknown_name
+from slipcast.geodesy import wrap_longitude
+from slipcast.physics.bathymetry import Grid
+from slipcast.physics.unit_sources import Subfaults, expand_names, subdivide, unit_source
+
+__all__ = ["Gauge", "GridPlan", "Region", "region_names"]
+
+
+class _Frozen(BaseModel):
+    """Settings that cannot be changed and know all their keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GridPlan(_Frozen):
+    """A computational grid and how long waves are followed on it.
+
+    Attributes
+    ----------
+    lon, lat : (float, float)
+        Range, degrees.
+    spacing_arcmin : float
+        Cell size, arc-minutes.
+    hours : float
+        Time after the earthquake that a bank covers, hours.
+    """
+
+    lon: tuple[float, float]
+    lat: tuple[float, float]
+    spacing_arcmin: float = Field(gt=0, le=60)
+    hours: float = Field(gt=0, le=48)
+
+    def grid(self) -> Grid:
+        """Lay the grid."""
+        return Grid.over(self.lon, self.lat, self.spacing_arcmin)
+
+
+class Gauge(_Frozen):
+    """A point where sea level is wanted.
+
+    Attributes
+    ----------
+    name : str
+        Unique in its region; a DART by its number.
+    kind : {"dart", "forecast"}
+        A DART observes; at a forecast point the wave is predicted.
+    lon, lat : float
+        Degrees; longitude in [0, 360).
+    grid : str
+        The grid on which its waves are computed.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
+    kind: Literal["dart", "forecast"]
+    lon: float = Field(ge=-360, le=720)
+    lat: float = Field(ge=-90, le=90)
+    grid: str
+
+    @field_validator("lon")
+    @classmethod
+    def _wrap(cls, value: float) -> float:
+        return float(wrap_longitude(value))
+
+
+class Region(_Frozen):
+    """The subject of a study; see the files in ``slipcast/regions`` for the format.
+
+    Attributes
+    ----------
+    name, title : str
+        Short name, and one for figures.
+    sources : tuple of str
+        Unit sources, long style, in order; a file may give ranges such as ``acsza54..65``.
+    subfault_km : float
+        Edge of a subfault, km.
+    grids : dict of str to GridPlan
+        By name.
+    gauges : tuple of Gauge
+        In order.
+
+    Examples
+    --------
+    >>> region = Region.open("cascadia")
+    >>> len(region.sources), [g.name for g in region.gauges][:3]
+    (31, ['46404', '46407', '46419'])
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9_-]+$")
+    title: str = ""
+    sources: tuple[str, ...] = Field(min_length=1)
+    subfault_km: float = Field(default=10.0, gt=0, le=100)
+    grids: dict[str, GridPlan] = Field(min_length=1)
+    gauges: tuple[Gauge, ...] = Field(min_length=1)
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _expand(cls, value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise ValueError("must be a list of names of unit sources")
+        return tuple(expand_names(value))
+
+    @model_validator(mode="after")
+    def _gauges_fit(self):
+        names = [gauge.name for gauge in self.gauges]
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+            raise ValueError(f"gauge {twice[0]} is listed twice")
+        for name, plan in self.grids.items():
+            try:
+                plan.grid()
+            except InputError as error:
+                raise ValueError(f"grid {name}: {error}") from error
+        for gauge in self.gauges:
+            if gauge.grid not in self.grids:
+                raise unknown_name("grid", gauge.grid, self.grids, where=f"of gauge {gauge.name}")
+            try:
+                self.grids[gauge.grid].grid().cell(gauge.lon, gauge.lat)
+            except InputError as error:
+                raise ValueError(f"gauge {gauge.name}: {error}") from error
+        return self
+
+    @classmethod
+    def open(cls, name_or_path: str | os.PathLike) -> Region:
+        """Read a built-in region by name, or a user's own file.
+
+        Parameters
+        ----------
+        name_or_path : str or path
+            ``"cascadia"``, or the path of a TOML file (with a folder in it, or ending in ``.toml``).
+
+        Returns
+        -------
+        region : Region
+
+        Raises
+        ------
+        InputError
+            If there is no such region, or the file breaks a rule; the message names the key.
+        """
+        text = os.fspath(name_or_path)
+        if text.endswith(".toml") or os.sep in text:
+            path = Path(text)
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise InputError(f"cannot read region file {path}: {error.strerror}") from error
+            return cls.parse(content, origin=str(path))
+        if text not in region_names():
+            raise unknown_name("region", text, region_names())
+        return cls.parse(files("slipcast").joinpath(f"regions/{text}.toml").read_bytes(), origin=text)
+
+    @classmethod
+    def parse(cls, content: bytes | str, *, origin: str = "region") -> Region:
+        """Read a region from the text of a TOML file (errors as in :meth:`open`)."""
+        text = content.decode("utf-8", errors="replace") if isinstance(content, bytes) else content
+        try:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"region {origin} is not valid TOML: {error}") from error
+        except ValidationError as error:
+            raise InputError(f"region {origin}: {_first_problem(error)}") from error
+
+    def json_text(self) -> str:
+        """Return the region as JSON, from which :meth:`from_json` makes the same one."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Region:
+        """Read what :meth:`json_text` wrote."""
+        return cls.model_validate_json(text)
+
+    def gauge(self, name: str) -> Gauge:
+        """Return a gauge by name; InputError with the nearest names where there is none."""
+        for gauge in self.gauges:
+            if gauge.name == name:
+                return gauge
+        raise unknown_name("gauge", name, (g.name for g in self.gauges), where=f"in region {self.name}")
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges, of one kind or of all, in order."""
+        return [gauge.name for gauge in self.gauges if kind in (None, gauge.kind)]
+
+    def subfaults(self) -> Subfaults:
+        """Divide the unit sources."""
+        return subdivide([unit_source(name) for name in self.sources], self.subfault_km)
+
+    @property
+    def finest_grid(self) -> str:
+        """Name of the grid with the smallest cells."""
+        return min(self.grids, key=lambda name: self.grids[name].spacing_arcmin)
+
+    def with_grids(
+        self,
+        *,
+        spacing_arcmin: float | Mapping[str, float] | None = None,
+        hours: float | Mapping[str, float] | None = None,
+    ) -> Region:
+        """Change the spacing of grids or how long waves are followed.
+
+        Parameters
+        ----------
+        spacing_arcmin, hours : float or mapping of grid name to float, optional
+            A bare number counts for the finest grid of the region alone.
+
+        Returns
+        -------
+        region : Region
+            A changed copy.
+
+        Raises
+        ------
+        InputError
+            If a grid does not exist or the number does not fit.
+
+        Examples
+        --------
+        >>> Region.open("cascadia").with_grids(spacing_arcmin=2).grids["near"].spacing_arcmin
+        2.0
+        """
+        content = self.model_dump()
+        for key, value in (("spacing_arcmin", spacing_arcmin), ("hours", hours)):
+            if value is None:
+                continue
+            values = value if isinstance(value, Mapping) else {self.finest_grid: value}
+            for name, number in values.items():
+                if name not in content["grids"]:
+                    raise unknown_name("grid", name, content["grids"], where=f"in region {self.name}")
+                content["grids"][name][key] = number
+        try:
+            return Region.model_validate(content)
+        except ValidationError as error:
+            raise InputError(f"region {self.name}: {_first_problem(error)}") from error
+
+    def with_gauges(self, names: list[str]) -> Region:
+        """Keep some gauges, in the order of the region; InputError for a name that it lacks."""
+        wanted = {self.gauge(name).name for name in names}
+        return self.model_copy(update={"gauges": tuple(g for g in self.gauges if g.name in wanted)})
+
+
+def region_names() -> list[str]:
+    """Return the names of the built-in regions.
+
+    Examples
+    --------
+    >>> region_names()
+    ['cascadia', 'chile', 'japan', 'kamchatka']
+    """
+    folder = files("slipcast").joinpath("regions")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Word the first problem of a validation: key, rule, value got."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    got = problem.get("input")
+    value = f", got {got!r}" if isinstance(got, str | int | float) else ""
+    return f"{key}: {message}{value}" if key else message
