@@ -1,0 +1,519 @@
+"""Green's functions: sea level at every gauge per metre of slip on every subfault, by one run a gauge."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError, SlipcastWarning
+from slipcast.files import fingerprint, read_netcdf, write_netcdf
+from slipcast.geodesy import great_circle_distance, wrap_longitude
+from slipcast.labels import align, in_order, window_samples
+from slipcast.physics.bathymetry import Bathymetry
+from slipcast.physics.okada import subfault_uplift
+from slipcast.physics.shallow_water import Box, GaugeStencil, LongWaves
+from slipcast.physics.unit_sources import Subfaults
+from slipcast.region import Region
+
+__all__ = ["GreensBank"]
+
+_SAMPLE_S = 60.0
+_UPLIFT_MARGIN_DEG = 2.5  # uplift is followed this far beyond the outermost subfaults
+_NEAR_FIELD_M = 700e3
+_NEAR_SPACING_ARCMIN = 2.0
+_SNAPSHOTS = 60  # waves are projected onto subfaults this many samples at a time
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of tasks done, their total, and the name of the last."""
+
+
+@dataclass(frozen=True)
+class GreensBank:
+    """A bank of Green's functions.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``response(gauge, time, subfault)``, m per m of slip, NaN after the end of a gauge's run; coordinates of
+        gauges (``gauge_lon``, ``gauge_lat``, ``gauge_depth``, ``gauge_kind``, ``gauge_grid``, ``gauge_hours``) and of
+        subfaults (``subfault_lon``, ``subfault_lat``, ``subfault_depth``, ``subfault_area``, ``subfault_source``,
+        ``subfault_along``, ``subfault_down``).
+
+    Notes
+    -----
+    Linear: no wetting, breaking, friction or dispersion, so not for heights on land or in harbours, nor closer to the
+    source than its grid resolves (``docs/limits.md``).
+    """
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def build(
+        cls,
+        region: Region | str | os.PathLike,
+        *,
+        spacing_arcmin: float | Mapping[str, float] | None = None,
+        hours: float | Mapping[str, float] | None = None,
+        gauges: Iterable[str] | None = None,
+        bathymetry: Bathymetry | str | os.PathLike | None = None,
+        min_depth_m: float = 10.0,
+        kajiura: bool = False,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> GreensBank:
+        """Compute a bank by reciprocity, one run a gauge.
+
+        Parameters
+        ----------
+        region : Region, str or path
+            What to compute; a name or a TOML file.
+        spacing_arcmin, hours : float or mapping of grid name to float, optional
+            Instead of the region's; a bare number counts for its finest grid.
+        gauges : iterable of str, optional
+            Some of the region's gauges; by default all.
+        bathymetry : Bathymetry or path, optional
+            By default the packaged ETOPO1.
+        min_depth_m : float, optional
+            Shallower cells are land.
+        kajiura : bool, optional
+            Smooth the uplift of the surface against that of the floor by 1/cosh(kh), h the mean depth around the
+            sources (Kajiura 1963).
+        workers : int, optional
+            Runs at a time; by default one a core.
+        progress : callable, optional
+            Called with tasks done, their total and a name.
+
+        Returns
+        -------
+        bank : GreensBank
+
+        Raises
+        ------
+        InputError
+            If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
+
+        Warns
+        -----
+        SlipcastWarning
+            If a DART near the sources is on a grid coarser than 2 arc-minutes.
+        """
+        if not isinstance(region, Region):
+            region = Region.open(region)
+        region = region.with_grids(spacing_arcmin=spacing_arcmin, hours=hours)
+        if gauges is not None:
+            region = region.with_gauges(list(gauges))
+        if bathymetry is None:
+            bathymetry = Bathymetry.etopo1()
+        elif not isinstance(bathymetry, Bathymetry):
+            bathymetry = Bathymetry.open(bathymetry)
+        subfaults = region.subfaults()
+        _warn_if_coarse(region, subfaults)
+        runs, depths = [], {}
+        for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
+            grid = region.grids[name].grid()
+            waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
+            projection = _Projection(waves, subfaults, kajiura=kajiura)
+            for gauge in region.gauges:
+                if gauge.grid == name:
+                    try:
+                        stencil = waves.stencil(gauge.lon, gauge.lat)
+                    except InputError as error:
+                        raise InputError(f"gauge {gauge.name} on grid {name}: {error}") from error
+                    depths[gauge.name] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
+                    runs.append((gauge.name, projection, stencil, round(region.grids[name].hours * 3600 / _SAMPLE_S)))
+        series = _run_all(runs, workers=workers, progress=progress)
+        return cls(_assemble(region, subfaults, bathymetry, series, depths, min_depth_m, kajiura))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> GreensBank:
+        """Read a bank; InputError if the file is missing, truncated or no bank."""
+        dataset = read_netcdf(path, "bank")
+        if missing := {"response", "subfault_source", "gauge_hours"} - set(dataset.variables):
+            raise InputError(f"{path} is no whole bank: it lacks {', '.join(sorted(missing))}")
+        return cls(dataset)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the bank as netCDF4, whole or not at all."""
+        write_netcdf(self.dataset, Path(path), "bank")
+
+    @property
+    def id(self) -> str:
+        """Fingerprint of the numbers and labels."""
+        return str(self.dataset.attrs["id"])
+
+    @cached_property
+    def region(self) -> Region:
+        """The region as computed (its gauges and grid spacings)."""
+        return Region.from_json(self.dataset.attrs["region_json"])
+
+    @cached_property
+    def subfaults(self) -> Subfaults:
+        """The subfaults, in order."""
+        return self.region.subfaults()
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the unit sources, in order."""
+        return list(self.region.sources)
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the earthquake, shape (n_times,), from zero."""
+        return self.dataset["time"].to_numpy()
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
+        return self.region.gauge_names(kind)
+
+    @cached_property
+    def _all_source_responses(self) -> xr.DataArray:
+        """Responses to unit sources at all gauges."""
+        response = self.dataset["response"].to_numpy()
+        starts = np.searchsorted(self.subfaults.source_index, np.arange(len(self.sources)))
+        return xr.DataArray(
+            np.add.reduceat(response, starts, axis=2, dtype=np.float64),
+            dims=("gauge", "time", "source"),
+            coords={"gauge": self.gauges, "time": self.time_s, "source": self.sources},
+            attrs={"units": "m m-1"},
+        )
+
+    def source_response(
+        self,
+        gauges: Iterable[str] | None = None,
+        *,
+        sources: Iterable[str] | None = None,
+        window_min: float | None = None,
+    ) -> xr.DataArray:
+        """Return sea level per metre of uniform slip on each unit source.
+
+        Parameters
+        ----------
+        gauges, sources : iterable of str, optional
+            By name, in the order wanted; by default all.
+        window_min : float, optional
+            Only samples later than the origin and up to this time, minutes; by default all from zero, NaN after the
+            end of a gauge's run.
+
+        Returns
+        -------
+        response : xarray.DataArray, dims (gauge, time, source)
+            m per m, float64.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or the window longer than the bank.
+        """
+        gauge_index = in_order(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        source_index = in_order(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
+        response = self._all_source_responses.isel(gauge=gauge_index, source=source_index)
+        return response if window_min is None else response.isel(time=self._window(gauge_index, window_min))
+
+    def _window(self, gauge_index: list[int], window_min: float) -> np.ndarray:
+        """Find the samples of a window that all of some gauges have."""
+        hours = self.dataset["gauge_hours"].to_numpy()[gauge_index]
+        shortest = int(np.argmin(hours))
+        return window_samples(
+            self.time_s,
+            window_min,
+            available_s=3600 * float(hours[shortest]),
+            where=f"bank {self.region.name} at gauge {self.gauges[gauge_index[shortest]]}",
+        )
+
+    def _matrix(self, on: str, gauges: Iterable[str] | None, window_min: float | None) -> xr.DataArray:
+        """Return the linear map as a labelled array (gauge, time, on), float64."""
+        if on == "source":
+            return self.source_response(gauges, window_min=window_min)
+        if on != "subfault":
+            raise InputError(f"slip is on 'source' or 'subfault', got {on!r}")
+        index = in_order(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        response = self.dataset["response"].isel(gauge=index)
+        if window_min is not None:
+            response = response.isel(time=self._window(index, window_min))
+        return response.astype(np.float64)
+
+    def forward(
+        self, slip: xr.DataArray, *, gauges: Iterable[str] | None = None, window_min: float | None = None
+    ) -> xr.DataArray:
+        """Turn slip into sea level: all of it at time zero.
+
+        Parameters
+        ----------
+        slip : xarray.DataArray, dims (..., source) or (..., subfault)
+            m; sources by name in any order, subfaults in the bank's order. Any sign: the map is linear.
+        gauges : iterable of str, optional
+            By default all.
+        window_min : float, optional
+            As in :meth:`source_response`.
+
+        Returns
+        -------
+        sea_level : xarray.DataArray, dims (..., gauge, time)
+            m, float64; NaN after the end of a gauge's run if no window is given.
+
+        Raises
+        ------
+        InputError
+            If names differ, the number of subfaults does, or the window is too long.
+        """
+        on = "source" if "source" in slip.dims else "subfault"
+        if on == "source":
+            slip = align(slip, "source", self.sources, what="slip")
+        elif slip.sizes.get("subfault") != len(self.subfaults):
+            raise InputError(f"slip must have {len(self.subfaults)} subfaults, got {slip.sizes.get('subfault', 'none')}")
+        matrix = self._matrix(on, gauges, window_min)
+        slip = slip.transpose(..., on)
+        values = np.tensordot(slip.to_numpy(), matrix.to_numpy(), axes=(-1, -1))
+        lead = [dim for dim in slip.dims if dim != on]
+        coords = {dim: slip[dim] for dim in lead if dim in slip.coords}
+        return xr.DataArray(
+            values,
+            dims=(*lead, "gauge", "time"),
+            coords=coords | {"gauge": matrix["gauge"].to_numpy(), "time": matrix["time"].to_numpy()},
+            attrs={"units": "m"},
+        )
+
+    def adjoint(self, sea_level: xr.DataArray, *, on: str = "source") -> xr.DataArray:
+        """Apply the transpose of :meth:`forward`: sea level back onto slip.
+
+        Parameters
+        ----------
+        sea_level : xarray.DataArray, dims (..., gauge, time)
+            m, finite; the gauges it has, at a whole window of the bank's times (from the first minute on).
+        on : {"source", "subfault"}, optional
+            What slip is counted on.
+
+        Returns
+        -------
+        slip : xarray.DataArray, dims (..., source) or (..., subfault)
+            float64.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown or the times are no window of the bank.
+        """
+        gauges = [str(name) for name in sea_level["gauge"].to_numpy()]
+        times = sea_level["time"].to_numpy()
+        matrix = self._matrix(on, gauges, float(times[-1]) / 60)
+        if matrix.sizes["time"] != times.size or not np.allclose(matrix["time"], times):
+            raise InputError("times of sea_level must be those of a window of the bank, from its first minute on")
+        sea_level = sea_level.transpose(..., "gauge", "time")
+        lead = sea_level.dims[:-2]
+        coords = {dim: sea_level[dim] for dim in lead if dim in sea_level.coords}
+        if on == "source":
+            coords["source"] = self.sources
+        return xr.DataArray(
+            np.tensordot(sea_level.to_numpy(), matrix.to_numpy(), axes=((-2, -1), (0, 1))),
+            dims=(*lead, on),
+            coords=coords,
+        )
+
+    def check(self) -> None:
+        """Verify the bank: labels against its region, finite where it must be, and its fingerprint.
+
+        Raises
+        ------
+        InputError
+            Naming the first thing that is wrong.
+        """
+        name = f"bank {self.region.name}"
+        if self.gauges != self.region.gauge_names():
+            raise InputError(f"{name}: its gauges are not those of its region")
+        labels = [str(source) for source in self.dataset["subfault_source"].to_numpy()]
+        if labels != [self.sources[i] for i in self.subfaults.source_index]:
+            raise InputError(f"{name}: its subfaults are not those of its region")
+        for gauge, hours, values in zip(
+            self.gauges, self.dataset["gauge_hours"].to_numpy(), self.dataset["response"].to_numpy(), strict=True
+        ):
+            valid = values[self.time_s <= 3600 * hours + 1e-6]
+            if not np.isfinite(valid).all():
+                raise InputError(f"{name}: the response at gauge {gauge} is not finite")
+            if not np.abs(valid).max() > 0:
+                raise InputError(f"{name}: no wave reaches gauge {gauge} in {hours:g} hours")
+        if _bank_id(self.dataset) != self.id:
+            raise InputError(f"{name}: its numbers do not match its fingerprint {self.id}; it was changed or damaged")
+
+
+class _Projection:
+    """Waves on a grid turned into responses to slip: uplift of every subfault at the cells around them."""
+
+    def __init__(self, waves: LongWaves, subfaults: Subfaults, *, kajiura: bool):
+        self.waves = waves
+        self.box = _uplift_box(waves, subfaults)
+        wet = waves.wet[self.box.slices]
+        self.wet = wet
+        lat, lon = np.meshgrid(
+            waves.grid.lat_deg[self.box.slices[0]], waves.grid.lon_deg[self.box.slices[1]], indexing="ij"
+        )
+        self.uplift = subfault_uplift(lon[wet], lat[wet], subfaults, dtype=waves.dtype)
+        self.smooth = _kajiura_filter(waves, self.box) if kajiura else None
+
+    def response(self, gauge: GaugeStencil, count: int, stop: threading.Event) -> np.ndarray:
+        """Compute sea level at a gauge per metre of slip, shape (count + 1, n_subfaults)."""
+        out = np.empty((count + 1, self.uplift.shape[1]), np.float32)
+        snapshots = np.empty((_SNAPSHOTS, self.uplift.shape[0]), self.waves.dtype)
+        filled = 0
+        states = self.waves.gauge_sensitivity(gauge, interval_s=_SAMPLE_S, count=count, box=self.box)
+        for k, state in enumerate(states):
+            if stop.is_set():
+                break
+            # smoothing is symmetric, so the wave may be smoothed in place of every uplift
+            snapshots[filled] = (self.smooth(state) if self.smooth else state)[self.wet]
+            filled += 1
+            if filled == _SNAPSHOTS or k == count:
+                out[k + 1 - filled : k + 1] = snapshots[:filled] @ self.uplift
+                filled = 0
+        return out
+
+
+def _uplift_box(waves: LongWaves, subfaults: Subfaults) -> Box:
+    """Find the cells in which uplift is followed: all around the subfaults, outside the absorbing margin."""
+    rows, columns = waves.grid.position(subfaults.lon_deg, subfaults.lat_deg)
+    inside = waves.interior
+    for index, low, high in (
+        (rows, inside.row_start, inside.row_stop - 1),
+        (columns, inside.column_start, inside.column_stop - 1),
+    ):
+        if (bad := (index < low) | (index > high)).any():
+            source = subfaults.source_names[subfaults.source_index[int(np.argmax(bad))]]
+            raise InputError(f"unit source {source} reaches outside the grid or into its absorbing margin")
+    reach = _UPLIFT_MARGIN_DEG / waves.grid.spacing_deg
+    reach_east = reach / np.cos(np.radians(np.abs(subfaults.lat_deg).max()))
+    return Box(
+        max(inside.row_start, int(rows.min() - reach)),
+        min(inside.row_stop, int(rows.max() + reach) + 1),
+        max(inside.column_start, int(columns.min() - reach_east)),
+        min(inside.column_stop, int(columns.max() + reach_east) + 1),
+    )
+
+
+def _kajiura_filter(waves: LongWaves, box: Box) -> Callable[[np.ndarray], np.ndarray]:
+    """Make the smoothing 1/cosh(kh) on a box, with its mean depth; symmetric, and without wrap-around."""
+    depth = waves.depth_m[box.slices]
+    mean_depth = depth[depth > 0].mean()
+    step_m = np.radians(waves.grid.spacing_deg) * 6_371_000.0
+    mean_cos = np.cos(np.radians(waves.grid.lat_deg[box.slices[0]].mean()))
+    shape = tuple(2 * size for size in depth.shape)
+    k_north = 2 * np.pi * np.fft.fftfreq(shape[0], step_m)
+    k_east = 2 * np.pi * np.fft.rfftfreq(shape[1], step_m * mean_cos)
+    gain = 1 / np.cosh(np.minimum(np.hypot(k_north[:, np.newaxis], k_east) * mean_depth, 300.0))
+
+    def smooth(field: np.ndarray) -> np.ndarray:
+        spectrum = np.fft.rfft2(field, shape) * gain
+        return np.fft.irfft2(spectrum, shape)[: field.shape[0], : field.shape[1]].astype(field.dtype)
+
+    return smooth
+
+
+def _run_all(
+    runs: list[tuple[str, _Projection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
+) -> dict[str, np.ndarray]:
+    """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
+    workers = workers or os.cpu_count() or 1
+    if workers < 1:
+        raise InputError(f"workers must be >= 1, got {workers}")
+    stop = threading.Event()
+    series: dict[str, np.ndarray] = {}
+    # the longest first, so that no core ends up alone with one of them
+    runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            futures = {
+                pool.submit(projection.response, stencil, count, stop): name
+                for name, projection, stencil, count in runs
+            }
+            for done, future in enumerate(as_completed(futures), start=1):
+                series[futures[future]] = future.result()
+                if progress:
+                    progress(done, len(runs), futures[future])
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return series
+
+
+def _assemble(
+    region: Region,
+    subfaults: Subfaults,
+    bathymetry: Bathymetry,
+    series: dict[str, np.ndarray],
+    depths: dict[str, float],
+    min_depth_m: float,
+    kajiura: bool,
+) -> xr.Dataset:
+    """Put the responses into one labelled dataset."""
+    longest = max(len(values) for values in series.values())
+    response = np.full((len(region.gauges), longest, len(subfaults)), np.nan, np.float32)
+    for i, gauge in enumerate(region.gauges):
+        response[i, : len(series[gauge.name])] = series[gauge.name]
+    degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
+    gauges = region.gauges
+    dataset = xr.Dataset(
+        {"response": (("gauge", "time", "subfault"), response, {"units": "m m-1", "long_name": "sea level per slip"})},
+        coords={
+            "gauge": [gauge.name for gauge in gauges],
+            "time": ("time", np.arange(longest) * _SAMPLE_S, {"units": "s", "long_name": "time since the earthquake"}),
+            "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
+            "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
+            "gauge_depth": ("gauge", [depths[gauge.name] for gauge in gauges], metres),
+            "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
+            "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
+            "gauge_hours": ("gauge", [region.grids[gauge.grid].hours for gauge in gauges], {"units": "h"}),
+            "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),
+            "subfault_lat": ("subfault", subfaults.lat_deg, degrees_north),
+            "subfault_depth": ("subfault", subfaults.depth_m, metres),
+            "subfault_area": ("subfault", subfaults.area_m2, {"units": "m2"}),
+            "subfault_along": ("subfault", subfaults.along),
+            "subfault_down": ("subfault", subfaults.down),
+            "subfault_source": ("subfault", [subfaults.source_names[i] for i in subfaults.source_index]),
+        },
+        attrs={
+            "region": region.name,
+            "region_json": region.json_text(),
+            "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
+            "bathymetry": bathymetry.title,
+            "bathymetry_digest": bathymetry.digest,
+            "min_depth_m": min_depth_m,
+            "kajiura": int(kajiura),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    return dataset.assign_attrs(id=_bank_id(dataset))
+
+
+def _bank_id(dataset: xr.Dataset) -> str:
+    """Fingerprint the numbers of a bank and the region that labels them."""
+    return fingerprint(dataset["response"].to_numpy(), dataset.attrs["region_json"])
+
+
+def _warn_if_coarse(region: Region, subfaults: Subfaults) -> None:
+    """Warn of DARTs near the sources on a grid that does not resolve the waves there."""
+    for gauge in region.gauges:
+        spacing = region.grids[gauge.grid].spacing_arcmin
+        lon = wrap_longitude(gauge.lon)
+        near = great_circle_distance(lon, gauge.lat, subfaults.lon_deg, subfaults.lat_deg).min() < _NEAR_FIELD_M
+        if gauge.kind == "dart" and near and spacing > _NEAR_SPACING_ARCMIN:
+            warnings.warn(
+                f"DART {gauge.name} is near the sources, and its grid {gauge.grid} of {spacing:g} arc-minutes is "
+                f"coarser than {_NEAR_SPACING_ARCMIN:g}: early waves come out too small (docs/grid-convergence.md)",
+                SlipcastWarning,
+                stacklevel=3,
+            )
+            return

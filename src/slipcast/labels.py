@@ -1,0 +1,121 @@
+"""Join labelled arrays exactly: by name, never by position, and nothing dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError, unknown_name
+
+__all__ = ["align", "in_order", "window_samples"]
+
+
+def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
+    """Put an array into the order of some names, all of which it must have and no other.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        With a coordinate of names along ``dim``.
+    dim : str
+        ``"gauge"`` or ``"source"``.
+    names : sequence of str
+        The names wanted, in order.
+    what : str
+        What the array is, for messages, e.g. ``"slip"``.
+
+    Returns
+    -------
+    array : xarray.DataArray
+        In the order wanted.
+
+    Raises
+    ------
+    InputError
+        If a name is missing or unknown; the message names the first.
+
+    Examples
+    --------
+    >>> slip = xr.DataArray([1.0, 2.0], coords={"source": ["acsza55", "acsza54"]}, dims="source")
+    >>> align(slip, "source", ["acsza54", "acsza55"], what="slip").to_numpy().tolist()
+    [2.0, 1.0]
+    """
+    have = [str(name) for name in array[dim].to_numpy()]
+    if unknown := [name for name in have if name not in set(names)]:
+        raise unknown_name(dim, unknown[0], names, where=f"in {what}")
+    if missing := [name for name in names if name not in set(have)]:
+        raise InputError(f"{what} lacks {dim} {missing[0]}" + _and_more(missing))
+    return array.isel({dim: [have.index(name) for name in names]})
+
+
+def in_order(wanted: Iterable[str] | None, known: Sequence[str], *, dim: str, where: str) -> list[int]:
+    """Find the positions of some names among known ones.
+
+    Parameters
+    ----------
+    wanted : iterable of str or None
+        Names; None for all.
+    known : sequence of str
+        Names that exist, in order.
+    dim, where : str
+        For the message, e.g. ``"gauge"`` and ``"in bank cascadia"``.
+
+    Returns
+    -------
+    positions : list of int
+        In the order wanted.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown; the nearest are offered.
+    """
+    if wanted is None:
+        return list(range(len(known)))
+    place = {name: i for i, name in enumerate(known)}
+    positions = []
+    for name in wanted:
+        if name not in place:
+            raise unknown_name(dim, name, known, where=where)
+        positions.append(place[name])
+    return positions
+
+
+def window_samples(time_s: np.ndarray, window_min: float, *, available_s: float, where: str) -> np.ndarray:
+    """Find the samples of a window: later than the origin and not later than its end.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_times,)
+        Seconds since the origin.
+    window_min : float
+        Window, minutes after the origin.
+    available_s : float
+        How far the samples are valid, s.
+    where : str
+        For the message, e.g. ``"bank cascadia at gauge 46404"``.
+
+    Returns
+    -------
+    samples : array of bool, shape (n_times,)
+
+    Raises
+    ------
+    InputError
+        If the window is not positive, holds no sample, or is longer than what is available.
+    """
+    if not window_min > 0:
+        raise InputError(f"window must be > 0 minutes, got {window_min:g}")
+    if 60 * window_min > available_s + 1e-6:
+        raise InputError(f"window of {window_min:g} min is longer than the {available_s / 60:g} min of {where}")
+    samples = (time_s > 0) & (time_s <= 60 * window_min + 1e-6)
+    if not samples.any():
+        raise InputError(f"window of {window_min:g} min holds no sample of {where}")
+    return samples
+
+
+def _and_more(names: Sequence[str]) -> str:
+    """Count the rest of a list of which the first was named."""
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

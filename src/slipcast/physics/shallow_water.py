@@ -1,0 +1,405 @@
+r"""Linear long waves on the sphere, forward and by reciprocity.
+
+Staggered (Arakawa C) leap-frog scheme for sea level and the volume transports between cells. The coast reflects, the
+edges of the grid absorb. In the product weighted by cell areas every step is symmetric, so sea level at a gauge after a
+unit at a cell, and at the cell after a unit at the gauge, differ by the ratio of their areas alone:
+
+.. math:: A_g\, G(g \leftarrow c, t) = A_c\, G(c \leftarrow g, t).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from slipcast.errors import InputError
+from slipcast.geodesy import EARTH_RADIUS_M
+from slipcast.physics.bathymetry import Grid
+
+__all__ = ["GRAVITY_M_S2", "Box", "GaugeStencil", "LongWaves"]
+
+GRAVITY_M_S2 = 9.81
+"""Acceleration of gravity, m/s^2."""
+
+_COURANT = 0.9
+_SPONGE_DEG = 1.25
+_SPONGE_EXPONENT = 4.0  # amplitude falls by exp(-4) on the way to the edge, and again on the way back
+
+
+class Box(NamedTuple):
+    """A rectangle of cells: rows [row_start, row_stop), columns [column_start, column_stop)."""
+
+    row_start: int
+    row_stop: int
+    column_start: int
+    column_stop: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array of the grid's shape."""
+        return slice(self.row_start, self.row_stop), slice(self.column_start, self.column_stop)
+
+
+class GaugeStencil(NamedTuple):
+    """The cells around a gauge, and the weights with which they make its sea level (they sum to one)."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    weights: np.ndarray
+
+
+@njit(cache=True, nogil=True)
+def _start(eta, m, n, m_factor, n_factor):
+    """Set transports half a step before zero so that the first full step starts from rest, second order."""
+    rows, columns = eta.shape
+    for j in range(rows):
+        for i in range(1, columns):
+            m[j, i] = m_factor[j, i] * (eta[j, i] - eta[j, i - 1]) / 2
+    for j in range(1, rows):
+        for i in range(columns):
+            n[j, i] = n_factor[j, i] * (eta[j, i] - eta[j - 1, i]) / 2
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _bring_forward(transport, factor, before, after):
+    """Update one row of transports from the sea level on both their sides."""
+    for i in range(transport.size):
+        transport[i] -= factor[i] * (after[i] - before[i])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _fill_and_drain(eta, west_east, south, north, eta_m, eta_n):
+    """Update one row of sea level from the transports through its cells' four sides."""
+    for i in range(eta.size):
+        eta[i] -= eta_m * (west_east[i + 1] - west_east[i]) + eta_n * (north[i] - south[i])
+
+
+@njit(cache=True, nogil=True)
+def _damp(row, factors):
+    """Multiply a row by factors."""
+    for i in range(row.size):
+        row[i] *= factors[i]
+
+
+@njit(cache=True, nogil=True)
+def _step(fields, factors, damping, margin, box):
+    """Advance one time step inside a box, in one sweep over the rows.
+
+    A row's transports are brought forward before its sea level, and the transports to the next row use that row's
+    old sea level, so memory is read and written once. ``margin`` rows and columns at each edge of the grid are damped.
+    """
+    eta, m, n = fields
+    m_factor, n_factor, eta_m, eta_n = factors
+    damp_row, damp_column, damp_m, damp_n = damping
+    j0, j1, i0, i1 = box
+    rows, columns = eta.shape
+    first, last = max(i0, 1), min(i1 + 1, columns)
+    if j0 > 0:
+        _bring_forward(n[j0, i0:i1], n_factor[j0, i0:i1], eta[j0 - 1, i0:i1], eta[j0, i0:i1])
+    for j in range(j0, j1):
+        _bring_forward(
+            m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last]
+        )
+        if j + 1 < rows:
+            _bring_forward(n[j + 1, i0:i1], n_factor[j + 1, i0:i1], eta[j, i0:i1], eta[j + 1, i0:i1])
+        _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
+        if damp_row[j] < 1:
+            for i in range(i0, i1):
+                eta[j, i] *= damp_row[j]
+                m[j, i] *= damp_row[j]
+                n[j, i] *= damp_n[j]
+        for k0, k1 in ((i0, min(i1, margin)), (max(i0, columns - margin), i1)):
+            if k0 < k1:
+                _damp(eta[j, k0:k1], damp_column[k0:k1])
+                _damp(m[j, k0:k1], damp_m[k0:k1])
+                _damp(n[j, k0:k1], damp_column[k0:k1])
+
+
+@njit(cache=True, nogil=True)
+def _advance(fields, factors, damping, margin, steps, done, total, start_box, end_box):
+    """Take steps, in the cells that the start can have reached and that the end can still feel."""
+    rows, columns = fields[0].shape
+    for step in range(done, done + steps):
+        grown, shrunk = step + 1, total - step - 1
+        j0 = max(0, max(start_box[0] - grown, end_box[0] - shrunk))
+        j1 = min(rows, min(start_box[1] + grown, end_box[1] + shrunk))
+        i0 = max(0, max(start_box[2] - grown, end_box[2] - shrunk))
+        i1 = min(columns, min(start_box[3] + grown, end_box[3] + shrunk))
+        if j0 < j1 and i0 < i1:
+            _step(fields, factors, damping, margin, (j0, j1, i0, i1))
+
+
+class LongWaves:
+    r"""Linear long waves over a given sea floor.
+
+    Parameters
+    ----------
+    grid : Grid
+        Cells in longitude and latitude.
+    depth_m : array, shape of the grid
+        Still-water depth, positive down, m, finite.
+    min_depth_m : float, optional
+        Cells less deep are land; waves reflect from it.
+    open_boundary : bool, optional
+        Absorb waves within 1.25 degrees of the edges; otherwise the edges are walls.
+    dtype : dtype, optional
+        float32, or float64 for tests.
+
+    Notes
+    -----
+    .. math::
+        \partial_t \eta = -\frac{1}{R\cos\phi}\left[\partial_\lambda (hu) + \partial_\phi (hv\cos\phi)\right],\quad
+        \partial_t u = -\frac{g}{R\cos\phi}\partial_\lambda\eta,\quad \partial_t v = -\frac{g}{R}\partial_\phi\eta
+
+    without rotation, friction or dispersion; second order in space and time. The time step is at most 0.9 of the
+    stable one. Not for water shallower than some tens of metres, where waves steepen and break, nor for land.
+
+    Raises
+    ------
+    InputError
+        If the depth has another shape, is not finite, or is nowhere at sea.
+    """
+
+    def __init__(
+        self, grid: Grid, depth_m, *, min_depth_m: float = 10.0, open_boundary: bool = True, dtype=np.float32
+    ):
+        depth_m = np.asarray(depth_m, dtype=float)
+        if depth_m.shape != grid.shape:
+            raise InputError(f"depth_m must have the grid's shape {grid.shape}, got {depth_m.shape}")
+        if (bad := ~np.isfinite(depth_m)).any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise InputError(f"depth_m must be finite, got {depth_m[where]} at index {where}")
+        if not min_depth_m > 0:
+            raise InputError(f"min_depth_m must be > 0 m, got {min_depth_m}")
+        self.grid = grid
+        self.wet = depth_m >= min_depth_m
+        if not self.wet.any():
+            raise InputError(f"depth_m must reach min_depth_m = {min_depth_m} m somewhere, got {depth_m.max():g} m")
+        self.depth_m = np.where(self.wet, depth_m, 0.0)
+        self.dtype = np.dtype(dtype)
+        self.open_boundary = open_boundary
+
+    @property
+    def max_step_s(self) -> float:
+        """Longest time step taken, s."""
+        dlat = EARTH_RADIUS_M * np.radians(self.grid.spacing_deg)
+        dlon = dlat * np.cos(np.radians(self.grid.lat_deg))[:, np.newaxis]
+        rate = np.sqrt(GRAVITY_M_S2 * self.depth_m * (1 / dlon**2 + 1 / dlat**2))
+        return float(_COURANT / rate.max())
+
+    @property
+    def whole_grid(self) -> Box:
+        """All cells."""
+        rows, columns = self.grid.shape
+        return Box(0, rows, 0, columns)
+
+    @property
+    def interior(self) -> Box:
+        """The cells outside the absorbing margin; sources and gauges belong here."""
+        rows, columns = self.grid.shape
+        margin = self._margin_cells
+        return Box(margin, rows - margin, margin, columns - margin)
+
+    @property
+    def _margin_cells(self) -> int:
+        """Width of the absorbing margin, cells."""
+        return int(np.ceil(_SPONGE_DEG / self.grid.spacing_deg)) if self.open_boundary else 0
+
+    def steps_per(self, interval_s: float) -> int:
+        """Return the number of time steps into which an interval is divided."""
+        return int(np.ceil(interval_s / self.max_step_s - 1e-9))
+
+    def propagate(
+        self, sea_level_m, *, interval_s: float, count: int, seen: Box | None = None
+    ) -> Iterator[np.ndarray]:
+        """Follow waves from an initial sea level at rest.
+
+        Parameters
+        ----------
+        sea_level_m : array, shape of the grid
+            Initial sea level, m; on land it is ignored.
+        interval_s : float
+            Time between the states given, s.
+        count : int
+            Number of intervals.
+        seen : Box, optional
+            Where the states are looked at. Elsewhere they may be wrong, for cells that can no longer matter are no
+            longer computed.
+
+        Yields
+        ------
+        sea_level_m : array, shape of the grid
+            At 0, 1, ..., count intervals; a view that the next step overwrites.
+        """
+        eta = np.where(self.wet, sea_level_m, 0.0).astype(self.dtype)
+        per_interval = self.steps_per(interval_s)
+        factors, damping = self._factors(interval_s / per_interval)
+        rows, columns = eta.shape
+        m, n = np.zeros((rows, columns + 1), self.dtype), np.zeros((rows + 1, columns), self.dtype)
+        _start(eta, m, n, *factors[:2])
+        start, end = tuple(_bounding_box(eta)), tuple(seen or self.whole_grid)
+        yield eta
+        for k in range(count):
+            _advance(
+                (eta, m, n),
+                factors,
+                damping,
+                self._margin_cells,
+                per_interval,
+                k * per_interval,
+                count * per_interval,
+                start,
+                end,
+            )
+            yield eta
+
+    def _factors(self, dt_s: float) -> tuple[tuple, tuple]:
+        """Compute the coefficients of a time step: transports from sea level, and back; damping."""
+        grid, h = self.grid, self.depth_m
+        step = np.radians(grid.spacing_deg)
+        cos_centre = np.cos(np.radians(grid.lat_deg))
+        cos_edge = np.cos(np.radians(np.append(grid.lat_deg, grid.lat_north_deg) - grid.spacing_deg / 2))
+        rows, columns = grid.shape
+        m_factor, n_factor = np.zeros((rows, columns + 1)), np.zeros((rows + 1, columns))
+        both_wet = self.wet[:, 1:] & self.wet[:, :-1]
+        m_factor[:, 1:-1] = both_wet * (h[:, 1:] + h[:, :-1]) / 2
+        m_factor *= (GRAVITY_M_S2 * dt_s / (EARTH_RADIUS_M * step * cos_centre))[:, np.newaxis]
+        both_wet = self.wet[1:] & self.wet[:-1]
+        n_factor[1:-1] = both_wet * (h[1:] + h[:-1]) / 2
+        n_factor *= (GRAVITY_M_S2 * dt_s / (EARTH_RADIUS_M * step) * cos_edge)[:, np.newaxis]
+        out_of_cell = dt_s / (EARTH_RADIUS_M * step * cos_centre)
+        return (
+            tuple(a.astype(self.dtype) for a in (m_factor, n_factor, out_of_cell, out_of_cell)),
+            tuple(a.astype(self.dtype) for a in self._damping(dt_s)),
+        )
+
+    def _damping(self, dt_s: float) -> tuple[np.ndarray, ...]:
+        """Compute what a step leaves of sea level and transports, by row and by column.
+
+        Sea level and transports are damped alike, which leaves the impedance as it is, so that a wave enters the
+        margin without an echo; the damping rises as the square of the depth into it.
+        """
+        rows, columns = self.grid.shape
+        width = self._margin_cells
+        speed = np.sqrt(GRAVITY_M_S2 * self.depth_m[self.wet].mean())
+        metres = EARTH_RADIUS_M * np.radians(_SPONGE_DEG)
+
+        def left(index, size, metres):
+            if not width:
+                return np.ones(len(index))
+            into = np.clip(np.maximum(width - index, index - (size - 1 - width)) / width, 0, 1)
+            return np.exp(-3 * _SPONGE_EXPONENT * into**2 * speed * dt_s / metres)
+
+        mean_cos = np.cos(np.radians(self.grid.lat_deg)).mean()
+        return (
+            left(np.arange(rows), rows, metres),
+            left(np.arange(columns), columns, metres * mean_cos),
+            left(np.arange(columns + 1) - 0.5, columns, metres * mean_cos),
+            left(np.arange(rows + 1) - 0.5, rows, metres),
+        )
+
+    def stencil(self, lon_deg: float, lat_deg: float) -> GaugeStencil:
+        """Find the cells that make the sea level at a point, by bilinear interpolation between wet ones.
+
+        Parameters
+        ----------
+        lon_deg, lat_deg : float
+            Degrees; any branch of longitude.
+
+        Returns
+        -------
+        stencil : GaugeStencil
+            Up to four wet cells.
+
+        Raises
+        ------
+        InputError
+            If the point is outside the grid, in its absorbing margin, or on land (the nearest wet point is given).
+        """
+        row, column = self.grid.cell(lon_deg, lat_deg)
+        inside = self.interior
+        if not (inside.row_start <= row < inside.row_stop and inside.column_start <= column < inside.column_stop):
+            raise InputError(
+                f"point ({lon_deg:g}, {lat_deg:g}) is within {_SPONGE_DEG} degrees of the edge of the grid, "
+                "where waves are absorbed"
+            )
+        if not self.wet[row, column]:
+            lon, lat = self.grid.nearest_wet_cell(lon_deg, lat_deg, self.wet)
+            raise InputError(
+                f"point ({lon_deg:g}, {lat_deg:g}) is on land; the nearest wet point is ({lon:.3f}, {lat:.3f})"
+            )
+        at_row, at_column = (float(index) for index in self.grid.position(lon_deg, lat_deg))
+        rows = np.floor(at_row).astype(int) + np.array([0, 0, 1, 1])
+        columns = np.floor(at_column).astype(int) + np.array([0, 1, 0, 1])
+        weights = (1 - np.abs(rows - at_row)) * (1 - np.abs(columns - at_column))
+        rows, columns = (np.clip(index, 0, size - 1) for index, size in zip((rows, columns), self.grid.shape))
+        weights = np.where(self.wet[rows, columns], weights, 0.0)
+        keep = weights > 0
+        return GaugeStencil(rows[keep], columns[keep], weights[keep] / weights.sum())
+
+    def gauge_series(self, sea_level_m, gauges: list[GaugeStencil], *, interval_s: float, count: int) -> np.ndarray:
+        """Record sea level at gauges after an initial sea level at rest (a forward run).
+
+        Parameters
+        ----------
+        sea_level_m : array, shape of the grid
+            Initial sea level, m.
+        gauges : list of GaugeStencil
+            From :meth:`stencil`.
+        interval_s : float
+            Sampling interval, s.
+        count : int
+            Number of intervals.
+
+        Returns
+        -------
+        series : array, shape (n_gauges, count + 1)
+            m, from time zero.
+        """
+        return np.stack(
+            [
+                [gauge.weights @ eta[gauge.rows, gauge.columns] for gauge in gauges]
+                for eta in self.propagate(sea_level_m, interval_s=interval_s, count=count)
+            ],
+            axis=-1,
+        )
+
+    def gauge_sensitivity(
+        self, gauge: GaugeStencil, *, interval_s: float, count: int, box: Box
+    ) -> Iterator[np.ndarray]:
+        """Compute how a gauge feels an initial unit in every cell of a box (one reciprocal run).
+
+        Parameters
+        ----------
+        gauge : GaugeStencil
+            From :meth:`stencil`.
+        interval_s : float
+            Sampling interval, s.
+        count : int
+            Number of intervals.
+        box : Box
+            Where the units are; outside the absorbing margin, where reciprocity is exact.
+
+        Yields
+        ------
+        sensitivity : array, shape of the box
+            Sea level at the gauge, m, at 0, 1, ... intervals after 1 m in that cell alone; zero on land.
+        """
+        area = self.grid.cell_area_m2
+        unit = np.zeros(self.grid.shape)
+        # scaled by the area at the gauge, to stay near one in float32
+        unit[gauge.rows, gauge.columns] = gauge.weights * area[gauge.rows[0]] / area[gauge.rows]
+        ratio = (area / area[gauge.rows[0]])[box.slices[0], np.newaxis].astype(self.dtype)
+        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
+            yield eta[box.slices] * ratio
+
+
+def _bounding_box(field: np.ndarray) -> Box:
+    """Find the smallest box that holds all that is not zero."""
+    rows, columns = np.flatnonzero(field.any(axis=1)), np.flatnonzero(field.any(axis=0))
+    if not rows.size:
+        return Box(0, 0, 0, 0)
+    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
