@@ -1,0 +1,397 @@
+"""Scenario sets: many ruptures with the records they make and the true slip of every unit source."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.files import fingerprint, read_zarr, write_zarr
+from slipcast.greens import GreensBank
+from slipcast.labels import align, in_order, window_samples
+from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
+from slipcast.region import Region
+
+__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records"]
+
+SPLITS = ("train", "validation", "test")
+"""Parts of a set, in the order of their codes 0, 1, 2."""
+
+_FRACTIONS = (0.70, 0.15)
+_BATCH = 128
+# a ramp over the rise time as three delays (Gauss-Legendre on [0, 1])
+_RAMP_AT = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
+_RAMP_WEIGHT = np.array([5.0, 8.0, 5.0]) / 18.0
+
+
+def delay_taps(delay_s, sample_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Express a delay of a sampled causal signal as a weighted sum of its past samples.
+
+    Parameters
+    ----------
+    delay_s : array, shape (...)
+        Delays, s; >= 0.
+    sample_s : float
+        Sampling interval, s.
+
+    Returns
+    -------
+    lags : array of int, shape (..., 4)
+        Delays in whole samples; >= 0.
+    weights : array, shape (..., 4)
+        Sum to one. A whole delay is exact.
+
+    Notes
+    -----
+    Cubic Lagrange interpolation; between the present and the last sample it is one-sided, so that no sample from the
+    future is needed.
+
+    Examples
+    --------
+    >>> lags, weights = delay_taps(120.0, 60.0)
+    >>> lags.tolist(), weights.tolist()
+    ([1, 2, 3, 4], [0.0, 1.0, 0.0, 0.0])
+    """
+    at = np.asarray(delay_s, dtype=float) / sample_s
+    first = np.maximum(np.floor(at).astype(int) - 1, 0)
+    lags = first[..., np.newaxis] + np.arange(4)
+    from_node = at[..., np.newaxis] - lags
+    weights = np.ones(lags.shape)
+    for node in range(4):
+        for other in range(4):
+            if other != node:
+                weights[..., node] *= from_node[..., other] / (node - other)
+    return lags, weights
+
+
+def rupture_records(bank: GreensBank, slip_m, onset_s, rise_time_s) -> np.ndarray:
+    """Compute the records of ruptures from a bank.
+
+    Parameters
+    ----------
+    bank : GreensBank
+        Responses of subfaults.
+    slip_m, onset_s : array, shape (n_ruptures, n_subfaults)
+        Slip, m, and when it begins, s after the origin.
+    rise_time_s : array, shape (n_ruptures,)
+        How long each subfault takes to slip, s.
+
+    Returns
+    -------
+    records : array, shape (n_ruptures, n_gauges, n_times)
+        Sea level, m, float32, without noise; NaN after the end of a gauge's run.
+
+    Notes
+    -----
+    The sea is linear, so a late subfault is its response shifted, and a ramp in time is a mean of shifted ones.
+    """
+    slip, onset = (np.atleast_2d(np.asarray(a, dtype=np.float32)) for a in (slip_m, onset_s))
+    sample_s = float(bank.time_s[1] - bank.time_s[0])
+    by_lag = _slip_by_lag(slip, onset, np.atleast_1d(rise_time_s), sample_s)
+    records = np.full((len(slip), len(bank.gauges), len(bank.time_s)), np.nan, np.float32)
+    hours = bank.dataset["gauge_hours"].to_numpy()
+    response = bank.dataset["response"].to_numpy()
+    for length_h in np.unique(hours):
+        gauges = np.flatnonzero(hours == length_h)
+        count = int(np.sum(bank.time_s <= 3600 * length_h + 1e-6))
+        part = response[gauges, :count]
+        total = np.zeros((len(gauges), count, len(slip)), np.float32)
+        for lag, lagged in enumerate(by_lag):
+            used = np.flatnonzero(lagged.any(axis=0))
+            if used.size and lag < count:
+                rows = part[:, : count - lag].reshape(-1, part.shape[2])
+                rows = rows if used.size > 0.7 * part.shape[2] else rows[:, used]
+                columns = lagged if used.size > 0.7 * part.shape[2] else lagged[:, used]
+                total[:, lag:] += (rows @ columns.T).reshape(len(gauges), count - lag, -1)
+        records[:, gauges, :count] = np.moveaxis(total, -1, 0)
+    return records
+
+
+def _slip_by_lag(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, sample_s: float) -> np.ndarray:
+    """Distribute slip over whole delays, shape (n_lags, n_ruptures, n_subfaults)."""
+    delay = np.where(slip > 0, onset, 0.0)
+    longest = float(delay.max() + rise_time.max())
+    by_lag = np.zeros((int(longest / sample_s) + 4, *slip.shape))
+    rupture, subfault = np.nonzero(slip)
+    for at, share in zip(_RAMP_AT, _RAMP_WEIGHT):
+        lags, weights = delay_taps(delay[rupture, subfault] + at * rise_time[rupture], sample_s)
+        for node in range(4):
+            by_lag[lags[:, node], rupture, subfault] += share * weights[:, node] * slip[rupture, subfault]
+    return by_lag.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ScenarioSet:
+    """Ruptures, their records at every gauge without noise, and the true slip of every unit source.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``slip(scenario, subfault)`` m, ``onset(scenario, subfault)`` s, ``records(scenario, gauge, time)`` m,
+        ``weights(scenario, source)`` m, ``magnitude(scenario)``, ``split(scenario)`` 0, 1 or 2, the settings drawn
+        (``rise_time``, ``length``, ``width``, ``hurst``), and ``source_response(gauge, time, source)`` m/m.
+    """
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def build(
+        cls,
+        bank: GreensBank,
+        *,
+        count: int,
+        seed: int,
+        settings: RuptureSettings | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ScenarioSet:
+        """Draw ruptures and compute their records.
+
+        Parameters
+        ----------
+        bank : GreensBank
+            Of a region of one zone.
+        count : int
+            Number of scenarios, >= 1.
+        seed : int
+            Scenario k depends on the seed and k alone, the split on the seed and the count.
+        settings : RuptureSettings, optional
+            How ruptures are drawn.
+        progress : callable, optional
+            Called with scenarios done and their total.
+
+        Returns
+        -------
+        scenarios : ScenarioSet
+        """
+        if count < 1:
+            raise InputError(f"count must be >= 1, got {count}")
+        if seed < 0:
+            raise InputError(f"seed must be >= 0, got {seed}")
+        settings = settings or RuptureSettings()
+        generator = RuptureGenerator(bank.subfaults, settings)
+        ruptures: list[Rupture] = []
+        records = np.empty((count, len(bank.gauges), len(bank.time_s)), np.float32)
+        for start in range(0, count, _BATCH):
+            stop = min(start + _BATCH, count)
+            batch = [generator.draw(np.random.default_rng([seed, k])) for k in range(start, stop)]
+            records[start:stop] = rupture_records(
+                bank,
+                np.stack([r.slip_m for r in batch]),
+                np.stack([r.onset_s for r in batch]),
+                np.array([r.rise_time_s for r in batch]),
+            )
+            ruptures += batch
+            if progress:
+                progress(stop, count)
+        return cls(_assemble(bank, ruptures, records, seed, settings))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> ScenarioSet:
+        """Open a set; its large arrays are read when used. InputError if it is missing, incomplete or no set."""
+        dataset = read_zarr(path, "scenarios")
+        if missing := {"records", "weights", "split", "source_response"} - set(dataset.variables):
+            raise InputError(f"{path} is no whole scenario set: it lacks {', '.join(sorted(missing))}")
+        return cls(dataset)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the set as Zarr, whole or not at all."""
+        write_zarr(self.dataset, Path(path), "scenarios")
+
+    def __len__(self) -> int:
+        return self.dataset.sizes["scenario"]
+
+    @property
+    def id(self) -> str:
+        """Fingerprint of bank, settings, seed and count."""
+        return str(self.dataset.attrs["id"])
+
+    @cached_property
+    def region(self) -> Region:
+        """The region of the bank."""
+        return Region.from_json(self.dataset.attrs["region_json"])
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the unit sources, in order."""
+        return [str(name) for name in self.dataset["source"].to_numpy()]
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the earthquake, shape (n_times,), from zero."""
+        return self.dataset["time"].to_numpy()
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
+        kinds = [str(value) for value in self.dataset["gauge_kind"].to_numpy()]
+        return [name for name, of_kind in zip(self.gauges, kinds, strict=True) if kind in (None, of_kind)]
+
+    def indices(self, split: str) -> np.ndarray:
+        """Return the numbers of the scenarios of a part, rising.
+
+        Raises
+        ------
+        InputError
+            If the part is not train, validation or test.
+        """
+        if split not in SPLITS:
+            raise InputError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+        return np.flatnonzero(self.dataset["split"].to_numpy() == SPLITS.index(split))
+
+    def load_records(
+        self,
+        gauges: Sequence[str],
+        window_min: float,
+        indices: Sequence[int] | np.ndarray | None = None,
+        *,
+        noise_sd_m: float = 0.0,
+    ) -> xr.DataArray:
+        """Load records of a window, with noise.
+
+        Parameters
+        ----------
+        gauges : sequence of str
+            By name, in the order wanted.
+        window_min : float
+            Samples from the first minute after the origin to this one.
+        indices : sequence of int, optional
+            Scenarios; by default all.
+        noise_sd_m : float, optional
+            Standard deviation of white noise, m. The noise of a sample depends on the set's seed, the scenario, the
+            gauge and the time alone, so every caller sees the same.
+
+        Returns
+        -------
+        records : xarray.DataArray, dims (scenario, gauge, time)
+            m, float32.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown, the window too long, or the noise negative.
+        """
+        if not noise_sd_m >= 0:
+            raise InputError(f"noise_sd_m must be >= 0 m, got {noise_sd_m}")
+        name = str(self.dataset.attrs.get("region", ""))
+        positions = in_order(gauges, self.gauges, dim="gauge", where=f"in scenario set {name}")
+        hours = self.dataset["gauge_hours"].to_numpy()[positions]
+        samples = window_samples(
+            self.time_s, window_min, available_s=3600 * float(hours.min()), where=f"scenario set {name}"
+        )
+        indices = np.arange(len(self)) if indices is None else np.asarray(indices)
+        records = self.dataset["records"].isel(gauge=positions, time=np.flatnonzero(samples), scenario=indices).load()
+        records = records.assign_coords(scenario=indices).drop_attrs().assign_attrs(units="m")
+        if noise_sd_m:
+            records = records + np.float32(noise_sd_m) * self._noise(gauges, indices, records.sizes["time"])
+        return records
+
+    def _noise(self, gauges: Sequence[str], indices: np.ndarray, count: int) -> np.ndarray:
+        """Draw standard normal noise, the same for a sample however much is asked for."""
+        noise = np.empty((len(indices), len(gauges), count), np.float32)
+        for row, index in enumerate(indices):
+            for column, gauge in enumerate(gauges):
+                rng = np.random.default_rng([self._seed, int(index), zlib.crc32(gauge.encode())])
+                noise[row, column] = rng.standard_normal(count)
+        return noise
+
+    @property
+    def _seed(self) -> int:
+        return int(self.dataset.attrs["seed"])
+
+    def load_weights(self, indices: Sequence[int] | np.ndarray | None = None) -> xr.DataArray:
+        """Load the true slip of every unit source, m, dims (scenario, source), of some scenarios or of all."""
+        indices = np.arange(len(self)) if indices is None else np.asarray(indices)
+        return self.dataset["weights"].isel(scenario=indices).load().assign_coords(scenario=indices)
+
+    def source_response(
+        self,
+        gauges: Iterable[str] | None = None,
+        *,
+        sources: Iterable[str] | None = None,
+        window_min: float | None = None,
+    ) -> xr.DataArray:
+        """Return sea level per metre of slip on each unit source, as :meth:`GreensBank.source_response` does."""
+        response = self.dataset["source_response"].load()
+        positions = in_order(gauges, self.gauges, dim="gauge", where="in scenario set")
+        response = response.isel(gauge=positions)
+        if sources is not None:
+            response = response.isel(source=in_order(sources, self.sources, dim="source", where="in scenario set"))
+        if window_min is not None:
+            hours = float(self.dataset["gauge_hours"].to_numpy()[positions].min())
+            samples = window_samples(self.time_s, window_min, available_s=3600 * hours, where="scenario set")
+            response = response.isel(time=samples)
+        return response.astype(np.float64)
+
+    def check_bank(self, bank: GreensBank) -> None:
+        """Refuse a bank whose unit sources are not those of this set; InputError names the difference."""
+        align(bank.source_response(gauges=[]), "source", self.sources, what=f"bank {bank.region.name}")
+
+
+def split_codes(count: int, seed: int) -> np.ndarray:
+    """Divide scenarios at random into 70 % train, 15 % validation and 15 % test (codes 0, 1, 2).
+
+    Examples
+    --------
+    >>> np.bincount(split_codes(1300, seed=1)).tolist()
+    [910, 195, 195]
+    """
+    n_train, n_validation = (round(fraction * count) for fraction in _FRACTIONS)
+    codes = np.full(count, 2, np.int8)
+    order = np.random.default_rng([seed, zlib.crc32(b"split")]).permutation(count)
+    codes[order[:n_train]] = 0
+    codes[order[n_train : n_train + n_validation]] = 1
+    return codes
+
+
+def _assemble(
+    bank: GreensBank, ruptures: list[Rupture], records: np.ndarray, seed: int, settings: RuptureSettings
+) -> xr.Dataset:
+    """Put ruptures and records into one labelled dataset."""
+    slip = np.stack([rupture.slip_m for rupture in ruptures])
+    metres, seconds, km = ({"units": unit} for unit in ("m", "s", "km"))
+    gauge_coords = {
+        name: bank.dataset[name].variable for name in bank.dataset.coords if bank.dataset[name].dims == ("gauge",)
+    }
+    codes = {"flag_values": [0, 1, 2], "flag_meanings": " ".join(SPLITS)}
+    dataset = xr.Dataset(
+        {
+            "slip": (("scenario", "subfault"), slip.astype(np.float32), metres),
+            "onset": (("scenario", "subfault"), np.stack([r.onset_s for r in ruptures]).astype(np.float32), seconds),
+            "records": (("scenario", "gauge", "time"), records, metres),
+            "weights": (("scenario", "source"), (slip @ bank.subfaults.averaging_matrix().T).astype(np.float32), metres),
+            "magnitude": ("scenario", np.array([r.magnitude for r in ruptures])),
+            "rise_time": ("scenario", np.array([r.rise_time_s for r in ruptures]), seconds),
+            "length": ("scenario", np.array([r.length_km for r in ruptures]), km),
+            "width": ("scenario", np.array([r.width_km for r in ruptures]), km),
+            "hurst": ("scenario", np.array([r.hurst for r in ruptures])),
+            "split": ("scenario", split_codes(len(ruptures), seed), codes),
+            "source_response": bank.source_response().astype(np.float32).variable,
+        },
+        coords=gauge_coords | {"time": bank.dataset["time"].variable, "source": bank.sources},
+        attrs={
+            "region": bank.region.name,
+            "region_json": bank.region.json_text(),
+            "bank": bank.id,
+            "seed": seed,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        | {f"rupture_{key}": _plain(value) for key, value in asdict(settings).items()},
+    )
+    return dataset.assign_attrs(id=fingerprint(bank.id, seed, len(ruptures), asdict(settings)))
+
+
+def _plain(value):
+    """Turn a setting into what an attribute can hold."""
+    return list(value) if isinstance(value, tuple) else int(value) if isinstance(value, bool) else value
