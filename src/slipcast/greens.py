@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import xarray as xr
@@ -25,7 +26,7 @@ from slipcast.physics.shallow_water import Box, GaugeStencil, LongWaves
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.region import Region
 
-__all__ = ["GreensBank"]
+__all__ = ["GreensBank", "SourceResponses"]
 
 _SAMPLE_S = 60.0
 _UPLIFT_MARGIN_DEG = 2.5  # uplift is followed this far beyond the outermost subfaults
@@ -35,6 +36,42 @@ _SNAPSHOTS = 60  # waves are projected onto subfaults this many samples at a tim
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of tasks done, their total, and the name of the last."""
+
+
+class SourceResponses(Protocol):
+    """What an inversion or a forecast needs: a bank has it, and a scenario set carries it."""
+
+    @property
+    def id(self) -> str:
+        """Identity of the responses."""
+
+    @property
+    def region(self) -> Region:
+        """What they are of."""
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the unit sources, in order."""
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the earthquake, from zero."""
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges of one kind or of all."""
+
+    def source_response(
+        self,
+        gauges: Iterable[str] | None = None,
+        *,
+        sources: Iterable[str] | None = None,
+        window_min: float | None = None,
+    ) -> xr.DataArray:
+        """Return sea level per metre of slip, dims (gauge, time, source)."""
 
 
 @dataclass(frozen=True)

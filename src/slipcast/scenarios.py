@@ -57,7 +57,7 @@ def delay_taps(delay_s, sample_s: float) -> tuple[np.ndarray, np.ndarray]:
     Examples
     --------
     >>> lags, weights = delay_taps(120.0, 60.0)
-    >>> lags.tolist(), weights.tolist()
+    >>> lags.tolist(), abs(weights).tolist()
     ([1, 2, 3, 4], [0.0, 1.0, 0.0, 0.0])
     """
     at = np.asarray(delay_s, dtype=float) / sample_s

@@ -1,6 +1,6 @@
 """What a map is made of: its extent, the coast, outlines of unit sources, labels that keep apart.
 
-Shared by the printed figures (:mod:`slipcast.plots`) and those of the report; draws nothing itself.
+Shared by the printed figures and those of the report; draws nothing itself.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Extent:
         return wrap_longitude(lon_deg, west_deg=middle - 180.0)
 
 
-def extent_around(lon_deg, lat_deg, *, margin_deg: float) -> Extent:
+def extent_around(lon_deg, lat_deg, *, margin_deg: float, least_width: float = 0.0) -> Extent:
     """Frame some points.
 
     Parameters
@@ -127,6 +127,8 @@ def extent_around(lon_deg, lat_deg, *, margin_deg: float) -> Extent:
         Points, degrees; within half the globe of each other. The map may cross any meridian.
     margin_deg : float
         Kept free on every side, degrees; then rounded outwards to whole degrees.
+    least_width : float, optional
+        Least width over height on the page; a narrower map is widened on both sides.
 
     Returns
     -------
@@ -140,10 +142,13 @@ def extent_around(lon_deg, lat_deg, *, margin_deg: float) -> Extent:
     lon = np.ravel(lon_deg).astype(float)
     lat = np.ravel(lat_deg).astype(float)
     lon = wrap_longitude(lon, west_deg=lon[0] - 180.0)
-    west, east = np.floor(lon.min() - margin_deg), np.ceil(lon.max() + margin_deg)
+    south = max(float(np.floor(lat.min() - margin_deg)), -85.0)
+    north = min(float(np.ceil(lat.max() + margin_deg)), 85.0)
+    least_deg = least_width * (north - south) / np.cos(np.radians((south + north) / 2))
+    widen = max(0.0, (least_deg - (np.ptp(lon) + 2 * margin_deg)) / 2) + margin_deg
+    west, east = float(np.floor(lon.min() - widen)), float(np.ceil(lon.max() + widen))
     turn = float(wrap_longitude(west)) - west
-    south, north = np.floor(lat.min() - margin_deg), np.ceil(lat.max() + margin_deg)
-    return Extent(float(west + turn), float(east + turn), float(max(south, -85)), float(min(north, 85)))
+    return Extent(west + turn, east + turn, south, north)
 
 
 def sea_depth(extent: Extent) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -315,6 +320,7 @@ def short_name(source: str) -> str:
     return f"{name[5:]}{name[4]}"
 
 
+_AWAY = (0.0, 8.0, 16.0, 24.0, 32.0, 40.0, 50.0, 60.0)
 _SIDES: Mapping[str, tuple[float, float]] = {
     "right": (1.0, 0.0),
     "left": (-1.0, 0.0),
@@ -333,9 +339,10 @@ def place_labels(
     *,
     frame: tuple[float, float],
     first_side: Sequence[str],
-    gap: float,
-) -> list[str]:
-    """Choose on which side of its point each label goes, so that labels and points do not cover each other.
+    radius: float,
+    taken: np.ndarray | None = None,
+) -> np.ndarray:
+    """Choose where the label of each point goes, so that labels, points and other things do not overlap.
 
     Parameters
     ----------
@@ -347,33 +354,34 @@ def place_labels(
         Width and height of the map.
     first_side : sequence of str, length n
         ``"right"`` or ``"left"``: the side taken where it is free.
-    gap : float
-        Distance from a point to its label; also the radius of the marker.
+    radius : float
+        Half the size of a marker.
+    taken : array, shape (m, 4), optional
+        Boxes (west, south, east, north) to keep clear where possible.
 
     Returns
     -------
-    sides : list of str
-        ``"right"``, ``"left"``, ``"above"``, ``"below"``, or of the corners ``"above right"`` and so on.
-        Where no side is free, the one with the least overlap.
+    middles : array, shape (n, 2)
+        Middles of the labels. A label may stand off its point; where no place is free, it takes the one with
+        the least overlap.
     """
     points, sizes = np.asarray(points, dtype=float), np.asarray(sizes, dtype=float)
-    markers = np.hstack([points - gap, points + gap])
-    placed: list[np.ndarray] = []
-    sides = []
+    markers = np.hstack([points - radius, points + radius])
+    placed: list[np.ndarray] = [] if taken is None else [np.asarray(taken, dtype=float).reshape(-1, 4)]
+    middles = []
     for i, (point, size) in enumerate(zip(points, sizes)):
         others = np.vstack([np.delete(markers, i, axis=0), *placed])
-        order = sorted(_SIDES, key=lambda side: (side != first_side[i], first_side[i] not in side))
-        boxes = {side: _label_box(point, size, side, gap) for side in order}
-        best = min(order, key=lambda side: _overlap(boxes[side], others) + _outside(boxes[side], frame))
-        placed.append(boxes[best])
-        sides.append(best)
-    return sides
-
-
-def _label_box(point: np.ndarray, size: np.ndarray, side: str, gap: float) -> np.ndarray:
-    """Return west, south, east, north of a label beside a point."""
-    middle = point + np.array(_SIDES[side]) * (gap + size / 2)
-    return np.concatenate([middle - size / 2, middle + size / 2])
+        costs = []
+        for side, direction in _SIDES.items():
+            for away in _AWAY:
+                middle = point + np.array(direction) * (radius + away + size / 2)
+                box = np.concatenate([middle - size / 2, middle + size / 2])
+                wish = away + (0.0 if side == first_side[i] else 2.0 if first_side[i] in side else 4.0)
+                costs.append((_overlap(box, others) + _outside(box, frame) + wish, len(costs), middle, box))
+        _, _, middle, box = min(costs, key=lambda cost: cost[:2])
+        placed.append(box[np.newaxis])
+        middles.append(middle)
+    return np.array(middles).reshape(-1, 2)
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> float:

@@ -1,0 +1,246 @@
+"""A checkpoint and baselines judged over the same scenarios, with the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from slipcast import metrics
+from slipcast.errors import InputError
+from slipcast.forecast import arrival_time
+from slipcast.inversion import LeastSquares, magnitude_of_slip
+from slipcast.labels import align
+from slipcast.scenarios import ScenarioSet
+
+if TYPE_CHECKING:
+    from slipcast.learning.checkpoint import Checkpoint
+
+__all__ = ["Evaluation", "Method", "evaluate", "least_squares_method", "network_method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way from records to slip that can be judged.
+
+    Attributes
+    ----------
+    gauges : list of str
+        DARTs used, in order.
+    window_min : float
+        Minutes after the origin.
+    solve : callable
+        From records, shape (n, n_gauges, n_times), m, to slip, shape (n, n_sources), m, in the set's order of sources.
+    """
+
+    gauges: list[str]
+    window_min: float
+    solve: Callable[[np.ndarray], np.ndarray]
+
+
+def network_method(scenarios: ScenarioSet, checkpoint: Checkpoint) -> Method:
+    """Make a method of a trained network; InputError if its sources are not those of the set."""
+    align(scenarios.source_response([]), "source", checkpoint.sources, what="the scenario set")
+    order = [checkpoint.sources.index(name) for name in scenarios.sources]
+    return Method(
+        list(checkpoint.gauges), checkpoint.window_min, lambda records: checkpoint.predict(records)[:, order]
+    )
+
+
+def least_squares_method(
+    scenarios: ScenarioSet, gauges: Sequence[str], window_min: float, *, slip_sd_m: float | None = None
+) -> Method:
+    """Make a method of non-negative least squares on a window, damped where ``slip_sd_m`` is given."""
+    response = scenarios.source_response(gauges, window_min=window_min)
+    return Method(list(gauges), window_min, LeastSquares(response, slip_sd_m=slip_sd_m).solve)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What methods made of a part of a scenario set.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``weights_true(scenario, source)`` and ``weights(method, scenario, source)``, m; ``max_amplitude_true(scenario,
+        gauge)`` and ``max_amplitude(method, scenario, gauge)``, m; ``arrival_true`` and ``arrival`` likewise, s;
+        ``dart_fit(method, scenario)``, the energy of the noise-free DART records over ``fit_min`` minutes that is
+        explained; ``magnitude_true(scenario)``; ``gauge_kind(gauge)``.
+    """
+
+    dataset: xr.Dataset
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, in order."""
+        return [str(name) for name in self.dataset["method"].to_numpy()]
+
+    @property
+    def forecast_points(self) -> list[str]:
+        """Names of the forecast points, in order."""
+        kinds = self.dataset["gauge_kind"].to_numpy()
+        return [str(name) for name, kind in zip(self.dataset["gauge"].to_numpy(), kinds, strict=True) if kind == "forecast"]
+
+    @cached_property
+    def scores(self) -> dict[str, dict]:
+        """Scores by method, as plain numbers ready for JSON; None where a score is undefined."""
+        return {name: self._scores_of(name) for name in self.methods}
+
+    def _scores_of(self, method: str) -> dict:
+        """Compute the scores of one method."""
+        data = self.dataset.sel(method=method)
+        sources = [str(name) for name in data["source"].to_numpy()]
+        true, found = data["weights_true"].to_numpy(), data["weights"].to_numpy()
+        magnitude = magnitude_of_slip(found, sources)
+        error = (magnitude - data["magnitude_true"].to_numpy())[np.isfinite(magnitude)]
+        points = {name: self._scores_at(data.sel(gauge=name)) for name in self.forecast_points}
+        return {
+            "window_min": float(data["window_min"]),
+            "weight_mse_m2": metrics.weight_mse(true, found),
+            "weight_variance_m2": float(np.var(true)),
+            "source_bias_m": dict(zip(sources, metrics.bias(true, found).round(4).tolist())),
+            "magnitude_error": {
+                "mean": _number(error.mean()) if error.size else None,
+                "mean_absolute": _number(np.abs(error).mean()) if error.size else None,
+                "without_slip": int(np.sum(~np.isfinite(magnitude))),
+            },
+            "dart_fit": {
+                "median": _number(np.median(data["dart_fit"])),
+                "lower_quartile": _number(np.quantile(data["dart_fit"], 0.25)),
+            },
+            "max_amplitude": points,
+            "max_amplitude_mean": {
+                key: _number(np.mean([score[key] for score in points.values()]))
+                for key in ("explained_variance", "r2")
+                if points and all(score[key] is not None for score in points.values())
+            },
+        }
+
+    @staticmethod
+    def _scores_at(data: xr.Dataset) -> dict:
+        """Compute the scores of one method at one forecast point."""
+        true, found = data["max_amplitude_true"].to_numpy(), data["max_amplitude"].to_numpy()
+        late = data["arrival"].to_numpy() - data["arrival_true"].to_numpy()
+        late = late[np.isfinite(late)]
+        return {
+            "explained_variance": _number(metrics.explained_variance(true, found)),
+            "r2": _number(metrics.r2(true, found)),
+            "bias_m": _number(metrics.bias(true, found)),
+            "top_decile_bias": _number(metrics.top_decile_bias(true, found)),
+            "arrival_error_s": {
+                "mean": _number(late.mean()) if late.size else None,
+                "mean_absolute": _number(np.abs(late).mean()) if late.size else None,
+            },
+        }
+
+
+def evaluate(
+    scenarios: ScenarioSet,
+    methods: Mapping[str, Method],
+    *,
+    split: str = "test",
+    noise_sd_m: float = 0.005,
+    fit_min: float | None = None,
+) -> Evaluation:
+    """Judge methods on a part of a scenario set.
+
+    Parameters
+    ----------
+    scenarios : ScenarioSet
+        With true weights, records and responses of unit sources.
+    methods : mapping of str to Method
+        By name.
+    split : {"test", "validation", "train"}, optional
+        Which part; choices belong on validation, the test part is for the final word.
+    noise_sd_m : float, optional
+        Noise on the records that methods see, the same for all, m.
+    fit_min : float, optional
+        Minutes over which the fit at the DARTs is judged; by default the longest window of the methods.
+
+    Returns
+    -------
+    evaluation : Evaluation
+
+    Raises
+    ------
+    InputError
+        If there is no method, or the part is empty.
+    """
+    if not methods:
+        raise InputError("methods must hold at least one method")
+    indices = scenarios.indices(split)
+    if not indices.size:
+        raise InputError(f"the scenario set has no scenario in its {split} part")
+    fit_min = fit_min or max(method.window_min for method in methods.values())
+    truth = _Truth(scenarios, indices)
+    parts = []
+    for method in methods.values():
+        records = scenarios.load_records(method.gauges, method.window_min, indices, noise_sd_m=noise_sd_m)
+        weights = np.asarray(method.solve(records.to_numpy()), dtype=float)
+        parts.append(truth.compare(weights, method.gauges, fit_min).assign(window_min=method.window_min))
+    dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
+    return Evaluation(
+        dataset.merge(truth.dataset).assign_attrs(
+            split=split, noise_sd_m=noise_sd_m, fit_min=float(fit_min), scenarios=scenarios.id
+        )
+    )
+
+
+class _Truth:
+    """True weights and waves of some scenarios."""
+
+    def __init__(self, scenarios: ScenarioSet, indices: np.ndarray):
+        self.scenarios = scenarios
+        self.indices = indices
+        self.response = scenarios.source_response()
+        sea_level = scenarios.dataset["records"].isel(scenario=indices).to_numpy()
+        weights = scenarios.load_weights(indices)
+        self.dataset = xr.Dataset(
+            {
+                "weights_true": (("scenario", "source"), weights.to_numpy().astype(float), {"units": "m"}),
+                "max_amplitude_true": (("scenario", "gauge"), _maximum(sea_level), {"units": "m"}),
+                "arrival_true": (("scenario", "gauge"), arrival_time(sea_level, scenarios.time_s), {"units": "s"}),
+                "magnitude_true": ("scenario", scenarios.dataset["magnitude"].to_numpy()[indices]),
+            },
+            coords={
+                "scenario": indices,
+                "source": scenarios.sources,
+                "gauge": scenarios.gauges,
+                "gauge_kind": ("gauge", scenarios.dataset["gauge_kind"].to_numpy()),
+            },
+        )
+
+    def compare(self, weights: np.ndarray, gauges: Sequence[str], fit_min: float) -> xr.Dataset:
+        """Forecast from weights, and measure the fit at the DARTs used."""
+        maxima, arrivals = [], []
+        for row in weights:  # one scenario at a time: all waves of all scenarios would be large
+            sea_level = self.response.to_numpy() @ row
+            maxima.append(_maximum(sea_level))
+            arrivals.append(arrival_time(sea_level, self.scenarios.time_s))
+        modelled = np.tensordot(weights, self.scenarios.source_response(gauges, window_min=fit_min), axes=(-1, -1))
+        observed = self.scenarios.load_records(gauges, fit_min, self.indices).to_numpy()
+        fit = metrics.variance_reduction(observed.reshape(len(weights), -1), modelled.reshape(len(weights), -1))
+        return xr.Dataset(
+            {
+                "weights": (("scenario", "source"), weights, {"units": "m"}),
+                "max_amplitude": (("scenario", "gauge"), np.array(maxima), {"units": "m"}),
+                "arrival": (("scenario", "gauge"), np.array(arrivals), {"units": "s"}),
+                "dart_fit": ("scenario", fit),
+            },
+            coords={"scenario": self.indices, "source": self.scenarios.sources, "gauge": self.scenarios.gauges},
+        )
+
+
+def _maximum(sea_level: np.ndarray) -> np.ndarray:
+    """Return the highest sea level along the last axis, NaN left out."""
+    return np.where(np.isnan(sea_level), -np.inf, sea_level).max(axis=-1)
+
+
+def _number(value) -> float | None:
+    """Turn a score into a plain number, None where it is undefined."""
+    number = float(value)
+    return round(number, 5) if np.isfinite(number) else None

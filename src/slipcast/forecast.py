@@ -1,0 +1,139 @@
+"""Forecasts: slip turned into sea level at every gauge, with arrivals and maxima."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from slipcast.files import read_netcdf, write_netcdf
+from slipcast.greens import SourceResponses
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.labels import align
+
+__all__ = ["Forecast", "arrival_time", "forecast"]
+
+_ARRIVAL_M = 0.01
+_ARRIVAL_FRACTION = 0.05
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Sea level to come at gauges.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``, the
+        highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
+
+    Notes
+    -----
+    Linear waves over the bank's grid: an index offshore, not a height at the coast (``docs/limits.md``).
+    """
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Forecast:
+        """Read a forecast; InputError if the file is missing, truncated or holds something else."""
+        return cls(read_netcdf(path, "forecast"))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the forecast as netCDF4, whole or not at all."""
+        write_netcdf(self.dataset, Path(path), "forecast")
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def sea_level(self) -> xr.DataArray:
+        """Sea level, m, dims ([event,] gauge, time)."""
+        return self.dataset["sea_level"]
+
+    @property
+    def max_amplitude(self) -> xr.DataArray:
+        """Highest sea level, m, dims ([event,] gauge)."""
+        return self.dataset["max_amplitude"]
+
+    @property
+    def arrival_time(self) -> xr.DataArray:
+        """First arrival, s since the origin, dims ([event,] gauge)."""
+        return self.dataset["arrival_time"]
+
+
+def arrival_time(sea_level_m, time_s) -> np.ndarray:
+    """Find when a wave arrives.
+
+    Parameters
+    ----------
+    sea_level_m : array, shape (..., n_times)
+        m; NaN counts as no wave.
+    time_s : array, shape (n_times,)
+        s.
+
+    Returns
+    -------
+    arrival_s : array, shape (...)
+        When the level, up or down, first exceeds 1 cm or 5 % of its own extreme, whichever is more; NaN if never.
+
+    Examples
+    --------
+    >>> arrival_time(np.array([0.0, 0.005, -0.02, 0.1]), np.array([0.0, 60.0, 120.0, 180.0])).item()
+    120.0
+    """
+    size = np.abs(np.nan_to_num(sea_level_m))
+    threshold = np.maximum(_ARRIVAL_M, _ARRIVAL_FRACTION * size.max(axis=-1, keepdims=True))
+    over = size > threshold
+    return np.where(over.any(axis=-1), np.asarray(time_s, dtype=float)[over.argmax(axis=-1)], np.nan)
+
+
+def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str] | None = None) -> Forecast:
+    """Forecast sea level at gauges from slip.
+
+    Parameters
+    ----------
+    slip : SlipEstimate
+        On all or some of the bank's unit sources; where it has none, there is no slip.
+    bank : GreensBank or ScenarioSet
+        Responses of unit sources.
+    gauges : iterable of str, optional
+        By default all.
+
+    Returns
+    -------
+    forecast : Forecast
+
+    Raises
+    ------
+    InputError
+        If the slip is on a source, or a gauge is asked for, that the bank does not have.
+    """
+    response = bank.source_response(gauges, sources=slip.sources)
+    values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
+    sea_level = np.tensordot(values, response.to_numpy(), axes=(-1, -1))
+    time = response["time"].to_numpy()
+    lead = ("event",) * (values.ndim - 1)
+    filled = np.where(np.isnan(sea_level), -np.inf, sea_level)
+    arrival = arrival_time(sea_level, time)
+    peak = np.where(np.isnan(arrival), np.nan, time[filled.argmax(axis=-1)])
+    dims = (*lead, "gauge")
+    return Forecast(
+        xr.Dataset(
+            {
+                "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
+                "max_amplitude": (dims, filled.max(axis=-1), {"units": "m"}),
+                "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
+                "max_time": (dims, peak, {"units": "s", "long_name": "time of the maximum after the earthquake"}),
+                "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
+            },
+            coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})},
+            attrs={**slip.dataset.attrs, "bank": bank.id},
+        )
+    )

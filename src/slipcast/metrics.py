@@ -1,0 +1,154 @@
+"""How good an inversion is: plain functions of true and predicted arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slipcast.errors import InputError
+
+__all__ = ["bias", "explained_variance", "r2", "top_decile_bias", "variance_reduction", "weight_mse"]
+
+
+def _pair(true, predicted) -> tuple[np.ndarray, np.ndarray]:
+    """Check that two arrays can be compared sample by sample along their first axis."""
+    true, predicted = np.asarray(true, dtype=float), np.asarray(predicted, dtype=float)
+    if true.shape != predicted.shape or true.ndim == 0:
+        raise InputError(f"true and predicted must have one shape (n, ...), got {true.shape} and {predicted.shape}")
+    for name, values in (("true", true), ("predicted", predicted)):
+        if not np.isfinite(values).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise InputError(f"{name} must be finite, got {values[where]} at index {where}")
+    return true, predicted
+
+
+def weight_mse(true, predicted) -> float:
+    """Compute the mean squared error over scenarios and unit sources.
+
+    Parameters
+    ----------
+    true, predicted : array, shape (n, n_sources)
+        Slip, m, finite.
+
+    Returns
+    -------
+    mse : float
+        m^2.
+
+    Examples
+    --------
+    >>> weight_mse([[1.0, 3.0]], [[2.0, 1.0]])
+    2.5
+    """
+    true, predicted = _pair(true, predicted)
+    return float(np.mean((predicted - true) ** 2))
+
+
+def bias(true, predicted) -> np.ndarray:
+    """Compute the mean of predicted minus true over the first axis, in their unit."""
+    true, predicted = _pair(true, predicted)
+    return np.mean(predicted - true, axis=0)
+
+
+def explained_variance(true, predicted) -> np.ndarray:
+    r"""Compute the explained variance over the first axis.
+
+    Parameters
+    ----------
+    true, predicted : array, shape (n, ...)
+        Finite.
+
+    Returns
+    -------
+    score : array, shape (...)
+        :math:`1 - \mathrm{var}(y - \hat y)/\mathrm{var}(y)`; 1 is perfect but for a constant error; NaN where the truth
+        does not vary.
+
+    Examples
+    --------
+    >>> explained_variance([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).item()
+    1.0
+    """
+    true, predicted = _pair(true, predicted)
+    return _one_minus_ratio(np.var(true - predicted, axis=0), np.var(true, axis=0))
+
+
+def r2(true, predicted) -> np.ndarray:
+    r"""Compute the coefficient of determination over the first axis.
+
+    Parameters
+    ----------
+    true, predicted : array, shape (n, ...)
+        Finite.
+
+    Returns
+    -------
+    score : array, shape (...)
+        :math:`1 - \overline{(y - \hat y)^2}/\mathrm{var}(y)`; unlike the explained variance it counts a constant error;
+        NaN where the truth does not vary.
+
+    Examples
+    --------
+    >>> r2([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).item()
+    -0.5
+    """
+    true, predicted = _pair(true, predicted)
+    return _one_minus_ratio(np.mean((true - predicted) ** 2, axis=0), np.var(true, axis=0))
+
+
+def variance_reduction(observed, modelled) -> np.ndarray:
+    r"""Compute how much of a record's energy a model explains, over the last axis.
+
+    Parameters
+    ----------
+    observed, modelled : array, shape (..., n_times)
+        m; samples that are NaN in either are left out.
+
+    Returns
+    -------
+    reduction : array, shape (...)
+        :math:`1 - \sum (d - m)^2/\sum d^2`; NaN without energy.
+
+    Examples
+    --------
+    >>> variance_reduction([3.0, 4.0], [3.0, 3.0]).item()
+    0.96
+    """
+    observed, modelled = np.broadcast_arrays(np.asarray(observed, float), np.asarray(modelled, float))
+    known = np.isfinite(observed) & np.isfinite(modelled)
+    misfit = np.where(known, observed - modelled, 0.0)
+    return _one_minus_ratio((misfit**2).sum(axis=-1), (np.where(known, observed, 0.0) ** 2).sum(axis=-1))
+
+
+def top_decile_bias(true, predicted) -> np.ndarray:
+    """Compute the relative bias of the cases whose truth is in the top tenth, over the first axis.
+
+    Parameters
+    ----------
+    true, predicted : array, shape (n, ...)
+        Finite; the truth of the top tenth > 0.
+
+    Returns
+    -------
+    bias : array, shape (...)
+        Mean of predicted over mean of true, minus one: -0.1 is 10 % too low for the largest waves.
+
+    Examples
+    --------
+    >>> top_decile_bias(np.arange(1.0, 21.0), 0.9 * np.arange(1.0, 21.0)).round(3).item()
+    -0.1
+    """
+    true, predicted = _pair(true, predicted)
+    count = max(1, round(0.1 * len(true)))
+    top = np.argsort(true, axis=0)[-count:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (
+            np.take_along_axis(predicted, top, axis=0).mean(axis=0)
+            / np.take_along_axis(true, top, axis=0).mean(axis=0)
+            - 1.0
+        )
+
+
+def _one_minus_ratio(part, whole) -> np.ndarray:
+    """Return 1 - part/whole, NaN where the whole is zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.asarray(whole) > 0, 1.0 - np.asarray(part) / np.asarray(whole), np.nan)

@@ -1,0 +1,22 @@
+"""Figures: functions that take arrays and matplotlib axes, draw, and return the axes.
+
+They compute nothing, show nothing and keep no global state; matplotlib is imported when a figure is drawn.
+Axes that are not given are made on a figure of their own, which :func:`save_figure` writes.
+"""
+
+from slipcast.plots.canvas import save_figure
+from slipcast.plots.maps import plot_pacific, plot_region, plot_slip
+from slipcast.plots.series import plot_bank, plot_forecast, plot_records
+from slipcast.plots.skill import plot_history, plot_max_amplitude
+
+__all__ = [
+    "plot_bank",
+    "plot_forecast",
+    "plot_history",
+    "plot_max_amplitude",
+    "plot_pacific",
+    "plot_records",
+    "plot_region",
+    "plot_slip",
+    "save_figure",
+]

@@ -1,0 +1,128 @@
+"""The paper on which figures are drawn: colours, axes without global state, and the file at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "TITLE_SIZE",
+    "array_of",
+    "colour_bar",
+    "legend_below",
+    "many_axes",
+    "one_axes",
+    "save_figure",
+]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Colours of methods and models, in order of use; Okabe and Ito chose them for colour-blind readers."""
+
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1.5, 1.5)), (0, (7, 3)), (0, (3, 2)))
+"""Line styles that go with :data:`COLOURS`, for print in grey."""
+
+TITLE_SIZE = 9
+"""Of the titles, points."""
+
+_STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.axisbelow": True,
+}
+
+
+def _make_axes(width_in: float, height_in: float, rows: int = 1, columns: int = 1, **options) -> np.ndarray:
+    """Make a figure that no global state knows of, and its axes, shape (rows, columns)."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def one_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:
+    """Return the axes given, or new ones."""
+    return _make_axes(width_in, height_in)[0, 0] if ax is None else ax
+
+
+def many_axes(
+    axes: Any, count: int, width_in: float, height_in: float, columns: int, **options
+) -> np.ndarray:
+    """Return the ``count`` axes given, or new ones in rows of ``columns``, those left over hidden."""
+    if axes is None:
+        made = _make_axes(width_in, height_in, -(-count // columns), columns, **options).ravel()
+        for spare in made[count:]:
+            spare.set_visible(False)
+        return made[:count]
+    given = np.ravel(np.asarray(axes, dtype=object))
+    if len(given) != count:
+        raise InputError(f"axes must be one for each of {count} panels, got {len(given)}")
+    return given
+
+
+def array_of(values: Any, shape: tuple[int, ...], argument: str, meaning: str) -> np.ndarray:
+    """Return an array of a shape, or say which argument has another."""
+    array = np.asarray(values, dtype=float)
+    if array.shape != shape:
+        raise InputError(f"{argument} must have shape {shape} ({meaning}), got {array.shape}")
+    return array
+
+
+def save_figure(figure: Figure | Axes | np.ndarray, path: str | os.PathLike, *, dpi: float = 150) -> None:
+    """Write a figure as PNG, whole or not at all, and close it.
+
+    Parameters
+    ----------
+    figure : Figure, Axes or array of Axes
+        What a function of this module returned, or the figure it is on.
+    path : path
+        The target; PNG whatever its suffix.
+    dpi : float, optional
+        Dots an inch.
+
+    Raises
+    ------
+    InputError
+        If the target cannot be written.
+    """
+    first = np.ravel(np.asarray(figure, dtype=object))[0]
+    canvas_figure = getattr(first, "figure", None) or first
+    with atomic_path(path) as temporary:
+        canvas_figure.savefig(temporary, format="png", dpi=dpi)
+    # only pyplot keeps figures open; where nobody imported it there is nothing to close
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close(canvas_figure)
+
+
+def legend_below(ax: Axes, columns: int, offset: float) -> None:
+    """Put the legend under the axes, where it covers nothing, by a part of their height."""
+    ax.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -offset), frameon=False, fontsize=7.5)
+
+
+def colour_bar(ax: Axes, filled: Any, label: str) -> None:
+    """Put a colour bar with its unit beside the axes."""
+    bar = ax.figure.colorbar(filled, ax=ax, shrink=0.6, pad=0.02, aspect=28)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=7.5, width=0.6)
+    bar.outline.set_linewidth(0.6)  # type: ignore[operator]

@@ -1,0 +1,303 @@
+"""Maps: a region with its gauges, and slip on its unit sources."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.plots import geography
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, colour_bar, legend_below, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_pacific", "plot_region", "plot_slip"]
+
+_LAND, _SEA, _COAST, _SOURCE, _DART = "#dcdcd6", "#eaf2f8", "#5a5a5a", "#D55E00", "#111111"
+_DEPTHS_M = (0, 200, 1000, 2000, 3000, 4000, 5000, 6000, 7000)
+_LABEL_SIZE = 7.0
+
+
+def _draw_map(ax: Axes, extent: geography.Extent, *, depth: bool) -> None:
+    """Draw land, coast, the sea floor if wanted, and the frame of a map."""
+    lon, lat, depth_m = geography.sea_depth(extent)
+    ax.set_facecolor(_SEA)
+    if depth:
+        from matplotlib import colormaps
+
+        shades = colormaps["Blues"](np.linspace(0.06, 0.62, len(_DEPTHS_M)))
+        filled = ax.contourf(lon, lat, depth_m, levels=_DEPTHS_M, colors=shades, extend="max", zorder=0.5)
+        colour_bar(ax, filled, "water depth (m)")
+    ax.contourf(lon, lat, depth_m, levels=[-1e5, 0.0], colors=[_LAND], zorder=0.8)
+    ax.contour(lon, lat, depth_m, levels=[0.0], colors=[_COAST], linewidths=0.5, zorder=0.9)
+    ax.set_xlim(extent.west, extent.east)
+    ax.set_ylim(extent.south, extent.north)
+    ax.set_aspect(extent.aspect)
+    ax.xaxis.set_major_formatter(lambda value, _: geography.longitude_label(value))
+    ax.yaxis.set_major_formatter(lambda value, _: geography.latitude_label(value))
+    ax.locator_params(axis="both", nbins=7, steps=[1, 2, 3, 5, 10], min_n_ticks=3)
+    ax.set_xlabel("longitude")
+    ax.set_ylabel("latitude")
+
+
+def _page(extent: geography.Extent, largest_in: float) -> tuple[float, float]:
+    """Return width and height of a figure, in, that a map with its bar and legend fills."""
+    width, height = (extent.east - extent.west) / extent.aspect, extent.north - extent.south
+    scale = min((largest_in - 1.0) / height, 5.6 / width)
+    return scale * width + 1.6, scale * height + 1.1
+
+
+def _type_points(ax: Axes, extent: geography.Extent) -> tuple[float, float]:
+    """Estimate how many points of type a degree of longitude and of latitude take on a map."""
+    box = ax.get_window_extent()
+    scale = 72.0 / ax.figure.dpi
+    per_lat = scale * min(
+        box.width / (extent.east - extent.west) * extent.aspect, box.height / (extent.north - extent.south)
+    )
+    return per_lat / extent.aspect, per_lat
+
+
+def _draw_gauges(
+    ax: Axes,
+    extent: geography.Extent,
+    gauges: Sequence[tuple[str, str, float, float]],
+    outlines: np.ndarray,
+) -> None:
+    """Draw gauges (name, kind, lon, lat): DARTs as triangles, forecast points as circles, labels off sources."""
+    for kind, marker, size, colour in (("dart", "^", 38, _DART), ("forecast", "o", 20, COLOURS[0])):
+        points = [(extent.wrap(lon), lat) for _, k, lon, lat in gauges if k == kind]
+        if points:
+            style: dict[str, Any] = {"s": size, "c": colour, "edgecolors": "white", "linewidths": 0.6}
+            label = "DART" if kind == "dart" else "forecast point"
+            ax.scatter(*np.transpose(points), marker=marker, label=label, zorder=4, **style)
+    scale, corner = np.array(_type_points(ax, extent)), np.array([extent.west, extent.south])
+    groups: list[tuple[list[str], str, np.ndarray]] = []
+    for name, kind, lon, lat in gauges:
+        at = ((extent.wrap(lon), lat) - corner) * scale
+        # gauges too near each other for two labels share one
+        shared = (names for names, k, other in groups if k == kind and np.hypot(*(at - other)) < 6.0)
+        if (names := next(shared, None)) is not None:
+            names.append(name)
+        else:
+            groups.append(([name], kind, at))
+    texts = [", ".join(names) for names, _, _ in groups]
+    rings = (outlines - corner) * scale
+    middles = geography.place_labels(
+        np.array([at for _, _, at in groups]).reshape(-1, 2),
+        np.array([(0.6 * _LABEL_SIZE * len(text), 1.25 * _LABEL_SIZE) for text in texts]).reshape(-1, 2),
+        frame=((extent.east - extent.west) * scale[0], (extent.north - extent.south) * scale[1]),
+        first_side=["left" if kind == "dart" else "right" for _, kind, _ in groups],
+        radius=4.5,
+        taken=np.hstack([rings.min(axis=1), rings.max(axis=1)]),
+    )
+    for (_, _, at), text, middle in zip(groups, texts, middles):
+        _write_label(ax, at / scale + corner, text, middle - at)
+
+
+def _write_label(ax: Axes, at: np.ndarray, text: str, offset: np.ndarray) -> None:
+    """Write a label beside a point, with a white rim against the ground and a line if it stands far off."""
+    from matplotlib.patheffects import withStroke
+
+    half = 0.3 * _LABEL_SIZE * len(text)
+    side = 0 if abs(offset[0]) < half else int(np.sign(offset[0]))
+    # aligned by the end that faces the point, since the width of the text is only estimated
+    start = (offset[0] - side * half, offset[1])
+    far = np.hypot(*start) > 10.0 + (abs(offset[1]) if side == 0 else 0.0)
+    ax.annotate(
+        text,
+        (float(at[0]), float(at[1])),
+        xytext=start,
+        textcoords="offset points",
+        ha={1: "left", -1: "right", 0: "center"}[side],
+        va="center",
+        fontsize=_LABEL_SIZE,
+        path_effects=[withStroke(linewidth=2.0, foreground="white", alpha=0.85)],
+        arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "#333333", "shrinkA": 0, "shrinkB": 3}
+        if far
+        else None,
+        zorder=5,
+        annotation_clip=True,
+    )
+
+
+def _draw_sources(ax: Axes, outlines: np.ndarray, **style) -> Any:
+    """Draw unit sources as rectangles."""
+    from matplotlib.collections import PolyCollection
+
+    return ax.add_collection(PolyCollection(list(outlines), zorder=2, **style), autolim=False)
+
+
+def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes:
+    """Draw the map of a region: sea floor, unit sources, DARTs and forecast points near them.
+
+    Parameters
+    ----------
+    region : Region
+        Its far gauges (see :func:`slipcast.plots.geography.split_gauges`) are those of :func:`plot_pacific`.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    ax : Axes
+    """
+    near, _ = geography.split_gauges(region)
+    outlines = geography.source_outlines(region.sources)
+    extent = geography.extent_around(
+        [*outlines[..., 0].ravel(), *(g.lon for g in near)],
+        [*outlines[..., 1].ravel(), *(g.lat for g in near)],
+        margin_deg=1.0,
+        least_width=0.62,
+    )
+    ax = one_axes(ax, *_page(extent, 7.6))
+    _draw_map(ax, extent, depth=True)
+    outlines[..., 0] = extent.wrap(outlines[..., 0])
+    _draw_sources(
+        ax, outlines, facecolors="#D55E0026", edgecolors=_SOURCE, linewidths=0.7, label="unit source"
+    )
+    per_lon, per_lat = _type_points(ax, extent)
+    sides_pt = np.hypot(*((outlines[:, 2] - outlines[:, 1]) * (per_lon, per_lat)).T)
+    if sides_pt.min() > 10.0:
+        for name, (lon, lat) in zip(region.sources, outlines.mean(axis=1)):
+            ax.text(
+                lon,
+                lat,
+                geography.short_name(name),
+                fontsize=5,
+                color="#7a3500",
+                ha="center",
+                va="center",
+                zorder=3,
+                clip_on=True,
+            )
+    _draw_gauges(ax, extent, [(g.name, g.kind, g.lon, g.lat) for g in near], outlines)
+    ax.set_title(f"{region.title or region.name}: {len(region.sources)} unit sources", fontsize=TITLE_SIZE)
+    legend_below(ax, 3, 0.06)
+    return ax
+
+
+def plot_pacific(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes:
+    """Draw the map of the far gauges of a region, with its unit sources.
+
+    Parameters
+    ----------
+    region : Region
+        With at least one far gauge (see :func:`slipcast.plots.geography.split_gauges`).
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    InputError
+        If the region has no far gauge.
+    """
+    _, far = geography.split_gauges(region)
+    if not far:
+        raise InputError(f"region {region.name} has no far gauge; plot_region shows all it has")
+    outlines = geography.source_outlines(region.sources)
+    extent = geography.extent_around(
+        [*outlines[..., 0].ravel(), *(g.lon for g in far)],
+        [*outlines[..., 1].ravel(), *(g.lat for g in far)],
+        margin_deg=8.0,
+    )
+    ax = one_axes(ax, *_page(extent, 5.4))
+    _draw_map(ax, extent, depth=True)
+    outlines[..., 0] = extent.wrap(outlines[..., 0])
+    _draw_sources(
+        ax, outlines, facecolors="#D55E0080", edgecolors=_SOURCE, linewidths=0.4, label="unit source"
+    )
+    _draw_gauges(ax, extent, [(g.name, g.kind, g.lon, g.lat) for g in far], outlines)
+    ax.set_title(f"{region.title or region.name}: far gauges", fontsize=TITLE_SIZE)
+    legend_below(ax, 3, 0.13)
+    return ax
+
+
+def plot_slip(
+    sources: Sequence[str],
+    slip_m: Any,
+    *,
+    magnitude: float | None = None,
+    gauges: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "",
+    note: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw slip on unit sources as a map.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Unit sources, at least one.
+    slip_m : array, shape (n_sources,)
+        Slip, m, finite and >= 0.
+    magnitude : float, optional
+        Moment magnitude, for the title.
+    gauges : mapping of name to (lon, lat), optional
+        The DARTs that were used, degrees; all of them are on the map, so leave out those an ocean away.
+    title : str, optional
+        What slip this is.
+    note : str, optional
+        A caution that the reader must see, in a box under the map.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    InputError
+        If a source does not exist, the lengths differ, or a slip is negative or not finite.
+    """
+    slip = array_of(slip_m, (len(sources),), "slip_m", "one value for each of sources")
+    if (bad := ~(slip >= 0) | np.isinf(slip)).any():
+        first = int(np.argmax(bad))
+        raise InputError(f"slip_m must be finite and >= 0 m, got {slip[first]:g} for {sources[first]}")
+    points = dict(gauges or {})
+    outlines = geography.source_outlines(sources)
+    extent = geography.extent_around(
+        [*outlines[..., 0].ravel(), *(lon for lon, _ in points.values())],
+        [*outlines[..., 1].ravel(), *(lat for _, lat in points.values())],
+        margin_deg=1.0,
+        least_width=0.62,
+    )
+    ax = one_axes(ax, *_page(extent, 6.2))
+    _draw_map(ax, extent, depth=False)
+    outlines[..., 0] = extent.wrap(outlines[..., 0])
+    filled = _draw_sources(ax, outlines, array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)
+    filled.set_clim(0.0, slip.max() or 1.0)
+    colour_bar(ax, filled, "slip (m)")
+    _draw_gauges(ax, extent, [(name, "dart", lon, lat) for name, (lon, lat) in points.items()], outlines)
+    strength = "" if magnitude is None else f"$M_w$ {magnitude:.2f}"
+    ax.set_title(": ".join(part for part in (title, strength) if part), fontsize=TITLE_SIZE)
+    if note:
+        _write_note(ax, note)
+    return ax
+
+
+def _write_note(ax: Axes, note: str) -> None:
+    """Write a caution in a box under the axes."""
+    from matplotlib.offsetbox import AnchoredText
+    from matplotlib.transforms import ScaledTranslation
+
+    below = ax.transAxes + ScaledTranslation(0, -0.42, ax.get_figure(root=True).dpi_scale_trans)
+    box = AnchoredText(
+        textwrap.fill(note, 62),
+        loc="upper center",
+        pad=0.5,
+        borderpad=0.0,
+        prop={"size": 7.5, "ha": "left"},
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=below,
+    )
+    box.patch.set(facecolor="#fff6d6", edgecolor="#b58900", linewidth=0.6)
+    ax.add_artist(box)

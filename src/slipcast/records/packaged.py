@@ -1,0 +1,58 @@
+"""Real records that are carried in the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+
+from slipcast.errors import unknown_name
+from slipcast.records.series import Records
+
+__all__ = ["PACKAGED", "packaged_records"]
+
+PACKAGED = ("chile2010",)
+"""Names of the packaged records."""
+
+
+def packaged_records(name: str) -> Records:
+    """Return a real record that is carried in the package.
+
+    Parameters
+    ----------
+    name : str
+        ``"chile2010"``: DART 32412 during the Maule tsunami of 2010-02-27, tide removed.
+
+    Returns
+    -------
+    records : Records
+        Samples a minute apart where the buoy sent them, else every 15 minutes.
+
+    Raises
+    ------
+    InputError
+        If there is no such record.
+
+    Notes
+    -----
+    NOAA data (NDBC), detided by the authors of GeoClaw and shipped with clawpack; see ``data/README.md``.
+
+    Examples
+    --------
+    >>> records = packaged_records("chile2010")
+    >>> print(records.gauges, f"{float(records.sea_level.sel(time=slice(11000, 13000)).max()):.2f} m")
+    ['32412'] 0.23 m
+    """
+    if name not in PACKAGED:
+        raise unknown_name("packaged record", name, PACKAGED)
+    table = np.loadtxt(files("slipcast").joinpath("data/chile2010_32412.txt").open(encoding="utf-8"))
+    time, first = np.unique(table[:, 0], return_index=True)
+    return Records.from_arrays(
+        time,
+        table[first, 1][np.newaxis],
+        gauges=["32412"],
+        lon_deg=[273.608],
+        lat_deg=[-17.989],
+        origin_time="2010-02-27T06:34:14Z",
+        title="Chile 2010, DART 32412",
+    )

@@ -1,0 +1,174 @@
+"""Sea level against time since the earthquake, at named gauges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.files import read_netcdf, write_netcdf
+from slipcast.geodesy import wrap_longitude
+from slipcast.labels import in_order
+
+__all__ = ["Records"]
+
+_LONGEST_BRIDGE_S = 150.0
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of one event, or of several on the same times.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``sea_level([event,] gauge, time)`` m, NaN where missing; ``time`` s since the origin, rising; coordinates
+        ``gauge_lon``, ``gauge_lat`` degrees; attributes ``origin_time`` (UTC, ISO 8601, may be empty) and
+        ``tide_removed`` (1 or 0).
+
+    Raises
+    ------
+    InputError
+        If the array has other dimensions, times do not rise, a gauge comes twice, or a value is infinite.
+    """
+
+    dataset: xr.Dataset
+
+    def __post_init__(self):
+        if "sea_level" not in self.dataset:
+            raise InputError("records need a variable sea_level")
+        sea_level = self.dataset["sea_level"]
+        if sea_level.dims[-2:] != ("gauge", "time") or len(sea_level.dims) > 3:
+            raise InputError(f"sea_level must have dimensions ([event,] gauge, time), got {sea_level.dims}")
+        time = sea_level["time"].to_numpy()
+        if not (np.diff(time) > 0).all():
+            raise InputError(f"times of records must rise, they do not after {time[np.argmin(np.diff(time) > 0)]} s")
+        if twice := [name for i, name in enumerate(self.gauges) if name in self.gauges[:i]]:
+            raise InputError(f"gauge {twice[0]} comes twice in records")
+        if np.isinf(sea_level.to_numpy()).any():
+            raise InputError("sea_level must be finite or NaN, got an infinite value")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time_s,
+        sea_level_m,
+        *,
+        gauges: Sequence[str],
+        lon_deg: Sequence[float],
+        lat_deg: Sequence[float],
+        origin_time: str = "",
+        tide_removed: bool = True,
+        title: str = "",
+    ) -> Records:
+        """Label plain arrays.
+
+        Parameters
+        ----------
+        time_s : array, shape (n_times,)
+            Seconds since the origin, rising.
+        sea_level_m : array, shape ([n_events,] n_gauges, n_times)
+            m, NaN where missing.
+        gauges : sequence of str
+            Names.
+        lon_deg, lat_deg : sequence of float
+            Positions, degrees.
+        origin_time : str, optional
+            UTC, ISO 8601.
+        tide_removed : bool, optional
+            Whether the tide has been taken out.
+        title : str, optional
+            What the records are of.
+
+        Returns
+        -------
+        records : Records
+        """
+        sea_level = np.asarray(sea_level_m)
+        lead = ("event",) * (sea_level.ndim - 2)
+        return cls(
+            xr.Dataset(
+                {"sea_level": ((*lead, "gauge", "time"), sea_level, {"units": "m"})},
+                coords={
+                    "gauge": list(gauges),
+                    "time": ("time", np.asarray(time_s, dtype=float), {"units": "s"}),
+                    "gauge_lon": ("gauge", wrap_longitude(np.asarray(lon_deg, float)), {"units": "degrees_east"}),
+                    "gauge_lat": ("gauge", np.asarray(lat_deg, float), {"units": "degrees_north"}),
+                },
+                attrs={"origin_time": origin_time, "tide_removed": int(tide_removed), "title": title},
+            )
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Records:
+        """Read records; InputError if the file is missing, truncated or holds something else."""
+        return cls(read_netcdf(path, "records"))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the records as netCDF4, whole or not at all."""
+        write_netcdf(self.dataset, Path(path), "records")
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the origin, shape (n_times,)."""
+        return self.dataset["time"].to_numpy()
+
+    @property
+    def sea_level(self) -> xr.DataArray:
+        """Sea level, m, dims ([event,] gauge, time)."""
+        return self.dataset["sea_level"]
+
+    def resample(self, times_s, gauges: Sequence[str] | None = None) -> xr.DataArray:
+        """Interpolate records to given times.
+
+        Parameters
+        ----------
+        times_s : array, shape (n,)
+            Seconds since the origin.
+        gauges : sequence of str, optional
+            By name, in the order wanted; by default all.
+
+        Returns
+        -------
+        sea_level : xarray.DataArray, dims ([event,] gauge, time)
+            m, float64. Linear between samples of a gauge no more than 150 s apart; NaN elsewhere.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown.
+        """
+        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        source = self.sea_level.isel(gauge=positions)
+        times = np.asarray(times_s, dtype=float)
+        values = source.to_numpy().astype(float)
+        rows = [_interpolate(times, self.time_s, row) for row in values.reshape(-1, values.shape[-1])]
+        return xr.DataArray(
+            np.reshape(rows, (*values.shape[:-1], times.size)),
+            dims=source.dims,
+            coords={"gauge": source["gauge"].to_numpy(), "time": times},
+            attrs={"units": "m"},
+        )
+
+
+def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Interpolate one series linearly over neighbouring samples, never over a gap."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(times.shape, np.nan)
+    at, values = at[known], values[known]
+    after = np.clip(np.searchsorted(at, times), 0, at.size - 1)
+    before = np.where(at[after] == times, after, after - 1)
+    inside = (times >= at[0]) & (times <= at[-1])
+    near = at[after] - at[np.maximum(before, 0)] <= _LONGEST_BRIDGE_S
+    return np.where(inside & near, np.interp(times, at, values), np.nan)
