@@ -92,7 +92,7 @@ class Evaluation:
 
     def _scores_of(self, method: str) -> dict:
         """Compute the scores of one method."""
-        data = self.dataset.sel(method=method)
+        data = self.dataset.sel({"method": method})  # a keyword would mean how to look up
         sources = [str(name) for name in data["source"].to_numpy()]
         true, found = data["weights_true"].to_numpy(), data["weights"].to_numpy()
         magnitude = magnitude_of_slip(found, sources)

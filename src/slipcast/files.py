@@ -134,6 +134,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_stale(target)
         _remove(temporary)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    try:
         yield temporary
         _put_in_place(temporary, target)
     except OSError as error:
@@ -162,6 +165,7 @@ def _write_error(target: Path, error: OSError) -> InputError:
         errno.EACCES: "no permission to write there",
         errno.EROFS: "the file system is read-only",
         errno.ENOTDIR: "a part of its path is a file, not a folder",
+        errno.EEXIST: "a part of its path is a file, not a folder",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return InputError(f"cannot write {target}: {reason}")

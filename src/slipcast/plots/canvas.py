@@ -20,6 +20,7 @@ __all__ = [
     "DASHES",
     "TITLE_SIZE",
     "array_of",
+    "below_axes",
     "colour_bar",
     "legend_below",
     "many_axes",
@@ -115,9 +116,24 @@ def save_figure(figure: Figure | Axes | np.ndarray, path: str | os.PathLike, *, 
         pyplot.close(canvas_figure)
 
 
-def legend_below(ax: Axes, columns: int, offset: float) -> None:
-    """Put the legend under the axes, where it covers nothing, by a part of their height."""
-    ax.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -offset), frameon=False, fontsize=7.5)
+def below_axes(ax: Axes) -> Any:
+    """Return the transform of axes moved down by the height of the labels of the horizontal axis."""
+    from matplotlib.transforms import ScaledTranslation
+
+    return ax.transAxes + ScaledTranslation(0.0, -0.42, ax.figure.dpi_scale_trans)
+
+
+def legend_below(ax: Axes, columns: int) -> None:
+    """Put the legend under the axes and their label, where it covers nothing."""
+    ax.legend(
+        ncols=columns,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=below_axes(ax),
+        borderaxespad=0.0,
+        frameon=False,
+        fontsize=7.5,
+    )
 
 
 def colour_bar(ax: Axes, filled: Any, label: str) -> None:
@@ -125,4 +141,4 @@ def colour_bar(ax: Axes, filled: Any, label: str) -> None:
     bar = ax.figure.colorbar(filled, ax=ax, shrink=0.6, pad=0.02, aspect=28)
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7.5, width=0.6)
-    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.6)

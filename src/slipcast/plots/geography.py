@@ -371,17 +371,26 @@ def place_labels(
     middles = []
     for i, (point, size) in enumerate(zip(points, sizes)):
         others = np.vstack([np.delete(markers, i, axis=0), *placed])
-        costs = []
+        costs: list[tuple[float, int, np.ndarray, np.ndarray]] = []
         for side, direction in _SIDES.items():
             for away in _AWAY:
                 middle = point + np.array(direction) * (radius + away + size / 2)
                 box = np.concatenate([middle - size / 2, middle + size / 2])
-                wish = away + (0.0 if side == first_side[i] else 2.0 if first_side[i] in side else 4.0)
+                wish = away + _reluctance(side, first_side[i])
                 costs.append((_overlap(box, others) + _outside(box, frame) + wish, len(costs), middle, box))
         _, _, middle, box = min(costs, key=lambda cost: cost[:2])
         placed.append(box[np.newaxis])
         middles.append(middle)
     return np.array(middles).reshape(-1, 2)
+
+
+def _reluctance(side: str, first_side: str) -> float:
+    """Return how far a label rather stands off on its first side than goes to another one, points."""
+    if side == first_side:
+        return 0.0
+    if first_side in side:
+        return 10.0
+    return 20.0 if side in ("above", "below") else 30.0
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> float:

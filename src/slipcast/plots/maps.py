@@ -10,7 +10,15 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.plots import geography
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, colour_bar, legend_below, one_axes
+from slipcast.plots.canvas import (
+    COLOURS,
+    TITLE_SIZE,
+    array_of,
+    below_axes,
+    colour_bar,
+    legend_below,
+    one_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +28,10 @@ __all__ = ["plot_pacific", "plot_region", "plot_slip"]
 _LAND, _SEA, _COAST, _SOURCE, _DART = "#dcdcd6", "#eaf2f8", "#5a5a5a", "#D55E00", "#111111"
 _DEPTHS_M = (0, 200, 1000, 2000, 3000, 4000, 5000, 6000, 7000)
 _LABEL_SIZE = 7.0
+
+
+_Point = tuple[str, str, float, float]
+"""Name, kind, longitude and latitude of a gauge."""
 
 
 def _draw_map(ax: Axes, extent: geography.Extent, *, depth: bool) -> None:
@@ -51,30 +63,30 @@ def _page(extent: geography.Extent, largest_in: float) -> tuple[float, float]:
     return scale * width + 1.6, scale * height + 1.1
 
 
-def _type_points(ax: Axes, extent: geography.Extent) -> tuple[float, float]:
-    """Estimate how many points of type a degree of longitude and of latitude take on a map."""
+def _type_points(ax: Axes) -> np.ndarray:
+    """Return how many points of type a degree of longitude and of latitude take on a map."""
+    # the layout, and so the size of the axes, is settled only by drawing
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]
     box = ax.get_window_extent()
-    scale = 72.0 / ax.figure.dpi
-    per_lat = scale * min(
-        box.width / (extent.east - extent.west) * extent.aspect, box.height / (extent.north - extent.south)
-    )
-    return per_lat / extent.aspect, per_lat
+    (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
+    return 72.0 / ax.figure.dpi * np.array([box.width / (east - west), box.height / (north - south)])
 
 
-def _draw_gauges(
-    ax: Axes,
-    extent: geography.Extent,
-    gauges: Sequence[tuple[str, str, float, float]],
-    outlines: np.ndarray,
-) -> None:
-    """Draw gauges (name, kind, lon, lat): DARTs as triangles, forecast points as circles, labels off sources."""
+def _draw_gauges(ax: Axes, extent: geography.Extent, gauges: Sequence[_Point]) -> None:
+    """Draw DARTs as triangles and forecast points as circles."""
     for kind, marker, size, colour in (("dart", "^", 38, _DART), ("forecast", "o", 20, COLOURS[0])):
         points = [(extent.wrap(lon), lat) for _, k, lon, lat in gauges if k == kind]
         if points:
             style: dict[str, Any] = {"s": size, "c": colour, "edgecolors": "white", "linewidths": 0.6}
             label = "DART" if kind == "dart" else "forecast point"
             ax.scatter(*np.transpose(points), marker=marker, label=label, zorder=4, **style)
-    scale, corner = np.array(_type_points(ax, extent)), np.array([extent.west, extent.south])
+
+
+def _label_gauges(
+    ax: Axes, extent: geography.Extent, gauges: Sequence[_Point], outlines: np.ndarray, scale: np.ndarray
+) -> None:
+    """Write the names of gauges where they cover neither each other nor unit sources."""
+    corner = np.array([extent.west, extent.south])
     groups: list[tuple[list[str], str, np.ndarray]] = []
     for name, kind, lon, lat in gauges:
         at = ((extent.wrap(lon), lat) - corner) * scale
@@ -131,6 +143,39 @@ def _draw_sources(ax: Axes, outlines: np.ndarray, **style) -> Any:
     return ax.add_collection(PolyCollection(list(outlines), zorder=2, **style), autolim=False)
 
 
+def _write_source_names(
+    ax: Axes,
+    extent: geography.Extent,
+    sources: Sequence[str],
+    outlines: np.ndarray,
+    gauges: Sequence[_Point],
+    scale: np.ndarray,
+) -> None:
+    """Write short names into unit sources that are large enough, clear of gauges and their lines."""
+    from matplotlib.patheffects import withStroke
+
+    if np.hypot(*((outlines[:, 2] - outlines[:, 1]) * scale).T).min() < 10.0:
+        return
+    points = np.array([(extent.wrap(lon), lat) for _, _, lon, lat in gauges]).reshape(-1, 2)
+    for name, (lon, lat) in zip(sources, outlines.mean(axis=1)):
+        away = ((lon, lat) - points) * scale
+        close = away[(np.abs(away[:, 1]) < 5.0) & (away[:, 0] > -9.0) & (away[:, 0] < 36.0)]
+        shift = 0.0 if not len(close) else 6.0 if close[0, 1] >= 0 else -6.0
+        ax.annotate(
+            geography.short_name(name),
+            (lon, lat),
+            xytext=(0.0, shift),
+            textcoords="offset points",
+            fontsize=5,
+            color="#7a3500",
+            ha="center",
+            va="center",
+            path_effects=[withStroke(linewidth=1.0, foreground="white", alpha=0.6)],
+            zorder=3,
+            annotation_clip=True,
+        )
+
+
 def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes:
     """Draw the map of a region: sea floor, unit sources, DARTs and forecast points near them.
 
@@ -150,7 +195,7 @@ def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes
     extent = geography.extent_around(
         [*outlines[..., 0].ravel(), *(g.lon for g in near)],
         [*outlines[..., 1].ravel(), *(g.lat for g in near)],
-        margin_deg=1.0,
+        margin_deg=1.5,
         least_width=0.62,
     )
     ax = one_axes(ax, *_page(extent, 7.6))
@@ -159,24 +204,13 @@ def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes
     _draw_sources(
         ax, outlines, facecolors="#D55E0026", edgecolors=_SOURCE, linewidths=0.7, label="unit source"
     )
-    per_lon, per_lat = _type_points(ax, extent)
-    sides_pt = np.hypot(*((outlines[:, 2] - outlines[:, 1]) * (per_lon, per_lat)).T)
-    if sides_pt.min() > 10.0:
-        for name, (lon, lat) in zip(region.sources, outlines.mean(axis=1)):
-            ax.text(
-                lon,
-                lat,
-                geography.short_name(name),
-                fontsize=5,
-                color="#7a3500",
-                ha="center",
-                va="center",
-                zorder=3,
-                clip_on=True,
-            )
-    _draw_gauges(ax, extent, [(g.name, g.kind, g.lon, g.lat) for g in near], outlines)
+    gauges = [(g.name, g.kind, g.lon, g.lat) for g in near]
+    _draw_gauges(ax, extent, gauges)
     ax.set_title(f"{region.title or region.name}: {len(region.sources)} unit sources", fontsize=TITLE_SIZE)
-    legend_below(ax, 3, 0.06)
+    legend_below(ax, 3)
+    scale = _type_points(ax)
+    _write_source_names(ax, extent, region.sources, outlines, gauges, scale)
+    _label_gauges(ax, extent, gauges, outlines, scale)
     return ax
 
 
@@ -214,9 +248,11 @@ def plot_pacific(region: geography.RegionLike, *, ax: Axes | None = None) -> Axe
     _draw_sources(
         ax, outlines, facecolors="#D55E0080", edgecolors=_SOURCE, linewidths=0.4, label="unit source"
     )
-    _draw_gauges(ax, extent, [(g.name, g.kind, g.lon, g.lat) for g in far], outlines)
+    gauges = [(g.name, g.kind, g.lon, g.lat) for g in far]
+    _draw_gauges(ax, extent, gauges)
     ax.set_title(f"{region.title or region.name}: far gauges", fontsize=TITLE_SIZE)
-    legend_below(ax, 3, 0.13)
+    legend_below(ax, 3)
+    _label_gauges(ax, extent, gauges, outlines, _type_points(ax))
     return ax
 
 
@@ -256,40 +292,43 @@ def plot_slip(
     Raises
     ------
     InputError
-        If a source does not exist, the lengths differ, or a slip is negative or not finite.
+        If there is no source, one does not exist, the lengths differ, or a slip is negative or not finite.
     """
+    if not len(sources):
+        raise InputError("sources must have at least one unit source, got none")
     slip = array_of(slip_m, (len(sources),), "slip_m", "one value for each of sources")
     if (bad := ~(slip >= 0) | np.isinf(slip)).any():
         first = int(np.argmax(bad))
         raise InputError(f"slip_m must be finite and >= 0 m, got {slip[first]:g} for {sources[first]}")
-    points = dict(gauges or {})
+    points = [(name, "dart", lon, lat) for name, (lon, lat) in (gauges or {}).items()]
     outlines = geography.source_outlines(sources)
     extent = geography.extent_around(
-        [*outlines[..., 0].ravel(), *(lon for lon, _ in points.values())],
-        [*outlines[..., 1].ravel(), *(lat for _, lat in points.values())],
-        margin_deg=1.0,
+        [*outlines[..., 0].ravel(), *(point[2] for point in points)],
+        [*outlines[..., 1].ravel(), *(point[3] for point in points)],
+        margin_deg=1.5,
         least_width=0.62,
     )
     ax = one_axes(ax, *_page(extent, 6.2))
     _draw_map(ax, extent, depth=False)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
-    filled = _draw_sources(ax, outlines, array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)
+    filled = _draw_sources(
+        ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4
+    )
     filled.set_clim(0.0, slip.max() or 1.0)
     colour_bar(ax, filled, "slip (m)")
-    _draw_gauges(ax, extent, [(name, "dart", lon, lat) for name, (lon, lat) in points.items()], outlines)
+    _draw_gauges(ax, extent, points)
     strength = "" if magnitude is None else f"$M_w$ {magnitude:.2f}"
     ax.set_title(": ".join(part for part in (title, strength) if part), fontsize=TITLE_SIZE)
     if note:
         _write_note(ax, note)
+    _label_gauges(ax, extent, points, outlines, _type_points(ax))
     return ax
 
 
 def _write_note(ax: Axes, note: str) -> None:
     """Write a caution in a box under the axes."""
     from matplotlib.offsetbox import AnchoredText
-    from matplotlib.transforms import ScaledTranslation
 
-    below = ax.transAxes + ScaledTranslation(0, -0.42, ax.get_figure(root=True).dpi_scale_trans)
     box = AnchoredText(
         textwrap.fill(note, 62),
         loc="upper center",
@@ -297,7 +336,7 @@ def _write_note(ax: Axes, note: str) -> None:
         borderpad=0.0,
         prop={"size": 7.5, "ha": "left"},
         bbox_to_anchor=(0.5, 0.0),
-        bbox_transform=below,
+        bbox_transform=below_axes(ax),
     )
     box.patch.set(facecolor="#fff6d6", edgecolor="#b58900", linewidth=0.6)
     ax.add_artist(box)

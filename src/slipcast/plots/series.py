@@ -116,7 +116,7 @@ def plot_records(
         ax.set_title(f"DART {name}", loc="left", fontsize=8)
         ax.margins(x=0)
     axes[-1].set_xlabel("time after the earthquake (min)")
-    legend_below(axes[-1], 4, 0.32)
+    legend_below(axes[-1], 4)
     axes[0].set_title(title, fontsize=TITLE_SIZE)
     return axes
 
@@ -213,7 +213,7 @@ def plot_forecast(
         ax.plot(
             arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=3
         )
-        legend_below(ax, 1, 0.45 / (0.36 * len(names) + 0.2))
+        legend_below(ax, 1)
     _write_values(ax, "maximum (m)", [f"{largest[i]:.2f}" for i in order])
     ax.set_ylabel("sea level (each trace to its own scale)")
     ax.set_title(title, fontsize=TITLE_SIZE)

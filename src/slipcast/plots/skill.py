@@ -13,19 +13,21 @@ from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, m
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["history_columns", "plot_history", "plot_max_amplitude"]
+__all__ = ["history_columns", "plot_history", "plot_max_amplitude", "scores_by_method"]
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
 _HISTORY_KEYS = ("epoch", "train_loss", "validation_loss")
 
 
-def history_columns(history: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return epochs, training and validation losses of a training history.
+def history_columns(
+    history: Sequence[Mapping[str, Any]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return epochs, training and validation losses, and where the validation loss is best.
 
     Raises
     ------
     InputError
-        If the history is empty or an entry lacks a key.
+        If the history is empty, an entry lacks a key, or no validation loss is finite.
     """
     if not history:
         raise InputError("history must have at least one epoch, got none")
@@ -35,7 +37,9 @@ def history_columns(history: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, n
     epoch, train, validation = (
         np.array([entry[key] for entry in history], dtype=float) for key in _HISTORY_KEYS
     )
-    return epoch, train, validation
+    if not np.isfinite(validation).any():
+        raise InputError("history must have a finite validation_loss, got none")
+    return epoch, train, validation, int(np.nanargmin(validation))
 
 
 def plot_history(
@@ -67,10 +71,7 @@ def plot_history(
     InputError
         If the history is empty, lacks a key, or has no finite validation loss.
     """
-    epoch, train, validation = history_columns(history)
-    if not np.isfinite(validation).any():
-        raise InputError("history must have a finite validation_loss, got none")
-    best = int(np.nanargmin(validation))
+    epoch, train, validation, best = history_columns(history)
     ax = one_axes(ax, 5.2, 3.4)
     ax.plot(epoch, train, color=COLOURS[0], lw=1.2, label="training")
     ax.plot(epoch, validation, color=COLOURS[1], lw=1.2, label="validation")
@@ -82,12 +83,12 @@ def plot_history(
     ax.set_xlabel("epoch")
     ax.set_ylabel(loss_label)
     ax.set_title(title, fontsize=TITLE_SIZE)
-    legend_below(ax, 3, 0.16)
+    legend_below(ax, 3)
     return ax
 
 
 def _draw_log_axis(ax: Axes) -> None:
-    """Make the vertical axis logarithmic with plain numbers: 1, 2, 5 in a narrow range, else powers of ten."""
+    """Make the vertical axis logarithmic, with plain numbers: 1, 2, 5 in a narrow range, else 1."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     ax.set_yscale("log")
@@ -135,7 +136,11 @@ def plot_max_amplitude(
     true = array_of(true_m, (len(true_m), count), "true_m", "scenarios by gauge_names")
     shape = "the shape of true_m"
     predicted = {m: array_of(v, true.shape, f"predicted_m[{m!r}]", shape) for m, v in predicted_m.items()}
-    scores = None if explained_variance is None else _scores(explained_variance, list(predicted), count)
+    scores = (
+        None
+        if explained_variance is None
+        else scores_by_method(explained_variance, list(predicted), count, argument="explained_variance")
+    )
     columns = min(4, count)
     rows = -(-count // columns)
     axes = many_axes(axes, count, 0.5 + 1.85 * columns, 0.9 + 2.05 * rows, columns)
@@ -153,21 +158,20 @@ def plot_max_amplitude(
     return axes
 
 
-def _scores(
-    explained_variance: Mapping[str, Any], methods: Sequence[str], count: int
+def scores_by_method(
+    scores: Mapping[str, Any], methods: Sequence[str], count: int, *, argument: str
 ) -> dict[str, np.ndarray]:
-    """Return the scores in the order of the methods, all of which must have them."""
-    if missing := [method for method in methods if method not in explained_variance]:
-        raise InputError(f"explained_variance lacks method {missing[0]!r}")
-    return {
-        method: array_of(
-            explained_variance[method],
-            (count,),
-            f"explained_variance[{method!r}]",
-            "one value for each of gauge_names",
-        )
-        for method in methods
-    }
+    """Return scores in the order of the methods, every one of which must have ``count`` of them.
+
+    Raises
+    ------
+    InputError
+        If a method has no scores or a wrong number of them; the message names the argument.
+    """
+    if missing := [method for method in methods if method not in scores]:
+        raise InputError(f"{argument} lacks method {missing[0]!r}")
+    meaning = "one value for each of gauge_names"
+    return {m: array_of(scores[m], (count,), f"{argument}[{m!r}]", meaning) for m in methods}
 
 
 def _draw_scatter(ax: Axes, true: np.ndarray, predicted: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,280 @@
+"""Architectures: maps from the records of a window to slip on unit sources."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import nn
+
+from slipcast.errors import InputError, unknown_name
+
+__all__ = ["ARCHITECTURES", "Conv1d", "Layer", "build_network", "conv_channels", "layer_table"]
+
+
+def conv_channels(signal_length: int) -> tuple[int, ...]:
+    """Return the channels that follow each convolution, for a window of some samples.
+
+    Parameters
+    ----------
+    signal_length : int
+        Samples of the window, >= 2.
+
+    Returns
+    -------
+    channels : tuple of int
+        One number a block; there are as many blocks as halvings that take the signal to one sample,
+        floor(log2(signal_length)).
+
+    Raises
+    ------
+    InputError
+        If the window has fewer than two samples.
+
+    Notes
+    -----
+    Liu (2021) gives 20, 20, 40, 40, 80 for 45 samples (Table 1) and 20, 20, 40, 60 for 30. Other lengths
+    continue the pattern of the table, each number twice and then doubled.
+
+    Examples
+    --------
+    >>> conv_channels(45), conv_channels(30), conv_channels(64)
+    ((20, 20, 40, 40, 80), (20, 20, 40, 60), (20, 20, 40, 40, 80, 80))
+    """
+    _whole("signal_length", signal_length, least=2)
+    n_blocks = signal_length.bit_length() - 1
+    if n_blocks == 4:
+        return (20, 20, 40, 60)
+    return tuple(20 * 2 ** (block // 2) for block in range(n_blocks))
+
+
+class Conv1d(nn.Module):
+    """Find slip with the one-dimensional convolutional network of Liu (2021), Table 1.
+
+    Parameters
+    ----------
+    n_channels : int
+        Gauges.
+    n_sources : int
+        Unit sources.
+    signal_length : int
+        Samples of the window, >= 2.
+    channels : sequence of int, optional
+        Channels after each convolution, floor(log2(signal_length)) of them; by default :func:`conv_channels`.
+    hidden : int, optional
+        Width of the first linear layer.
+    dropout : float, optional
+        Chance that one of its outputs is dropped while training, in [0, 1).
+    negative_slope : float, optional
+        Slope of LeakyReLU below zero, >= 0.
+
+    Raises
+    ------
+    InputError
+        If an argument breaks its rule, or the number of channels does not fit the window.
+
+    Notes
+    -----
+    Blocks of convolution (kernel 3, stride 1, padding 1), LeakyReLU and max pooling (2, 2) halve the signal
+    down to one sample; then Linear, Dropout, Linear, ReLU. Input, shape (n, n_channels, signal_length), is
+    dimensionless (the checkpoint scales records); output, shape (n, n_sources), is slip in m, >= 0.
+
+    It knows gauges and sources by position alone; :class:`~slipcast.learning.checkpoint.Checkpoint` holds
+    their names.
+
+    Examples
+    --------
+    >>> network = Conv1d(3, 31, 45)
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    22891
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_sources: int,
+        signal_length: int,
+        channels: Sequence[int] | None = None,
+        hidden: int = 40,
+        dropout: float = 0.3,
+        negative_slope: float = 0.01,
+    ):
+        super().__init__()
+        for name, value in (("n_channels", n_channels), ("n_sources", n_sources), ("hidden", hidden)):
+            _whole(name, value, least=1)
+        if not (_is_number(dropout) and 0 <= dropout < 1):
+            raise InputError(f"dropout must be in [0, 1), got {dropout!r}")
+        if not (_is_number(negative_slope) and 0 <= negative_slope < math.inf):
+            raise InputError(f"negative_slope must be finite and >= 0, got {negative_slope!r}")
+        widths = _widths(signal_length, channels)
+        self.input_shape = (n_channels, signal_length)
+        self.negative_slope = negative_slope
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(n_in, n_out, kernel_size=3, stride=1, padding=1)
+            for n_in, n_out in zip((n_channels, *widths), widths)
+        )
+        self.linear_1 = nn.Linear(widths[-1], hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.linear_2 = nn.Linear(hidden, n_sources)
+
+    def forward(self, records: torch.Tensor) -> torch.Tensor:
+        """Map scaled records, shape (n, n_channels, signal_length), to slip, shape (n, n_sources), m, >= 0.
+
+        Raises
+        ------
+        InputError
+            If the records have another shape; a longer window would else be pooled as if it were the right
+            one.
+        """
+        if records.shape[1:] != self.input_shape:
+            raise InputError(
+                f"records must have shape (n, {_by(self.input_shape)}), got ({_by(records.shape)})"
+            )
+        signal = records.transpose(1, 2)
+        for convolution in self.convolutions:
+            signal = _convolve_and_halve(signal, cast(nn.Conv1d, convolution), self.negative_slope)
+        return torch.relu(self.linear_2(self.dropout(self.linear_1(signal.squeeze(1)))))
+
+
+def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, negative_slope: float) -> torch.Tensor:
+    """Convolve, rectify and pool a signal, shape (n, length, channels), to half its length.
+
+    The same numbers as torch's own three layers, as one matrix product over windows of three samples: signals
+    this short train in about half the time. An odd last sample is not pooled, hence not computed; LeakyReLU
+    rises, so it may follow the pooling.
+    """
+    n, length, n_in = signal.shape
+    half = length // 2
+    padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
+    windows = padded.unfold(1, 3, 1).reshape(n * 2 * half, 3 * n_in)
+    products = nn.functional.linear(windows, convolution.weight.flatten(1), convolution.bias)
+    pooled = products.view(n, half, 2, convolution.out_channels).max(dim=2).values
+    return nn.functional.leaky_relu(pooled, negative_slope)
+
+
+ARCHITECTURES: dict[str, type[Conv1d]] = {"conv1d": Conv1d}
+"""Networks by name."""
+
+
+def build_network(name: str, **arguments) -> Conv1d:
+    """Build a network by the name of its architecture.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`ARCHITECTURES`.
+    **arguments
+        Of the architecture.
+
+    Returns
+    -------
+    network : torch.nn.Module
+        With weights drawn from torch's generator.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or an argument is unknown, missing or wrong.
+    """
+    if name not in ARCHITECTURES:
+        raise unknown_name("model", name, ARCHITECTURES)
+    parameters = inspect.signature(ARCHITECTURES[name]).parameters
+    for key in arguments:
+        if key not in parameters:
+            raise unknown_name("argument", key, parameters, where=f"of model {name}")
+    for key, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in arguments:
+            raise InputError(f"model {name} needs the argument {key}")
+    return ARCHITECTURES[name](**arguments)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of Table 1 of Liu (2021).
+
+    Attributes
+    ----------
+    name : str
+        ``"Conv1D-1"``, ..., ``"Squeeze"``, ``"Linear-1"``, ``"Linear-2"``.
+    in_channels, out_channels : int
+        Channels before and after.
+    in_signal, out_signal : int
+        Length of the signal before and after, pooling included; features, after the squeeze.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    in_signal: int
+    out_signal: int
+
+
+def layer_table(network: Conv1d) -> list[Layer]:
+    """Measure what each layer of a network makes of the shape of its input.
+
+    Parameters
+    ----------
+    network : Conv1d
+
+    Returns
+    -------
+    layers : list of Layer
+        From the first convolution to the last linear layer.
+
+    Examples
+    --------
+    >>> for layer in layer_table(Conv1d(3, 31, 45))[:2]:
+    ...     print(layer.name, layer.in_channels, layer.out_channels, layer.in_signal, layer.out_signal)
+    Conv1D-1 3 20 45 22
+    Conv1D-2 20 20 22 11
+    """
+    n_channels, signal_length = network.input_shape
+    signal = torch.zeros(1, signal_length, n_channels)
+    layers = []
+    with torch.no_grad():
+        for number, convolution in enumerate(network.convolutions, start=1):
+            before = signal
+            signal = _convolve_and_halve(before, cast(nn.Conv1d, convolution), network.negative_slope)
+            shapes = (before.shape[2], signal.shape[2], before.shape[1], signal.shape[1])
+            layers.append(Layer(f"Conv1D-{number}", *shapes))
+    n_features = network.linear_1.in_features
+    return [
+        *layers,
+        Layer("Squeeze", n_features, 1, 1, n_features),
+        Layer("Linear-1", 1, 1, n_features, network.linear_1.out_features),
+        Layer("Linear-2", 1, 1, network.linear_2.in_features, network.linear_2.out_features),
+    ]
+
+
+def _widths(signal_length: int, channels: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the channels given, checked against the window, or else the usual ones."""
+    usual = conv_channels(signal_length)
+    if channels is None:
+        return usual
+    if len(channels) != len(usual):
+        raise InputError(
+            f"channels must have {len(usual)} numbers for {signal_length} samples, got {len(channels)}"
+        )
+    for width in channels:
+        _whole("channels", width, least=1)
+    return tuple(channels)
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(name: str, value: object, *, least: int) -> None:
+    """Refuse what is no whole number, or too small."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number >= {least}, got {value!r}")
+
+
+def _by(shape: Sequence[int]) -> str:
+    """Word a shape."""
+    return ", ".join(str(size) for size in shape)
