@@ -1,10 +1,14 @@
-"""A small scenario set with made-up waves, for tests of learning."""
+"""A small scenario set with made-up waves and an untrained checkpoint, for tests of learning."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 import xarray as xr
 
+from slipcast.learning import TrainConfig
+from slipcast.learning.checkpoint import Checkpoint
+from slipcast.learning.networks import build_network
 from slipcast.region import Region
 from slipcast.scenarios import ScenarioSet, split_codes
 
@@ -70,6 +74,39 @@ def scenario_set(
 
 def changed(scenarios: ScenarioSet, **variables) -> ScenarioSet:
     """Return a set with some arrays replaced."""
-    return ScenarioSet(
-        scenarios.dataset.assign({k: (scenarios.dataset[k].dims, v) for k, v in variables.items()})
+    return ScenarioSet(scenarios.dataset.assign({k: (scenarios.dataset[k].dims, v) for k, v in variables.items()}))
+
+
+ARGUMENTS = {"n_channels": 3, "n_sources": 5, "signal_length": 45, "channels": None, "hidden": 40}
+HISTORY = (
+    {"epoch": 1, "train_loss_m2": 9.1, "validation_loss_m2": 8.0},
+    {"epoch": 2, "train_loss_m2": 8.1, "validation_loss_m2": 7.25},
+    {"epoch": 3, "train_loss_m2": 0.1 + 0.2, "validation_loss_m2": 7.5},
+)
+
+
+def make_checkpoint(**changes) -> Checkpoint:
+    """Make an untrained checkpoint, with some of its parts changed."""
+    torch.manual_seed(changes.pop("seed", 1))
+    arguments = changes.get("arguments", ARGUMENTS)
+    return Checkpoint(
+        **{
+            "network": build_network("conv1d", **arguments),
+            "architecture": "conv1d",
+            "arguments": arguments,
+            "gauges": ("46404", "46407", "46419"),
+            "sources": ("acsza57", "acsza58", "acszb57", "acszb58", "acszb59"),
+            "window_min": 45.0,
+            "record_scale_m": 0.08,
+            "config": TrainConfig(epochs=3),
+            "history": HISTORY,
+            "scenarios": "made-up",
+            "region": "cascadia",
+        }
+        | changes
     )
+
+
+def random_records(n: int = 4) -> np.ndarray:
+    """Draw records for it, m."""
+    return np.random.default_rng(2).normal(0, 0.1, (n, 3, 45))

@@ -9,44 +9,13 @@ import pytest
 import safetensors.torch
 import torch
 
+from learning_fixtures import ARGUMENTS
+from learning_fixtures import make_checkpoint as make
+from learning_fixtures import random_records as records
 from slipcast.errors import InputError
 from slipcast.files import atomic_path
-from slipcast.learning import TrainConfig
 from slipcast.learning import checkpoint as checkpoint_module
 from slipcast.learning.checkpoint import Checkpoint
-from slipcast.learning.networks import build_network
-
-ARGUMENTS = {"n_channels": 3, "n_sources": 5, "signal_length": 45, "channels": None, "hidden": 40}
-HISTORY = (
-    {"epoch": 1, "train_loss_m2": 9.1, "validation_loss_m2": 8.0},
-    {"epoch": 2, "train_loss_m2": 8.1, "validation_loss_m2": 7.25},
-    {"epoch": 3, "train_loss_m2": 0.1 + 0.2, "validation_loss_m2": 7.5},
-)
-
-
-def make(**changes) -> Checkpoint:
-    torch.manual_seed(changes.pop("seed", 1))
-    arguments = changes.get("arguments", ARGUMENTS)
-    return Checkpoint(
-        **{
-            "network": build_network("conv1d", **arguments),
-            "architecture": "conv1d",
-            "arguments": arguments,
-            "gauges": ("46404", "46407", "46419"),
-            "sources": ("acsza57", "acsza58", "acszb57", "acszb58", "acszb59"),
-            "window_min": 45.0,
-            "record_scale_m": 0.08,
-            "config": TrainConfig(epochs=3),
-            "history": HISTORY,
-            "scenarios": "made-up",
-            "region": "cascadia",
-        }
-        | changes
-    )
-
-
-def records(n: int = 4) -> np.ndarray:
-    return np.random.default_rng(2).normal(0, 0.1, (n, 3, 45))
 
 
 def rewrite(folder, **changes):
@@ -100,10 +69,7 @@ def test_history_as_a_table(folder):
 
 
 def test_identity_follows_weights_names_and_scale():
-    ids = {
-        make(**change).id
-        for change in ({}, {"seed": 2}, {"record_scale_m": 0.1}, {"sources": tuple("abcde")})
-    }
+    ids = {make(**change).id for change in ({}, {"seed": 2}, {"record_scale_m": 0.1}, {"sources": tuple("abcde")})}
     assert len(ids) == 4
     assert make().id == make().id
 
@@ -147,9 +113,7 @@ def test_wrong_records():
         make().predict(records()[0, 0])
     bad = records()
     bad[2, 1, 6] = np.nan
-    with pytest.raises(
-        InputError, match="records must be finite, got nan in record 2 at gauge 46407, 7 min after"
-    ):
+    with pytest.raises(InputError, match="records must be finite, got nan in record 2 at gauge 46407, 7 min after"):
         make().predict(bad)
 
 
@@ -170,9 +134,7 @@ def test_contradictions(changes, message):
 
 
 def test_missing_files(tmp_path, folder):
-    with pytest.raises(
-        InputError, match=r"no folder .*none: a checkpoint is the folder that a training wrote"
-    ):
+    with pytest.raises(InputError, match=r"no folder .*none: a checkpoint is the folder that a training wrote"):
         Checkpoint.open(tmp_path / "none")
     with pytest.raises(InputError, match=r"holds no checkpoint \(no model.json\)$"):
         Checkpoint.open(tmp_path)

@@ -4,11 +4,11 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from learning_fixtures import make_checkpoint as make
+from learning_fixtures import random_records
 from slipcast.errors import InputError
 from slipcast.inversion.network import invert_network
 from slipcast.records import Records
-from test_checkpoint import make
-from test_checkpoint import records as random_records
 
 GAUGES = ["46404", "46407", "46419"]
 
@@ -47,9 +47,7 @@ def test_gauges_are_found_by_name_among_others():
 def test_records_are_interpolated_to_the_samples_of_the_model():
     fine_s = np.arange(0.0, 50 * 60, 15.0)
     wave = np.sin(2 * np.pi * fine_s / 1500)
-    fine = Records.from_arrays(
-        fine_s, np.stack([wave] * 3), gauges=GAUGES, lon_deg=[231] * 3, lat_deg=[45] * 3
-    )
+    fine = Records.from_arrays(fine_s, np.stack([wave] * 3), gauges=GAUGES, lon_deg=[231] * 3, lat_deg=[45] * 3)
     minutes = np.stack([wave[4:184:4]] * 3)
     npt.assert_allclose(invert_network(fine, make()).slip, make().predict(minutes), rtol=1e-5, atol=1e-6)
 
@@ -64,9 +62,7 @@ def test_a_gap_is_named():
     values[2, 1, 10:20] = np.nan
     with pytest.raises(InputError, match="gauge 46407 of event 2 has no sample at 11 min after the origin"):
         invert_network(as_records(values, GAUGES), make())
-    with pytest.raises(
-        InputError, match="gauge 46407 has no sample at 11 min after the origin; the model needs all"
-    ):
+    with pytest.raises(InputError, match="gauge 46407 has no sample at 11 min after the origin; the model needs all"):
         invert_network(as_records(values[2], GAUGES), make())
 
 
@@ -78,7 +74,5 @@ def test_records_too_short_or_too_late():
 
 
 def test_the_tide_is_refused():
-    with pytest.raises(
-        InputError, match="records must be free of the tide for a network, got tide_removed = 0"
-    ):
+    with pytest.raises(InputError, match="records must be free of the tide for a network, got tide_removed = 0"):
         invert_network(as_records(random_records()[0], GAUGES, tide_removed=False), make())

@@ -18,9 +18,7 @@ def liu(network: Conv1d) -> nn.Sequential:
     blocks = []
     for convolution in network.convolutions:
         blocks += [convolution, nn.LeakyReLU(network.negative_slope), nn.MaxPool1d(kernel_size=2, stride=2)]
-    return nn.Sequential(
-        *blocks, nn.Flatten(), network.linear_1, network.dropout, network.linear_2, nn.ReLU()
-    )
+    return nn.Sequential(*blocks, nn.Flatten(), network.linear_1, network.dropout, network.linear_2, nn.ReLU())
 
 
 def test_table_1_of_liu_for_45_minutes():
@@ -48,9 +46,7 @@ def test_four_blocks_for_30_minutes():
     assert [(row.in_signal, row.out_signal) for row in rows[4:]] == [(1, 60), (60, 40), (40, 31)]
 
 
-@pytest.mark.parametrize(
-    ("n_channels", "n_sources", "minutes"), [(3, 31, 45), (4, 31, 45), (3, 12, 30), (2, 7, 64)]
-)
+@pytest.mark.parametrize(("n_channels", "n_sources", "minutes"), [(3, 31, 45), (4, 31, 45), (3, 12, 30), (2, 7, 64)])
 def test_number_of_parameters(n_channels, n_sources, minutes):
     widths = (n_channels, *conv_channels(minutes))
     expected = sum(3 * n_in * n_out + n_out for n_in, n_out in pairwise(widths))
@@ -110,7 +106,8 @@ def test_slip_is_never_negative_and_dropout_acts_in_training_alone():
 )
 def test_every_option_changes_the_output(change):
     outputs = []
-    for options in ({}, change):
+    no_change: dict = {}
+    for options in (no_change, change):
         torch.manual_seed(1)
         network = Conv1d(3, 31, 45, **options)
         outputs.append(network(torch.linspace(-1, 1, 135).reshape(1, 3, 45)))

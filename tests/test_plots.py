@@ -102,9 +102,7 @@ def test_labels_do_not_overlap():
     rng = np.random.default_rng(4)
     points = rng.uniform(50, 350, (14, 2))
     sizes = np.full((14, 2), (40.0, 9.0))
-    middles = geography.place_labels(
-        points, sizes, frame=(400.0, 400.0), first_side=["right"] * 14, radius=4.0
-    )
+    middles = geography.place_labels(points, sizes, frame=(400.0, 400.0), first_side=["right"] * 14, radius=4.0)
     boxes = np.hstack([middles - sizes / 2, middles + sizes / 2])
     for i in range(14):
         shared = np.minimum(boxes[i, 2:], boxes[i + 1 :, 2:]) - np.maximum(boxes[i, :2], boxes[i + 1 :, :2])
@@ -148,9 +146,7 @@ def test_source_rectangles_stand_where_the_sources_are(cascadia):
     ax: Any = plots.plot_region(cascadia)
     sources = next(c for c in ax.collections if c.get_label() == "unit source")
     index = cascadia.sources.index("acsza58")
-    npt.assert_allclose(
-        sources.get_paths()[index].vertices[:4], unit_source("acsza58").corners()[:, :2], atol=1e-9
-    )
+    npt.assert_allclose(sources.get_paths()[index].vertices[:4], unit_source("acsza58").corners()[:, :2], atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["chile", "japan", "kamchatka"])
@@ -252,9 +248,7 @@ def test_records_of_nothing_but_gaps_are_drawn():
 
 
 def test_records_are_joined_by_name():
-    observed = xr.DataArray(
-        np.stack(list(RECORDS.values())), dims=("gauge", "time"), coords={"gauge": list(RECORDS)}
-    )
+    observed = xr.DataArray(np.stack(list(RECORDS.values())), dims=("gauge", "time"), coords={"gauge": list(RECORDS)})
     axes = plots.plot_records(TIME_S, observed, {"network": observed.isel(gauge=[1, 0]).transpose()})
     for ax, name in zip(axes, RECORDS):
         for line in (ln for ln in ax.lines if ln.get_label() in ("observed", "network")):
@@ -321,7 +315,7 @@ def test_bank_traces():
 
 def test_history_marks_the_best_epoch():
     history = [
-        {"epoch": i + 1, "train_loss": 10.0 / (i + 1), "validation_loss": loss}
+        {"epoch": i + 1, "train_loss_m2": 10.0 / (i + 1), "validation_loss_m2": loss}
         for i, loss in enumerate([9.0, 5.0, 4.0, 6.0])
     ]
     ax: Any = plots.plot_history(history)
@@ -336,9 +330,9 @@ def test_history_refuses_what_it_cannot_draw():
     with pytest.raises(InputError, match="history must have at least one epoch"):
         plots.plot_history([])
     with pytest.raises(InputError, match="history entry 0 lacks 'validation_loss'"):
-        plots.plot_history([{"epoch": 1, "train_loss": 1.0}])
+        plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0}])
     with pytest.raises(InputError, match="finite validation_loss"):
-        plots.plot_history([{"epoch": 1, "train_loss": 1.0, "validation_loss": np.nan}])
+        plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0, "validation_loss_m2": np.nan}])
 
 
 def test_max_amplitude_panels():
@@ -378,7 +372,7 @@ def test_max_amplitude_refuses_what_does_not_fit():
 
 def test_save_figure_writes_a_png_whole(tmp_path):
     path = tmp_path / "deep" / "figure.png"
-    ax: Any = plots.plot_history([{"epoch": 1, "train_loss": 1.0, "validation_loss": 1.0}])
+    ax: Any = plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0, "validation_loss_m2": 1.0}])
     for figure in (ax, ax.figure, np.array([ax], dtype=object)):
         plots.save_figure(figure, path, dpi=50)
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -387,7 +381,7 @@ def test_save_figure_writes_a_png_whole(tmp_path):
 
 def test_save_figure_says_what_it_cannot_write(tmp_path):
     (tmp_path / "figure.png").mkdir()
-    ax: Any = plots.plot_history([{"epoch": 1, "train_loss": 1.0, "validation_loss": 1.0}])
+    ax: Any = plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0, "validation_loss_m2": 1.0}])
     with pytest.raises(InputError, match="cannot write"):
         plots.save_figure(ax, tmp_path / "figure.png")
 
@@ -399,7 +393,7 @@ def test_save_figure_closes_what_pyplot_opened(tmp_path):
     from matplotlib import pyplot
 
     figure, ax = pyplot.subplots()
-    assert plots.plot_history([{"epoch": 1, "train_loss": 1.0, "validation_loss": 1.0}], ax=ax) is ax
+    assert plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0, "validation_loss_m2": 1.0}], ax=ax) is ax
     plots.save_figure(ax, tmp_path / "figure.png", dpi=50)
     assert not pyplot.fignum_exists(figure.number)
 
@@ -416,7 +410,7 @@ def test_matplotlib_waits_and_pyplot_is_never_imported():
     code = (
         "import sys, slipcast.plots as p\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "ax = p.plot_history([{'epoch': 1, 'train_loss': 1.0, 'validation_loss': 1.0}])\n"
+        "ax = p.plot_history([{'epoch': 1, 'train_loss_m2': 1.0, 'validation_loss_m2': 1.0}])\n"
         "p.plot_slip(['acsza58'], [1.0])\n"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules\n"
     )

@@ -242,7 +242,7 @@ def test_records_figure_refuses_what_does_not_fit():
 
 def test_history_figure():
     history = [
-        {"epoch": i + 1, "train_loss": 10.0 / (i + 1), "validation_loss": loss}
+        {"epoch": i + 1, "train_loss_m2": 10.0 / (i + 1), "validation_loss_m2": loss}
         for i, loss in enumerate([9.0, 5.0, 4.0, 6.0])
     ]
     figure = figures.history_figure(history)
@@ -254,7 +254,7 @@ def test_history_figure():
 
 
 def test_history_figure_of_losses_that_are_not_positive():
-    figure = figures.history_figure([{"epoch": 1, "train_loss": 0.0, "validation_loss": 0.0}])
+    figure = figures.history_figure([{"epoch": 1, "train_loss_m2": 0.0, "validation_loss_m2": 0.0}])
     assert figure.layout.yaxis.tickvals == ()
 
 

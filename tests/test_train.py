@@ -76,15 +76,19 @@ def test_the_validation_loss_is_the_exact_mean(scenarios, uninterrupted):
     indices = scenarios.indices("validation")
     found = uninterrupted.predict(scenarios.load_records(GAUGES, 30, indices, noise_sd_m=0.001))
     true = scenarios.load_weights(indices).to_numpy()
-    npt.assert_allclose(
-        uninterrupted.history[-1]["validation_loss_m2"], np.mean((found - true) ** 2), rtol=1e-5
-    )
+    npt.assert_allclose(uninterrupted.history[-1]["validation_loss_m2"], np.mean((found - true) ** 2), rtol=1e-5)
 
 
 def test_the_training_loss_is_the_mean_of_its_batches(scenarios, tmp_path):
     # With a learning rate of next to nothing and no dropout, every batch sees the first weights; 42 scenarios
     # in batches of 30 and 12 count by halves.
-    options = {"epochs": 1, "batch_size": 30, "learning_rate": 1e-30, "dropout": 0.0, "noise_sd_m": 0.0}
+    options: dict[str, Any] = {
+        "epochs": 1,
+        "batch_size": 30,
+        "learning_rate": 1e-30,
+        "dropout": 0.0,
+        "noise_sd_m": 0.0,
+    }
     trained = train(scenarios, tmp_path, **options)
     indices = scenarios.indices("train")
     found = trained.predict(scenarios.load_records(GAUGES, 45, indices))
@@ -99,9 +103,7 @@ def test_the_training_loss_is_the_mean_of_its_batches(scenarios, tmp_path):
 def test_it_overfits_eight_scenarios(tmp_path):
     scenarios = scenario_set(10, seed=1)
     eight = changed(scenarios, split=np.array([0] * 8 + [1, 2], np.int8))
-    trained = train(
-        eight, tmp_path, epochs=1500, batch_size=8, learning_rate=2e-3, dropout=0.0, noise_sd_m=0.0
-    )
+    trained = train(eight, tmp_path, epochs=1500, batch_size=8, learning_rate=2e-3, dropout=0.0, noise_sd_m=0.0)
     true = eight.load_weights(range(8)).to_numpy()
     error = trained.predict(eight.load_records(GAUGES, 45, range(8))) - true
     assert np.mean(error**2) < 1e-3 * np.var(true)
@@ -183,9 +185,7 @@ def test_resuming_after_ctrl_c(scenarios, uninterrupted, tmp_path, epoch):
     with pytest.raises(InputError, match=r"only a training that did not finish; resume it"):
         Checkpoint.open(tmp_path)
     done = []
-    assert_same(
-        train(scenarios, tmp_path, resume=True, progress=lambda e, *_: done.append(e), **FEW), uninterrupted
-    )
+    assert_same(train(scenarios, tmp_path, resume=True, progress=lambda e, *_: done.append(e), **FEW), uninterrupted)
     assert done == list(range(epoch + 1, 7))
     assert not (tmp_path / "training.safetensors").exists()
 
@@ -260,9 +260,7 @@ def test_an_older_checkpoint_stays_until_the_new_one_is_whole(scenarios, uninter
 def test_resuming_a_complete_training_returns_it(scenarios, uninterrupted, tmp_path):
     train(scenarios, tmp_path, **FEW)
     done = []
-    assert_same(
-        train(scenarios, tmp_path, resume=True, progress=lambda e, *_: done.append(e), **FEW), uninterrupted
-    )
+    assert_same(train(scenarios, tmp_path, resume=True, progress=lambda e, *_: done.append(e), **FEW), uninterrupted)
     assert done == []
     with pytest.raises(InputError, match=r"cannot resume .*: it began with epochs = 6, not 7"):
         train(scenarios, tmp_path, resume=True, epochs=7)
@@ -297,9 +295,7 @@ def test_damaged_states(scenarios, tmp_path):
         with pytest.raises(InputError, match=r"cannot resume from .*: it is truncated or of another format"):
             train(scenarios, tmp_path, resume=True)
     path.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
-    with pytest.raises(
-        InputError, match=r"cannot resume from .*: no training state that this slipcast knows"
-    ):
+    with pytest.raises(InputError, match=r"cannot resume from .*: no training state that this slipcast knows"):
         train(scenarios, tmp_path, resume=True)
 
 
@@ -315,9 +311,7 @@ def test_wrong_settings_and_gauges(scenarios, tmp_path):
         train(scenarios, tmp_path, gauges=("46408",))
     with pytest.raises(InputError, match="window of 90 min is longer than the 60 min"):
         train(scenarios, tmp_path, gauges=GAUGES, window_min=90)
-    with pytest.raises(
-        InputError, match="no DART of the scenario set has complete records over the window of 90 min"
-    ):
+    with pytest.raises(InputError, match="no DART of the scenario set has complete records over the window of 90 min"):
         train(scenarios, tmp_path, window_min=90)
     with pytest.raises(InputError, match="channels must have 5 numbers for 45 samples, got 2"):
         train(scenarios, tmp_path, channels=(20, 20))
@@ -331,16 +325,12 @@ def test_values_that_are_not_finite(scenarios, tmp_path):
     number = int(scenarios.indices("train")[3])
     records = scenarios.dataset["records"].to_numpy().copy()
     records[number, 1, 20] = np.nan
-    with pytest.raises(
-        InputError, match=f"record of scenario {number} at gauge 46407 is not finite, got nan"
-    ):
+    with pytest.raises(InputError, match=f"record of scenario {number} at gauge 46407 is not finite, got nan"):
         train(changed(scenarios, records=records), tmp_path, gauges=GAUGES)
     number = int(scenarios.indices("validation")[1])
     weights = scenarios.dataset["weights"].to_numpy().copy()
     weights[number, 2] = np.inf
-    with pytest.raises(
-        InputError, match=f"slip of scenario {number} at source acszb57 is not finite, got inf"
-    ):
+    with pytest.raises(InputError, match=f"slip of scenario {number} at source acszb57 is not finite, got inf"):
         train(changed(scenarios, weights=weights), tmp_path)
 
 
@@ -376,8 +366,6 @@ def test_no_gpu(scenarios, uninterrupted, tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_the_same_to_rounding(scenarios, tmp_path):
     # without dropout, whose draws differ between devices
-    cpu, gpu = (
-        train(scenarios, tmp_path / name, device=name, dropout=0.0, **FEW) for name in ("cpu", "cuda")
-    )
+    cpu, gpu = (train(scenarios, tmp_path / name, device=name, dropout=0.0, **FEW) for name in ("cpu", "cuda"))
     records = scenarios.load_records(GAUGES, 30)
     npt.assert_allclose(gpu.predict(records), cpu.predict(records), rtol=1e-2, atol=1e-3)

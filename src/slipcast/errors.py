@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
-__all__ = ["InputError", "SlipcastWarning", "nearest_names", "unknown_name"]
+__all__ = ["InputError", "SlipcastWarning", "invalid_setting", "nearest_names", "unknown_name"]
 
 
 class InputError(ValueError):
@@ -75,3 +76,29 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "")
     else:
         hint = ""
     return InputError(f"unknown {kind} {name!r}{place}{hint}")
+
+
+def invalid_setting(problem: Any, kind: str, known: Iterable[str]) -> InputError:
+    """Word the first problem that pydantic found: key, rule, value got.
+
+    Parameters
+    ----------
+    problem : pydantic.ValidationError
+        With at least one problem.
+    kind : str
+        What an unknown key should have been, e.g. ``"training setting"``.
+    known : iterable of str
+        Keys that exist.
+
+    Returns
+    -------
+    error : InputError
+        To be raised by the caller.
+    """
+    first = problem.errors()[0]
+    if first["type"] == "extra_forbidden":
+        return unknown_name(kind, str(first["loc"][-1]), known)
+    key = ".".join(str(part) for part in first["loc"])
+    rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    got = f", got {first['input']!r}" if isinstance(first["input"], str | int | float | tuple) else ""
+    return InputError(f"{key} {rule}{got}".lstrip())

@@ -46,9 +46,7 @@ def network_method(scenarios: ScenarioSet, checkpoint: Checkpoint) -> Method:
     """Make a method of a trained network; InputError if its sources are not those of the set."""
     align(scenarios.source_response([]), "source", checkpoint.sources, what="the scenario set")
     order = [checkpoint.sources.index(name) for name in scenarios.sources]
-    return Method(
-        list(checkpoint.gauges), checkpoint.window_min, lambda records: checkpoint.predict(records)[:, order]
-    )
+    return Method(list(checkpoint.gauges), checkpoint.window_min, lambda records: checkpoint.predict(records)[:, order])
 
 
 def least_squares_method(
@@ -83,7 +81,34 @@ class Evaluation:
     def forecast_points(self) -> list[str]:
         """Names of the forecast points, in order."""
         kinds = self.dataset["gauge_kind"].to_numpy()
-        return [str(name) for name, kind in zip(self.dataset["gauge"].to_numpy(), kinds, strict=True) if kind == "forecast"]
+        return [
+            str(name) for name, kind in zip(self.dataset["gauge"].to_numpy(), kinds, strict=True) if kind == "forecast"
+        ]
+
+    def max_amplitude_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, list[float | None]]]:
+        """Return maximum amplitude at the forecast points, for a scatter plot.
+
+        Returns
+        -------
+        true : array, shape (n_scenarios, n_points)
+            m.
+        predicted : dict of method to array of that shape
+            m.
+        explained_variance : dict of method to list
+            One for each point.
+        """
+        points = self.forecast_points
+        return (
+            self.dataset["max_amplitude_true"].sel(gauge=points).to_numpy(),
+            {
+                name: self.dataset["max_amplitude"].sel({"method": name, "gauge": points}).to_numpy()
+                for name in self.methods
+            },
+            {
+                name: [self.scores[name]["max_amplitude"][point]["explained_variance"] for point in points]
+                for name in self.methods
+            },
+        )
 
     @cached_property
     def scores(self) -> dict[str, dict]:
@@ -203,7 +228,11 @@ class _Truth:
             {
                 "weights_true": (("scenario", "source"), weights.to_numpy().astype(float), {"units": "m"}),
                 "max_amplitude_true": (("scenario", "gauge"), _maximum(sea_level), {"units": "m"}),
-                "arrival_true": (("scenario", "gauge"), arrival_time(sea_level, scenarios.time_s), {"units": "s"}),
+                "arrival_true": (
+                    ("scenario", "gauge"),
+                    arrival_time(sea_level, scenarios.time_s),
+                    {"units": "s"},
+                ),
                 "magnitude_true": ("scenario", scenarios.dataset["magnitude"].to_numpy()[indices]),
             },
             coords={
@@ -231,7 +260,11 @@ class _Truth:
                 "arrival": (("scenario", "gauge"), np.array(arrivals), {"units": "s"}),
                 "dart_fit": ("scenario", fit),
             },
-            coords={"scenario": self.indices, "source": self.scenarios.sources, "gauge": self.scenarios.gauges},
+            coords={
+                "scenario": self.indices,
+                "source": self.scenarios.sources,
+                "gauge": self.scenarios.gauges,
+            },
         )
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.greens import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.labels import align
+from slipcast.labels import align, one_event
 
 __all__ = ["Forecast", "arrival_time", "forecast"]
 
@@ -28,8 +28,8 @@ class Forecast:
     Attributes
     ----------
     dataset : xarray.Dataset
-        ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``, the
-        highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
+        ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``,
+        the highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
 
     Notes
     -----
@@ -46,6 +46,10 @@ class Forecast:
     def save(self, path: str | os.PathLike) -> None:
         """Write the forecast as netCDF4, whole or not at all."""
         write_netcdf(self.dataset, Path(path), "forecast")
+
+    def one_event(self) -> Forecast:
+        """Return the same without a dimension of events; InputError if there are several."""
+        return Forecast(one_event(self.dataset, what="the forecast"))
 
     @property
     def gauges(self) -> list[str]:
@@ -130,7 +134,11 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
                 "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
                 "max_amplitude": (dims, filled.max(axis=-1), {"units": "m"}),
                 "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
-                "max_time": (dims, peak, {"units": "s", "long_name": "time of the maximum after the earthquake"}),
+                "max_time": (
+                    dims,
+                    peak,
+                    {"units": "s", "long_name": "time of the maximum after the earthquake"},
+                ),
                 "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
             coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})},

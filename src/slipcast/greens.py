@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,18 +21,16 @@ from slipcast.files import fingerprint, read_netcdf, write_netcdf
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.bathymetry import Bathymetry
-from slipcast.physics.okada import subfault_uplift
-from slipcast.physics.shallow_water import Box, GaugeStencil, LongWaves
+from slipcast.physics.projection import SubfaultProjection, uplift_box
+from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.region import Region
 
-__all__ = ["GreensBank", "SourceResponses"]
+__all__ = ["GreensBank", "SourceResponses", "check_region"]
 
 _SAMPLE_S = 60.0
-_UPLIFT_MARGIN_DEG = 2.5  # uplift is followed this far beyond the outermost subfaults
 _NEAR_FIELD_M = 700e3
 _NEAR_SPACING_ARCMIN = 2.0
-_SNAPSHOTS = 60  # waves are projected onto subfaults this many samples at a time
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of tasks done, their total, and the name of the last."""
@@ -156,18 +154,12 @@ class GreensBank:
         subfaults = region.subfaults()
         _warn_if_coarse(region, subfaults)
         runs, depths = [], {}
-        for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
-            grid = region.grids[name].grid()
-            waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
-            projection = _Projection(waves, subfaults, kajiura=kajiura)
-            for gauge in region.gauges:
-                if gauge.grid == name:
-                    try:
-                        stencil = waves.stencil(gauge.lon, gauge.lat)
-                    except InputError as error:
-                        raise InputError(f"gauge {gauge.name} on grid {name}: {error}") from error
-                    depths[gauge.name] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
-                    runs.append((gauge.name, projection, stencil, round(region.grids[name].hours * 3600 / _SAMPLE_S)))
+        for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
+            projection = SubfaultProjection(waves, subfaults, kajiura=kajiura)
+            count = round(region.grids[name].hours * 3600 / _SAMPLE_S)
+            for gauge, stencil in stencils.items():
+                depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
+                runs.append((gauge, projection, stencil, count))
         series = _run_all(runs, workers=workers, progress=progress)
         return cls(_assemble(region, subfaults, bathymetry, series, depths, min_depth_m, kajiura))
 
@@ -312,7 +304,9 @@ class GreensBank:
         if on == "source":
             slip = align(slip, "source", self.sources, what="slip")
         elif slip.sizes.get("subfault") != len(self.subfaults):
-            raise InputError(f"slip must have {len(self.subfaults)} subfaults, got {slip.sizes.get('subfault', 'none')}")
+            raise InputError(
+                f"slip must have {len(self.subfaults)} subfaults, got {slip.sizes.get('subfault', 'none')}"
+            )
         matrix = self._matrix(on, gauges, window_min)
         slip = slip.transpose(..., on)
         values = np.tensordot(slip.to_numpy(), matrix.to_numpy(), axes=(-1, -1))
@@ -354,7 +348,7 @@ class GreensBank:
         lead = sea_level.dims[:-2]
         coords = {dim: sea_level[dim] for dim in lead if dim in sea_level.coords}
         if on == "source":
-            coords["source"] = self.sources
+            coords["source"] = matrix["source"]
         return xr.DataArray(
             np.tensordot(sea_level.to_numpy(), matrix.to_numpy(), axes=((-2, -1), (0, 1))),
             dims=(*lead, on),
@@ -376,7 +370,10 @@ class GreensBank:
         if labels != [self.sources[i] for i in self.subfaults.source_index]:
             raise InputError(f"{name}: its subfaults are not those of its region")
         for gauge, hours, values in zip(
-            self.gauges, self.dataset["gauge_hours"].to_numpy(), self.dataset["response"].to_numpy(), strict=True
+            self.gauges,
+            self.dataset["gauge_hours"].to_numpy(),
+            self.dataset["response"].to_numpy(),
+            strict=True,
         ):
             valid = values[self.time_s <= 3600 * hours + 1e-6]
             if not np.isfinite(valid).all():
@@ -387,79 +384,47 @@ class GreensBank:
             raise InputError(f"{name}: its numbers do not match its fingerprint {self.id}; it was changed or damaged")
 
 
-class _Projection:
-    """Waves on a grid turned into responses to slip: uplift of every subfault at the cells around them."""
+def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
+    """Check a region against the sea floor, without computing any wave.
 
-    def __init__(self, waves: LongWaves, subfaults: Subfaults, *, kajiura: bool):
-        self.waves = waves
-        self.box = _uplift_box(waves, subfaults)
-        wet = waves.wet[self.box.slices]
-        self.wet = wet
-        lat, lon = np.meshgrid(
-            waves.grid.lat_deg[self.box.slices[0]], waves.grid.lon_deg[self.box.slices[1]], indexing="ij"
-        )
-        self.uplift = subfault_uplift(lon[wet], lat[wet], subfaults, dtype=waves.dtype)
-        self.smooth = _kajiura_filter(waves, self.box) if kajiura else None
+    Parameters
+    ----------
+    region : Region
+        To be checked.
+    bathymetry : Bathymetry, optional
+        By default the packaged ETOPO1.
+    min_depth_m : float, optional
+        Shallower cells are land.
 
-    def response(self, gauge: GaugeStencil, count: int, stop: threading.Event) -> np.ndarray:
-        """Compute sea level at a gauge per metre of slip, shape (count + 1, n_subfaults)."""
-        out = np.empty((count + 1, self.uplift.shape[1]), np.float32)
-        snapshots = np.empty((_SNAPSHOTS, self.uplift.shape[0]), self.waves.dtype)
-        filled = 0
-        states = self.waves.gauge_sensitivity(gauge, interval_s=_SAMPLE_S, count=count, box=self.box)
-        for k, state in enumerate(states):
-            if stop.is_set():
-                break
-            # smoothing is symmetric, so the wave may be smoothed in place of every uplift
-            snapshots[filled] = (self.smooth(state) if self.smooth else state)[self.wet]
-            filled += 1
-            if filled == _SNAPSHOTS or k == count:
-                out[k + 1 - filled : k + 1] = snapshots[:filled] @ self.uplift
-                filled = 0
-        return out
+    Raises
+    ------
+    InputError
+        If a gauge is on land or in the absorbing margin of its grid, or a unit source is not inside a grid.
+    """
+    subfaults = region.subfaults()
+    for _, waves, _ in _gauges_at_sea(region, bathymetry or Bathymetry.etopo1(), min_depth_m):
+        uplift_box(waves, subfaults)
 
 
-def _uplift_box(waves: LongWaves, subfaults: Subfaults) -> Box:
-    """Find the cells in which uplift is followed: all around the subfaults, outside the absorbing margin."""
-    rows, columns = waves.grid.position(subfaults.lon_deg, subfaults.lat_deg)
-    inside = waves.interior
-    for index, low, high in (
-        (rows, inside.row_start, inside.row_stop - 1),
-        (columns, inside.column_start, inside.column_stop - 1),
-    ):
-        if (bad := (index < low) | (index > high)).any():
-            source = subfaults.source_names[subfaults.source_index[int(np.argmax(bad))]]
-            raise InputError(f"unit source {source} reaches outside the grid or into its absorbing margin")
-    reach = _UPLIFT_MARGIN_DEG / waves.grid.spacing_deg
-    reach_east = reach / np.cos(np.radians(np.abs(subfaults.lat_deg).max()))
-    return Box(
-        max(inside.row_start, int(rows.min() - reach)),
-        min(inside.row_stop, int(rows.max() + reach) + 1),
-        max(inside.column_start, int(columns.min() - reach_east)),
-        min(inside.column_stop, int(columns.max() + reach_east) + 1),
-    )
-
-
-def _kajiura_filter(waves: LongWaves, box: Box) -> Callable[[np.ndarray], np.ndarray]:
-    """Make the smoothing 1/cosh(kh) on a box, with its mean depth; symmetric, and without wrap-around."""
-    depth = waves.depth_m[box.slices]
-    mean_depth = depth[depth > 0].mean()
-    step_m = np.radians(waves.grid.spacing_deg) * 6_371_000.0
-    mean_cos = np.cos(np.radians(waves.grid.lat_deg[box.slices[0]].mean()))
-    shape = tuple(2 * size for size in depth.shape)
-    k_north = 2 * np.pi * np.fft.fftfreq(shape[0], step_m)
-    k_east = 2 * np.pi * np.fft.rfftfreq(shape[1], step_m * mean_cos)
-    gain = 1 / np.cosh(np.minimum(np.hypot(k_north[:, np.newaxis], k_east) * mean_depth, 300.0))
-
-    def smooth(field: np.ndarray) -> np.ndarray:
-        spectrum = np.fft.rfft2(field, shape) * gain
-        return np.fft.irfft2(spectrum, shape)[: field.shape[0], : field.shape[1]].astype(field.dtype)
-
-    return smooth
+def _gauges_at_sea(
+    region: Region, bathymetry: Bathymetry, min_depth_m: float
+) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
+    """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
+    for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
+        grid = region.grids[name].grid()
+        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
+        stencils = {}
+        for gauge in region.gauges:
+            if gauge.grid == name:
+                try:
+                    stencils[gauge.name] = waves.stencil(gauge.lon, gauge.lat)
+                except InputError as error:
+                    raise InputError(f"gauge {gauge.name} on grid {name}: {error}") from error
+        yield name, waves, stencils
 
 
 def _run_all(
-    runs: list[tuple[str, _Projection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
+    runs: list[tuple[str, SubfaultProjection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
     workers = workers or os.cpu_count() or 1
@@ -472,7 +437,7 @@ def _run_all(
     with ThreadPoolExecutor(workers) as pool:
         try:
             futures = {
-                pool.submit(projection.response, stencil, count, stop): name
+                pool.submit(projection.response, stencil, interval_s=_SAMPLE_S, count=count, stop=stop): name
                 for name, projection, stencil, count in runs
             }
             for done, future in enumerate(as_completed(futures), start=1):
@@ -503,10 +468,20 @@ def _assemble(
     degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
     gauges = region.gauges
     dataset = xr.Dataset(
-        {"response": (("gauge", "time", "subfault"), response, {"units": "m m-1", "long_name": "sea level per slip"})},
+        {
+            "response": (
+                ("gauge", "time", "subfault"),
+                response,
+                {"units": "m m-1", "long_name": "sea level per slip"},
+            )
+        },
         coords={
             "gauge": [gauge.name for gauge in gauges],
-            "time": ("time", np.arange(longest) * _SAMPLE_S, {"units": "s", "long_name": "time since the earthquake"}),
+            "time": (
+                "time",
+                np.arange(longest) * _SAMPLE_S,
+                {"units": "s", "long_name": "time since the earthquake"},
+            ),
             "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
             "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
             "gauge_depth": ("gauge", [depths[gauge.name] for gauge in gauges], metres),

@@ -9,7 +9,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, unknown_name
 
-__all__ = ["align", "in_order", "window_samples"]
+__all__ = ["align", "in_order", "one_event", "window_samples"]
 
 
 def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
@@ -114,6 +114,33 @@ def window_samples(time_s: np.ndarray, window_min: float, *, available_s: float,
     if not samples.any():
         raise InputError(f"window of {window_min:g} min holds no sample of {where}")
     return samples
+
+
+def one_event(dataset: xr.Dataset, *, what: str) -> xr.Dataset:
+    """Return the only event of a dataset that may hold several.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With or without a dimension ``event``.
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        Without the dimension.
+
+    Raises
+    ------
+    InputError
+        If there are several events.
+    """
+    if "event" not in dataset.dims:
+        return dataset
+    if dataset.sizes["event"] != 1:
+        raise InputError(f"{what} must hold one event, got {dataset.sizes['event']}")
+    return dataset.isel(event=0)
 
 
 def _and_more(names: Sequence[str]) -> str:

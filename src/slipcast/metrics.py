@@ -142,8 +142,7 @@ def top_decile_bias(true, predicted) -> np.ndarray:
     top = np.argsort(true, axis=0)[-count:]
     with np.errstate(invalid="ignore", divide="ignore"):
         return (
-            np.take_along_axis(predicted, top, axis=0).mean(axis=0)
-            / np.take_along_axis(true, top, axis=0).mean(axis=0)
+            np.take_along_axis(predicted, top, axis=0).mean(axis=0) / np.take_along_axis(true, top, axis=0).mean(axis=0)
             - 1.0
         )
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from slipcast.errors import InputError, unknown_name
+from slipcast.errors import InputError, invalid_setting, unknown_name
 from slipcast.geodesy import wrap_longitude
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.unit_sources import Subfaults, expand_names, subdivide, unit_source
@@ -90,6 +90,8 @@ class Region(_Frozen):
         By name.
     gauges : tuple of Gauge
         In order.
+    observers : tuple of str
+        DARTs from which a network finds slip unless told otherwise; none: every DART that has the whole window.
 
     Examples
     --------
@@ -104,6 +106,7 @@ class Region(_Frozen):
     subfault_km: float = Field(default=10.0, gt=0, le=100)
     grids: dict[str, GridPlan] = Field(min_length=1)
     gauges: tuple[Gauge, ...] = Field(min_length=1)
+    observers: tuple[str, ...] = ()
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -117,6 +120,9 @@ class Region(_Frozen):
         names = [gauge.name for gauge in self.gauges]
         if twice := [name for i, name in enumerate(names) if name in names[:i]]:
             raise ValueError(f"gauge {twice[0]} is listed twice")
+        darts = [gauge.name for gauge in self.gauges if gauge.kind == "dart"]
+        if unknown := [name for name in self.observers if name not in darts]:
+            raise unknown_name("DART", unknown[0], darts, where="in observers")
         for name, plan in self.grids.items():
             try:
                 plan.grid()
@@ -170,7 +176,7 @@ class Region(_Frozen):
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"region {origin} is not valid TOML: {error}") from error
         except ValidationError as error:
-            raise InputError(f"region {origin}: {_first_problem(error)}") from error
+            raise InputError(f"region {origin}: {_problem(error)}") from error
 
     def json_text(self) -> str:
         """Return the region as JSON, from which :meth:`from_json` makes the same one."""
@@ -241,12 +247,17 @@ class Region(_Frozen):
         try:
             return Region.model_validate(content)
         except ValidationError as error:
-            raise InputError(f"region {self.name}: {_first_problem(error)}") from error
+            raise InputError(f"region {self.name}: {_problem(error)}") from error
 
     def with_gauges(self, names: list[str]) -> Region:
         """Keep some gauges, in the order of the region; InputError for a name that it lacks."""
         wanted = {self.gauge(name).name for name in names}
-        return self.model_copy(update={"gauges": tuple(g for g in self.gauges if g.name in wanted)})
+        return self.model_copy(
+            update={
+                "gauges": tuple(g for g in self.gauges if g.name in wanted),
+                "observers": tuple(name for name in self.observers if name in wanted),
+            }
+        )
 
 
 def region_names() -> list[str]:
@@ -261,11 +272,7 @@ def region_names() -> list[str]:
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
-def _first_problem(error: ValidationError) -> str:
-    """Word the first problem of a validation: key, rule, value got."""
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    got = problem.get("input")
-    value = f", got {got!r}" if isinstance(got, str | int | float) else ""
-    return f"{key}: {message}{value}" if key else message
+def _problem(error: ValidationError) -> InputError:
+    """Word the first problem of a region."""
+    keys = {*Region.model_fields, *GridPlan.model_fields, *Gauge.model_fields}
+    return invalid_setting(error, "key", sorted(keys))

@@ -203,9 +203,7 @@ def _render(section: Section, number: int) -> str:
             return _render_figure(section, number)
         case Image():
             return _render_image(section)
-    raise InputError(
-        f"section {number} must be a Heading, Text, Table, Figure or Image, got {type(section).__name__}"
-    )
+    raise InputError(f"section {number} must be a Heading, Text, Table, Figure or Image, got {type(section).__name__}")
 
 
 def _contents(sections: Sequence[Section]) -> str:
@@ -220,9 +218,7 @@ def _contents(sections: Sequence[Section]) -> str:
                 chapters[-1][1].append(f"<li>{link}</li>")
     if not chapters:
         return ""
-    items = (
-        f"<li>{link}" + (f"<ol>{''.join(parts)}</ol>" if parts else "") + "</li>" for link, parts in chapters
-    )
+    items = (f"<li>{link}" + (f"<ol>{''.join(parts)}</ol>" if parts else "") + "</li>" for link, parts in chapters)
     return '<nav aria-label="Contents">Contents<ol>\n' + "\n".join(items) + "\n</ol></nav>\n"
 
 
@@ -245,18 +241,12 @@ def _render_table(table: Table) -> str:
     """Turn a table into HTML; it scrolls sideways by itself on a narrow screen."""
     for i, row in enumerate(table.rows):
         if len(row) != len(table.columns):
-            raise InputError(
-                f"row {i} of table {table.caption!r} must have {len(table.columns)} cells, got {len(row)}"
-            )
+            raise InputError(f"row {i} of table {table.caption!r} must have {len(table.columns)} cells, got {len(row)}")
     columns = list(zip(*table.rows)) or [()] * len(table.columns)
     kinds = [' class="number"' if cells and all(map(_is_number, cells)) else "" for cells in columns]
-    heads = "".join(
-        f'<th scope="col"{kind}>{html.escape(str(name))}</th>' for name, kind in zip(table.columns, kinds)
-    )
+    heads = "".join(f'<th scope="col"{kind}>{html.escape(str(name))}</th>' for name, kind in zip(table.columns, kinds))
     rows = "\n".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{html.escape(_cell_text(cell))}</td>" for cell, kind in zip(row, kinds))
-        + "</tr>"
+        "<tr>" + "".join(f"<td{kind}>{html.escape(_cell_text(cell))}</td>" for cell, kind in zip(row, kinds)) + "</tr>"
         for row in table.rows
     )
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
@@ -273,9 +263,7 @@ def _with_caption(content: str, caption: str) -> str:
 def _render_figure(section: Figure, number: int) -> str:
     """Turn a plotly figure into HTML without its script, which the page holds once."""
     if not hasattr(section.figure, "to_html"):
-        raise InputError(
-            f"figure of section {number} must be a plotly figure, got {type(section.figure).__name__}"
-        )
+        raise InputError(f"figure of section {number} must be a plotly figure, got {type(section.figure).__name__}")
     height = section.figure.layout.height or 450
     content = section.figure.to_html(
         full_html=False,

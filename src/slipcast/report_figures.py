@@ -47,9 +47,7 @@ def _finish(figure: Figure, *, title: str, height: int, **layout: Any) -> Figure
     return figure
 
 
-def map_figure(
-    region: geography.RegionLike, slip_m: Mapping[str, float] | None = None, *, title: str = ""
-) -> Figure:
+def map_figure(region: geography.RegionLike, slip_m: Mapping[str, float] | None = None, *, title: str = "") -> Figure:
     """Draw the map of a region, its unit sources coloured by slip.
 
     Parameters
@@ -122,9 +120,7 @@ def _add_land(figure: Figure, extent: geography.Extent) -> None:
     rings = geography.land_rings(extent)
     path = " ".join("M" + " L".join(f"{lon:.2f},{lat:.2f}" for lon, lat in ring) + "Z" for ring in rings)
     if path:
-        figure.add_shape(
-            type="path", path=path, fillcolor=_LAND, fillrule="evenodd", line_width=0, layer="below"
-        )
+        figure.add_shape(type="path", path=path, fillcolor=_LAND, fillrule="evenodd", line_width=0, layer="below")
     lines = geography.coast_lines((extent.west, extent.east), (extent.south, extent.north))
     joined = [point for line in lines for point in (*line.round(2).tolist(), (None, None))]
     lon, lat = zip(*joined) if joined else ((), ())
@@ -203,8 +199,7 @@ def _add_gauges(
         mode="markers+text" if dart else "markers",
         text=[g.name for g in gauges],
         textposition=[
-            "middle left" if extent.wrap(g.lon) - extent.west > 0.15 * width_deg else "middle right"
-            for g in gauges
+            "middle left" if extent.wrap(g.lon) - extent.west > 0.15 * width_deg else "middle right" for g in gauges
         ],
         textfont={"size": 11},
         marker={
@@ -215,8 +210,7 @@ def _add_gauges(
         },
         name="DART" if dart else "forecast point",
         customdata=[
-            f"{geography.latitude_label(round(g.lat, 2))} {geography.longitude_label(round(g.lon, 2))}"
-            for g in gauges
+            f"{geography.latitude_label(round(g.lat, 2))} {geography.longitude_label(round(g.lon, 2))}" for g in gauges
         ],
         hovertemplate="%{text}<br>%{customdata}<extra></extra>",
     )
@@ -388,9 +382,7 @@ def scatter_figure(
     }
     figure.update_layout(updatemenus=[menu], margin_t=145, legend_traceorder="reversed")
     figure.update_xaxes(title=f"true maximum (m){note}", range=[0, tops[0]], constrain="domain", **_AXIS)
-    figure.update_yaxes(
-        title="predicted maximum (m)", range=[0, tops[0]], constrain="domain", scaleanchor="x", **_AXIS
-    )
+    figure.update_yaxes(title="predicted maximum (m)", range=[0, tops[0]], constrain="domain", scaleanchor="x", **_AXIS)
     return figure
 
 

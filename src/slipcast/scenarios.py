@@ -14,13 +14,13 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.files import fingerprint, read_zarr, write_zarr
+from slipcast.files import fingerprint, package_version, read_zarr, write_zarr
 from slipcast.greens import GreensBank
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.region import Region
 
-__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records"]
+__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records", "scenario_set_id", "split_codes"]
 
 SPLITS = ("train", "validation", "test")
 """Parts of a set, in the order of their codes 0, 1, 2."""
@@ -339,6 +339,11 @@ class ScenarioSet:
         align(bank.source_response(gauges=[]), "source", self.sources, what=f"bank {bank.region.name}")
 
 
+def scenario_set_id(bank: GreensBank, seed: int, count: int, settings: RuptureSettings) -> str:
+    """Return the identity of the set that these arguments make."""
+    return fingerprint(bank.id, seed, count, asdict(settings), package_version())
+
+
 def split_codes(count: int, seed: int) -> np.ndarray:
     """Divide scenarios at random into 70 % train, 15 % validation and 15 % test (codes 0, 1, 2).
 
@@ -368,9 +373,17 @@ def _assemble(
     dataset = xr.Dataset(
         {
             "slip": (("scenario", "subfault"), slip.astype(np.float32), metres),
-            "onset": (("scenario", "subfault"), np.stack([r.onset_s for r in ruptures]).astype(np.float32), seconds),
+            "onset": (
+                ("scenario", "subfault"),
+                np.stack([r.onset_s for r in ruptures]).astype(np.float32),
+                seconds,
+            ),
             "records": (("scenario", "gauge", "time"), records, metres),
-            "weights": (("scenario", "source"), (slip @ bank.subfaults.averaging_matrix().T).astype(np.float32), metres),
+            "weights": (
+                ("scenario", "source"),
+                (slip @ bank.subfaults.averaging_matrix().T).astype(np.float32),
+                metres,
+            ),
             "magnitude": ("scenario", np.array([r.magnitude for r in ruptures])),
             "rise_time": ("scenario", np.array([r.rise_time_s for r in ruptures]), seconds),
             "length": ("scenario", np.array([r.length_km for r in ruptures]), km),
@@ -389,7 +402,7 @@ def _assemble(
         }
         | {f"rupture_{key}": _plain(value) for key, value in asdict(settings).items()},
     )
-    return dataset.assign_attrs(id=fingerprint(bank.id, seed, len(ruptures), asdict(settings)))
+    return dataset.assign_attrs(id=scenario_set_id(bank, seed, len(ruptures), settings))
 
 
 def _plain(value):

@@ -12,6 +12,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
+from slipcast.labels import one_event
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import unit_source
 
@@ -125,6 +126,10 @@ class SlipEstimate:
     def save(self, path: str | os.PathLike) -> None:
         """Write the estimate as netCDF4, whole or not at all."""
         write_netcdf(self.dataset, Path(path), "slip")
+
+    def one_event(self) -> SlipEstimate:
+        """Return the same without a dimension of events; InputError if there are several."""
+        return SlipEstimate(one_event(self.dataset, what="the slip estimate"))
 
     @property
     def slip(self) -> xr.DataArray:

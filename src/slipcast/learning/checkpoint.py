@@ -103,9 +103,7 @@ class Checkpoint:
             ("sources", self.sources, "n_sources"),
         ):
             if len(set(labels)) != len(labels):
-                raise InputError(
-                    f"{name} of a checkpoint must differ from one another, got {', '.join(labels)}"
-                )
+                raise InputError(f"{name} of a checkpoint must differ from one another, got {', '.join(labels)}")
             if len(labels) != self.arguments[argument]:
                 raise InputError(f"{name} must be {self.arguments[argument]} ({argument}), got {len(labels)}")
         for key in ("window_min", "sample_step_s", "record_scale_m"):
@@ -177,9 +175,7 @@ class Checkpoint:
         with torch.inference_mode():
             for start in range(0, len(rows), _CHUNK):
                 part = slice(start, start + _CHUNK)
-                slip[part] = self.network(
-                    torch.from_numpy(rows[part] / np.float32(self.record_scale_m))
-                ).numpy()
+                slip[part] = self.network(torch.from_numpy(rows[part] / np.float32(self.record_scale_m))).numpy()
         return slip.reshape(*records.shape[:-2], len(self.sources))
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -234,9 +230,7 @@ class Checkpoint:
 
     def _history_csv(self) -> str:
         """Return the history as a table."""
-        rows = [
-            f"{row['epoch']},{row['train_loss_m2']!r},{row['validation_loss_m2']!r}" for row in self.history
-        ]
+        rows = [f"{row['epoch']},{row['train_loss_m2']!r},{row['validation_loss_m2']!r}" for row in self.history]
         return "\n".join(["epoch,train_loss_m2,validation_loss_m2", *rows]) + "\n"
 
     @classmethod
@@ -329,9 +323,7 @@ def _read_header(folder: Path) -> _Header:
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: a checkpoint is the folder that a training wrote")
     if not path.is_file():
-        unfinished = (
-            ", only a training that did not finish; resume it" if (folder / STATE_FILE).is_file() else ""
-        )
+        unfinished = ", only a training that did not finish; resume it" if (folder / STATE_FILE).is_file() else ""
         raise InputError(f"{folder} holds no checkpoint (no model.json){unfinished}")
     content = read_json(path)
     if not isinstance(content, dict) or content.get("slipcast") != "checkpoint":
@@ -356,9 +348,7 @@ def _read_network(path: Path, header: _Header) -> Conv1d:
     except SafetensorError as error:
         raise InputError(f"model.safetensors is truncated or no safetensors file: {error}") from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
-        raise InputError(
-            "model.safetensors and model.json are not of the same checkpoint (the checksum differs)"
-        )
+        raise InputError("model.safetensors and model.json are not of the same checkpoint (the checksum differs)")
     with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced at once
         network = build_network(header.architecture, **header.arguments)
     _check_tensors({name: tuple(value.shape) for name, value in network.state_dict().items()}, tensors)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from slipcast.errors import InputError, unknown_name
+from slipcast.errors import InputError, invalid_setting
 
 __all__ = ["TrainConfig"]
 
@@ -28,8 +28,8 @@ class TrainConfig(BaseModel):
     window_min : float
         Minutes after the origin that the network sees, (0, 1440].
     gauges : tuple of str or None
-        DARTs by name, in the order of the channels. None: every DART of the set whose records cover the
-        window, in the order of their names.
+        DARTs by name, in the order of the channels. None: the observers of the region, or if it names none
+        every DART of the set whose records cover the window, in the order of their names.
     noise_sd_m : float
         Standard deviation of the noise added to records, m, >= 0.
     batch_size, epochs : int
@@ -47,7 +47,7 @@ class TrainConfig(BaseModel):
     negative_slope : float
         Of LeakyReLU, >= 0.
     device : {"cpu", "cuda", "auto"}
-        Where to train; ``"auto"`` takes a GPU where there is one. Networks this small are as quick on a CPU.
+        Where to train; ``"auto"`` takes a GPU where there is one.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class TrainConfig(BaseModel):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise _first_problem(error) from error
+            raise invalid_setting(error, "training setting", TrainConfig.model_fields) from error
 
     @field_validator("gauges")
     @classmethod
@@ -141,13 +141,3 @@ class TrainConfig(BaseModel):
     def network_settings(self) -> dict[str, Any]:
         """The settings that are arguments of the architecture."""
         return {key: getattr(self, key) for key in ("channels", "hidden", "dropout", "negative_slope")}
-
-
-def _first_problem(error: ValidationError) -> InputError:
-    """Word the first problem of a validation: key, rule, value got."""
-    problem = error.errors()[0]
-    if problem["type"] == "extra_forbidden":
-        return unknown_name("training setting", str(problem["loc"][0]), TrainConfig.model_fields)
-    key = ".".join(str(part) for part in problem["loc"])
-    rule = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return InputError(f"{key} {rule}, got {problem['input']!r}")

@@ -131,9 +131,7 @@ class Conv1d(nn.Module):
             one.
         """
         if records.shape[1:] != self.input_shape:
-            raise InputError(
-                f"records must have shape (n, {_by(self.input_shape)}), got ({_by(records.shape)})"
-            )
+            raise InputError(f"records must have shape (n, {_by(self.input_shape)}), got ({_by(records.shape)})")
         signal = records.transpose(1, 2)
         for convolution in self.convolutions:
             signal = _convolve_and_halve(signal, cast(nn.Conv1d, convolution), self.negative_slope)
@@ -143,9 +141,9 @@ class Conv1d(nn.Module):
 def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, negative_slope: float) -> torch.Tensor:
     """Convolve, rectify and pool a signal, shape (n, length, channels), to half its length.
 
-    The same numbers as torch's own three layers, as one matrix product over windows of three samples: signals
-    this short train in about half the time. An odd last sample is not pooled, hence not computed; LeakyReLU
-    rises, so it may follow the pooling.
+    The numbers of torch's own three layers, as one matrix product over windows of three samples, which costs
+    less for signals this short. An odd last sample is not pooled, hence not computed; LeakyReLU rises, so it
+    may follow the pooling.
     """
     n, length, n_in = signal.shape
     half = length // 2
@@ -256,9 +254,7 @@ def _widths(signal_length: int, channels: Sequence[int] | None) -> tuple[int, ..
     if channels is None:
         return usual
     if len(channels) != len(usual):
-        raise InputError(
-            f"channels must have {len(usual)} numbers for {signal_length} samples, got {len(channels)}"
-        )
+        raise InputError(f"channels must have {len(usual)} numbers for {signal_length} samples, got {len(channels)}")
     for width in channels:
         _whole("channels", width, least=1)
     return tuple(channels)

@@ -134,7 +134,7 @@ class _Task:
     @classmethod
     def load(cls, scenarios: ScenarioSet, config: TrainConfig) -> _Task:
         """Load the parts of a set, checked and scaled."""
-        gauges = config.gauges or _complete_darts(scenarios, config.window_min)
+        gauges = config.gauges or scenarios.region.observers or _complete_darts(scenarios, config.window_min)
         parts = {}
         for split in ("train", "validation"):
             indices = scenarios.indices(split)
@@ -197,9 +197,7 @@ class _Training:
         """Train the epochs that are left, keeping the state."""
         config = self.task.config
         state = self.state()
-        _write_state(
-            state_path, state
-        )  # at once, to fail before the work and to be resumable from the first moment
+        _write_state(state_path, state)  # at once, to fail before the work and to be resumable from the first moment
         saved_s = time.monotonic()
         try:
             for epoch in range(len(self.history) + 1, config.epochs + 1):
@@ -208,9 +206,7 @@ class _Training:
                     raise InputError(
                         f"training diverged in epoch {epoch} with learning_rate = {config.learning_rate:g}"
                     )
-                self.history.append(
-                    {"epoch": epoch, "train_loss_m2": losses[0], "validation_loss_m2": losses[1]}
-                )
+                self.history.append({"epoch": epoch, "train_loss_m2": losses[0], "validation_loss_m2": losses[1]})
                 state = self.state()
                 if time.monotonic() - saved_s >= _SAVE_EVERY_S:
                     _write_state(state_path, state)
@@ -228,9 +224,7 @@ class _Training:
         order = torch.randperm(len(self.train)).to(self.train.records.device)
         size = self.task.config.batch_size
         losses = []
-        for records, weights in zip(
-            self.train.records[order].split(size), self.train.weights[order].split(size)
-        ):
+        for records, weights in zip(self.train.records[order].split(size), self.train.weights[order].split(size)):
             loss = torch.nn.functional.mse_loss(self.network(records), weights)
             self.optimizer.zero_grad()
             loss.backward()
@@ -243,9 +237,7 @@ class _Training:
         self.network.eval()
         squares = 0.0
         with torch.no_grad():
-            for records, weights in zip(
-                self.validation.records.split(_CHUNK), self.validation.weights.split(_CHUNK)
-            ):
+            for records, weights in zip(self.validation.records.split(_CHUNK), self.validation.weights.split(_CHUNK)):
                 squares += float((self.network(records) - weights).double().square().sum())
         return squares / self.validation.weights.numel()
 
@@ -305,9 +297,7 @@ class _Begun:
     def refuse_other(self, folder: Path, config: TrainConfig, scenarios: str) -> None:
         """Refuse to go on with other scenarios or settings."""
         if scenarios != self.scenarios:
-            raise InputError(
-                f"cannot resume {folder}: it began with scenario set {self.scenarios}, not {scenarios}"
-            )
+            raise InputError(f"cannot resume {folder}: it began with scenario set {self.scenarios}, not {scenarios}")
         for key, was in self.config:
             if (now := getattr(config, key)) != was:
                 raise InputError(f"cannot resume {folder}: it began with {key} = {was!r}, not {now!r}")
@@ -393,9 +383,7 @@ def _complete_darts(scenarios: ScenarioSet, window_min: float) -> list[str]:
         if long_enough and np.isfinite(scenarios.load_records([name], window_min).to_numpy()).all():
             complete.append(name)
     if not complete:
-        raise InputError(
-            f"no DART of the scenario set has complete records over the window of {window_min:g} min"
-        )
+        raise InputError(f"no DART of the scenario set has complete records over the window of {window_min:g} min")
     return complete
 
 

@@ -84,9 +84,7 @@ def _uplift_of_divided_rectangle(
         for j in range(n_down):
             for i in range(n_along):
                 # Chinnery's notation; node j is the upper edge of a part, j + 1 its lower one
-                out[k, j * n_along + i] = (
-                    nodes[j + 1, i] - nodes[j, i] - nodes[j + 1, i + 1] + nodes[j, i + 1]
-                )
+                out[k, j * n_along + i] = nodes[j + 1, i] - nodes[j, i] - nodes[j + 1, i + 1] + nodes[j, i + 1]
 
 
 def rectangle_uplift(

@@ -1,7 +1,8 @@
 r"""Stochastic ruptures of a megathrust: where slip is, how much, and when.
 
-After FakeQuakes (Melgar et al. 2016) and LeVeque et al. (2016): length and width from scaling laws, lognormal slip with a
-von Karman correlation sampled through its Karhunen-Loeve expansion, a rupture front that spreads from a hypocentre.
+After FakeQuakes (Melgar et al. 2016) and LeVeque et al. (2016): length and width from scaling laws, lognormal slip
+with a von Karman correlation sampled through its Karhunen-Loeve expansion, a rupture front that spreads from a
+hypocentre.
 """
 
 from __future__ import annotations
@@ -299,7 +300,7 @@ def _cut(cells: float, limit: int) -> int:
     return int(np.clip(round(cells), 1, limit))
 
 
-def _place(index: np.ndarray, centre: int, count: int, rng: np.random.Generator) -> int:
+def _place(index: np.ndarray, centre: np.integer, count: int, rng: np.random.Generator) -> int:
     """Choose the first cell of a run of cells that holds a given one and stays on the fault."""
     low = max(int(index.min()), int(index[centre]) - count + 1)
     high = min(int(index.max()) - count + 1, int(index[centre]))
@@ -371,6 +372,9 @@ def _modes_of_parity(lag: np.ndarray, sign_down: int, sign_along: int) -> np.nda
     scale = np.multiply.outer(scale_down, scale_along).ravel()
     size = scale.size
     values, vectors = eigh(
-        folded.reshape(size, size) * scale[:, np.newaxis] * scale, driver="evd", overwrite_a=True, check_finite=False
+        folded.reshape(size, size) * scale[:, np.newaxis] * scale,
+        driver="evd",
+        overwrite_a=True,
+        check_finite=False,
     )
     return vectors * np.sqrt(np.clip(values, 0, None))

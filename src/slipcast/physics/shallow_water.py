@@ -100,9 +100,7 @@ def _step(fields, factors, damping, margin, box):
     if j0 > 0:
         _bring_forward(n[j0, i0:i1], n_factor[j0, i0:i1], eta[j0 - 1, i0:i1], eta[j0, i0:i1])
     for j in range(j0, j1):
-        _bring_forward(
-            m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last]
-        )
+        _bring_forward(m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last])
         if j + 1 < rows:
             _bring_forward(n[j + 1, i0:i1], n_factor[j + 1, i0:i1], eta[j, i0:i1], eta[j + 1, i0:i1])
         _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
@@ -163,9 +161,7 @@ class LongWaves:
         If the depth has another shape, is not finite, or is nowhere at sea.
     """
 
-    def __init__(
-        self, grid: Grid, depth_m, *, min_depth_m: float = 10.0, open_boundary: bool = True, dtype=np.float32
-    ):
+    def __init__(self, grid: Grid, depth_m, *, min_depth_m: float = 10.0, open_boundary: bool = True, dtype=np.float32):
         depth_m = np.asarray(depth_m, dtype=float)
         if depth_m.shape != grid.shape:
             raise InputError(f"depth_m must have the grid's shape {grid.shape}, got {depth_m.shape}")
@@ -212,9 +208,7 @@ class LongWaves:
         """Return the number of time steps into which an interval is divided."""
         return int(np.ceil(interval_s / self.max_step_s - 1e-9))
 
-    def propagate(
-        self, sea_level_m, *, interval_s: float, count: int, seen: Box | None = None
-    ) -> Iterator[np.ndarray]:
+    def propagate(self, sea_level_m, *, interval_s: float, count: int, seen: Box | None = None) -> Iterator[np.ndarray]:
         """Follow waves from an initial sea level at rest.
 
         Parameters

@@ -67,9 +67,7 @@ def one_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:
     return _make_axes(width_in, height_in)[0, 0] if ax is None else ax
 
 
-def many_axes(
-    axes: Any, count: int, width_in: float, height_in: float, columns: int, **options
-) -> np.ndarray:
+def many_axes(axes: Any, count: int, width_in: float, height_in: float, columns: int, **options) -> np.ndarray:
     """Return the ``count`` axes given, or new ones in rows of ``columns``, those left over hidden."""
     if axes is None:
         made = _make_axes(width_in, height_in, -(-count // columns), columns, **options).ravel()

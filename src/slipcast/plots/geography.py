@@ -214,9 +214,7 @@ def land_rings(extent: Extent) -> list[np.ndarray]:
 
     points, offsets = _contours(extent, fill_type=FillType.OuterOffset).filled(-np.inf, 0.0)
     return [
-        ring
-        for polygon, cuts in zip(points, offsets)
-        for ring in np.split(polygon, np.asarray(cuts[1:-1], dtype=int))
+        ring for polygon, cuts in zip(points, offsets) for ring in np.split(polygon, np.asarray(cuts[1:-1], dtype=int))
     ]
 
 

@@ -128,9 +128,7 @@ def _write_label(ax: Axes, at: np.ndarray, text: str, offset: np.ndarray) -> Non
         va="center",
         fontsize=_LABEL_SIZE,
         path_effects=[withStroke(linewidth=2.0, foreground="white", alpha=0.85)],
-        arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "#333333", "shrinkA": 0, "shrinkB": 3}
-        if far
-        else None,
+        arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "#333333", "shrinkA": 0, "shrinkB": 3} if far else None,
         zorder=5,
         annotation_clip=True,
     )
@@ -201,9 +199,7 @@ def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes
     ax = one_axes(ax, *_page(extent, 7.6))
     _draw_map(ax, extent, depth=True)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
-    _draw_sources(
-        ax, outlines, facecolors="#D55E0026", edgecolors=_SOURCE, linewidths=0.7, label="unit source"
-    )
+    _draw_sources(ax, outlines, facecolors="#D55E0026", edgecolors=_SOURCE, linewidths=0.7, label="unit source")
     gauges = [(g.name, g.kind, g.lon, g.lat) for g in near]
     _draw_gauges(ax, extent, gauges)
     ax.set_title(f"{region.title or region.name}: {len(region.sources)} unit sources", fontsize=TITLE_SIZE)
@@ -245,9 +241,7 @@ def plot_pacific(region: geography.RegionLike, *, ax: Axes | None = None) -> Axe
     ax = one_axes(ax, *_page(extent, 5.4))
     _draw_map(ax, extent, depth=True)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
-    _draw_sources(
-        ax, outlines, facecolors="#D55E0080", edgecolors=_SOURCE, linewidths=0.4, label="unit source"
-    )
+    _draw_sources(ax, outlines, facecolors="#D55E0080", edgecolors=_SOURCE, linewidths=0.4, label="unit source")
     gauges = [(g.name, g.kind, g.lon, g.lat) for g in far]
     _draw_gauges(ax, extent, gauges)
     ax.set_title(f"{region.title or region.name}: far gauges", fontsize=TITLE_SIZE)
@@ -311,9 +305,7 @@ def plot_slip(
     ax = one_axes(ax, *_page(extent, 6.2))
     _draw_map(ax, extent, depth=False)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
-    filled = _draw_sources(
-        ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4
-    )
+    filled = _draw_sources(ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)
     filled.set_clim(0.0, slip.max() or 1.0)
     colour_bar(ax, filled, "slip (m)")
     _draw_gauges(ax, extent, points)

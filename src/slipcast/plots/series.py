@@ -52,8 +52,7 @@ def model_traces(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return modelled series by label and gauge; every model must have every observed gauge."""
     models = {
-        label: gauge_traces(values, n_times, what=f"modelled {label!r}")
-        for label, values in (modelled or {}).items()
+        label: gauge_traces(values, n_times, what=f"modelled {label!r}") for label, values in (modelled or {}).items()
     }
     for label, traces in models.items():
         if missing := [name for name in gauges if name not in traces]:
@@ -210,9 +209,7 @@ def plot_forecast(
     if arrival_time_s is not None:
         arrival = array_of(arrival_time_s, (len(names),), "arrival_time_s", "one value for each of names")
         rows = -np.arange(len(names))
-        ax.plot(
-            arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=3
-        )
+        ax.plot(arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=3)
         legend_below(ax, 1)
     _write_values(ax, "maximum (m)", [f"{largest[i]:.2f}" for i in order])
     ax.set_ylabel("sea level (each trace to its own scale)")

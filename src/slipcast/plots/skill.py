@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["history_columns", "plot_history", "plot_max_amplitude", "scores_by_method"]
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
-_HISTORY_KEYS = ("epoch", "train_loss", "validation_loss")
+_HISTORY_KEYS = ("epoch", "train_loss_m2", "validation_loss_m2")
 
 
 def history_columns(
@@ -34,9 +34,7 @@ def history_columns(
     for i, entry in enumerate(history):
         if missing := [key for key in _HISTORY_KEYS if key not in entry]:
             raise InputError(f"history entry {i} lacks {missing[0]!r}")
-    epoch, train, validation = (
-        np.array([entry[key] for entry in history], dtype=float) for key in _HISTORY_KEYS
-    )
+    epoch, train, validation = (np.array([entry[key] for entry in history], dtype=float) for key in _HISTORY_KEYS)
     if not np.isfinite(validation).any():
         raise InputError("history must have a finite validation_loss, got none")
     return epoch, train, validation, int(np.nanargmin(validation))
@@ -54,7 +52,7 @@ def plot_history(
     Parameters
     ----------
     history : sequence of mappings
-        One an epoch with ``epoch``, ``train_loss``, ``validation_loss`` (> 0; the axis is logarithmic).
+        One an epoch with ``epoch``, ``train_loss_m2``, ``validation_loss_m2`` (> 0; the axis is logarithmic).
     loss_label : str, optional
         The loss and its unit.
     title : str, optional

@@ -2,5 +2,6 @@
 
 from slipcast.records.packaged import PACKAGED, packaged_records
 from slipcast.records.series import Records
+from slipcast.records.simulated import simulated_records
 
-__all__ = ["PACKAGED", "Records", "packaged_records"]
+__all__ = ["PACKAGED", "Records", "packaged_records", "simulated_records"]

@@ -13,7 +13,7 @@ import xarray as xr
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.geodesy import wrap_longitude
-from slipcast.labels import in_order
+from slipcast.labels import in_order, one_event
 
 __all__ = ["Records"]
 
@@ -60,8 +60,8 @@ class Records:
         sea_level_m,
         *,
         gauges: Sequence[str],
-        lon_deg: Sequence[float],
-        lat_deg: Sequence[float],
+        lon_deg: Sequence[float] | np.ndarray,
+        lat_deg: Sequence[float] | np.ndarray,
         origin_time: str = "",
         tide_removed: bool = True,
         title: str = "",
@@ -97,7 +97,11 @@ class Records:
                 coords={
                     "gauge": list(gauges),
                     "time": ("time", np.asarray(time_s, dtype=float), {"units": "s"}),
-                    "gauge_lon": ("gauge", wrap_longitude(np.asarray(lon_deg, float)), {"units": "degrees_east"}),
+                    "gauge_lon": (
+                        "gauge",
+                        wrap_longitude(np.asarray(lon_deg, float)),
+                        {"units": "degrees_east"},
+                    ),
                     "gauge_lat": ("gauge", np.asarray(lat_deg, float), {"units": "degrees_north"}),
                 },
                 attrs={"origin_time": origin_time, "tide_removed": int(tide_removed), "title": title},
@@ -112,6 +116,10 @@ class Records:
     def save(self, path: str | os.PathLike) -> None:
         """Write the records as netCDF4, whole or not at all."""
         write_netcdf(self.dataset, Path(path), "records")
+
+    def one_event(self) -> Records:
+        """Return the same without a dimension of events; InputError if there are several."""
+        return Records(one_event(self.dataset, what="records"))
 
     @property
     def gauges(self) -> list[str]:

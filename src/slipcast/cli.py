@@ -1,0 +1,438 @@
+"""The command line: parse, call one function of the library, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from slipcast.cli_plots import plots_app
+from slipcast.console import progress, say, say_warnings, write_line
+from slipcast.errors import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="From the first minutes of deep-ocean pressure records to fault slip, and from slip to a tsunami forecast.\n\n"
+    "Start with: slipcast demo --quick",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_regions = typer.Typer(help="What a study is about: unit sources, gauges, grids.", no_args_is_help=True)
+_bank = typer.Typer(help="Green's functions: sea level at gauges per metre of slip.", no_args_is_help=True)
+_scenarios = typer.Typer(help="Stochastic earthquakes and the records they make.", no_args_is_help=True)
+app.add_typer(_regions, name="regions")
+app.add_typer(_bank, name="bank")
+app.add_typer(_scenarios, name="scenarios")
+app.add_typer(plots_app, name="plot")
+
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+BankFile = Annotated[Path, typer.Option("--bank", help="A bank, from 'slipcast bank build'.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the options that count for all commands (``--debug`` is read by :func:`main`)."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 2 the user's mistake, 1 a fault, 130 interrupted."""
+    say_warnings()
+    usage_error: Any = typer.BadParameter.__base__
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        status = app(args=arguments, standalone_mode=False, prog_name="slipcast")
+    except (InputError, usage_error) as error:
+        if debug:
+            traceback.print_exc()
+        say(f"slipcast: {_one_line(error)}")
+        status = 2
+    except (KeyboardInterrupt, typer.Abort):
+        say("slipcast: interrupted; what was finished is kept, nothing is half-written")
+        status = 130
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:  # noqa: BLE001 (the last door: a fault is one line too, and --debug shows it all)
+        if debug:
+            traceback.print_exc()
+        say(f"slipcast: fault: {type(error).__name__}: {_one_line(error)} (--debug shows where)")
+        status = 1
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _one_line(error: BaseException) -> str:
+    """Fold the message of an error into one line."""
+    text = getattr(error, "format_message", lambda: str(error))()
+    return " ".join(str(text).split())
+
+
+def _print_json(content: Any) -> None:
+    """Write JSON on the output stream."""
+    write_line(json.dumps(content, indent=2))
+
+
+def _by_grid(values: list[str] | None, option: str) -> float | dict[str, float] | None:
+    """Read ``2`` or ``near=2`` given once or more."""
+    if not values:
+        return None
+    numbers: dict[str, float] = {}
+    for value in values:
+        grid, _, number = value.rpartition("=")
+        try:
+            numbers[grid] = float(number)
+        except ValueError:
+            raise InputError(f"{option} must be a number or GRID=NUMBER, got {value!r}") from None
+    if "" not in numbers:
+        return numbers
+    if len(values) > 1:
+        raise InputError(f"{option} must be one number, or GRID=NUMBER for each, got {' '.join(values)!r}")
+    return numbers[""]
+
+
+def _names(value: str | None) -> list[str] | None:
+    """Read names between commas."""
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+@app.command()
+def demo(
+    out: Out = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Coarser grids and fewer scenarios: under a minute.")] = False,
+) -> None:
+    """Go the whole way on Cascadia, then invert the real record of Chile 2010; see OUT/report.html.
+
+    Example: slipcast demo --quick --out demo-quick
+    """
+    from slipcast.demo import run_demo
+
+    write_line(str(run_demo(out, quick=quick, show=progress)))
+
+
+@_regions.command("list")
+def regions_list(as_json: Json = False) -> None:
+    """List the built-in regions.
+
+    Example: slipcast regions list
+    """
+    from slipcast.region import Region, region_names
+
+    regions = [Region.open(name) for name in region_names()]
+    if as_json:
+        _print_json([{"name": r.name, "title": r.title, "sources": len(r.sources)} for r in regions])
+    else:
+        for region in regions:
+            write_line(
+                f"{region.name:<12} {region.title}: {len(region.sources)} unit sources, {len(region.gauges)} gauges"
+            )
+
+
+@_regions.command("show")
+def regions_show(name: str, as_json: Json = False) -> None:
+    """Show a region, built-in or a TOML file.
+
+    Example: slipcast regions show cascadia
+    """
+    from slipcast.region import Region
+
+    region = Region.open(name)
+    if as_json:
+        write_line(region.model_dump_json(indent=2))
+        return
+    write_line(f"{region.name}: {region.title}")
+    write_line(f"unit sources ({len(region.sources)}): {' '.join(region.sources)}")
+    write_line(f"subfaults: {region.subfault_km:g} km")
+    for grid_name, plan in region.grids.items():
+        write_line(
+            f"grid {grid_name}: lon {plan.lon}, lat {plan.lat}, {plan.spacing_arcmin:g} arc-minutes, {plan.hours:g} h"
+        )
+    for gauge in region.gauges:
+        write_line(f"{gauge.kind:<8} {gauge.name:<14} {gauge.lon:8.3f} {gauge.lat:8.3f}  {gauge.grid}")
+
+
+@_regions.command("check")
+def regions_check(file: str) -> None:
+    """Check a region against the sea floor: every gauge in deep enough water, every source on its grid.
+
+    Example: slipcast regions check myregion.toml
+    """
+    from slipcast.greens import check_region
+    from slipcast.region import Region
+
+    region = Region.open(file)
+    check_region(region)
+    write_line(f"{region.name}: {len(region.sources)} unit sources, {len(region.gauges)} gauges, all well")
+
+
+@_bank.command("build")
+def bank_build(
+    region: Annotated[str, typer.Argument(help="A built-in region or a TOML file.")],
+    out: Out = Path("bank.nc"),
+    spacing: Annotated[
+        list[str] | None, typer.Option(help="Cell size, arc-minutes, of the finest grid, or GRID=MIN; repeatable.")
+    ] = None,
+    hours: Annotated[
+        list[str] | None, typer.Option(help="Hours of the finest grid, or GRID=HOURS; repeatable.")
+    ] = None,
+    gauges: Annotated[str | None, typer.Option(help="Some of the gauges, between commas.")] = None,
+    bathymetry: Annotated[Path | None, typer.Option(help="A netCDF file (GEBCO, ETOPO) instead of ETOPO1.")] = None,
+    kajiura: Annotated[bool, typer.Option(help="Smooth the uplift of the surface by 1/cosh(kh).")] = False,
+    workers: Annotated[int | None, typer.Option(help="Runs at a time; by default one a core.")] = None,
+    device: Annotated[str, typer.Option(help="cpu; a GPU is not used yet.")] = "cpu",
+) -> None:
+    """Compute Green's functions by reciprocity, one run a gauge.
+
+    Example: slipcast bank build cascadia --spacing 2 --out bank.nc
+    """
+    from slipcast.greens import GreensBank
+
+    if device != "cpu":
+        raise InputError(f"device must be cpu for now, got {device!r}")
+    with progress(f"Green's functions of {region}") as advance:
+        bank = GreensBank.build(
+            region,
+            spacing_arcmin=_by_grid(spacing, "--spacing"),
+            hours=_by_grid(hours, "--hours"),
+            gauges=_names(gauges),
+            bathymetry=bathymetry,
+            kajiura=kajiura,
+            workers=workers,
+            progress=advance,
+        )
+    bank.save(out)
+    write_line(str(out))
+
+
+@_bank.command("check")
+def bank_check(file: Path, as_json: Json = False) -> None:
+    """Verify a bank: labels, numbers, fingerprint.
+
+    Example: slipcast bank check bank.nc
+    """
+    from slipcast.greens import GreensBank
+
+    bank = GreensBank.open(file)
+    bank.check()
+    summary = {
+        "region": bank.region.name,
+        "id": bank.id,
+        "gauges": bank.gauges,
+        "sources": len(bank.sources),
+        "subfaults": len(bank.subfaults),
+        "grids": bank.dataset.attrs["grids"],
+    }
+    if as_json:
+        _print_json(summary)
+    else:
+        write_line(f"{file}: bank {bank.id} of {bank.region.name}, {summary['grids']}")
+        write_line(
+            f"{len(bank.gauges)} gauges, {summary['sources']} unit sources, {summary['subfaults']} subfaults, all well"
+        )
+
+
+@_scenarios.command("build")
+def scenarios_build(
+    bank: Path,
+    count: Annotated[int, typer.Option(help="Number of scenarios.")],
+    out: Out = Path("set.zarr"),
+    seed: Annotated[int, typer.Option(help="The same seed, the same scenarios.")] = 1,
+    magnitude: Annotated[tuple[float, float], typer.Option(help="Range of Mw.")] = (7.8, 9.2),
+    hurst: Annotated[str, typer.Option(help="Hurst exponents to draw from, between commas.")] = "0.4,0.75",
+    static: Annotated[bool, typer.Option("--static", help="All slip at time zero.")] = False,
+) -> None:
+    """Draw ruptures and compute their records.
+
+    Example: slipcast scenarios build bank.nc --count 1300 --seed 1 --out set.zarr
+    """
+    from slipcast.greens import GreensBank
+    from slipcast.physics.ruptures import RuptureSettings
+    from slipcast.scenarios import ScenarioSet
+
+    try:
+        exponents = tuple(float(text) for text in _names(hurst) or [])
+    except ValueError:
+        raise InputError(f"--hurst must hold numbers between commas, got {hurst!r}") from None
+    settings = RuptureSettings(magnitude=magnitude, hurst=exponents, kinematic=not static)
+    opened = GreensBank.open(bank)
+    with progress("Scenarios") as advance:
+        scenarios = ScenarioSet.build(
+            opened, count=count, seed=seed, settings=settings, progress=lambda done, total: advance(done, total, "")
+        )
+    scenarios.save(out)
+    write_line(str(out))
+
+
+@app.command()
+def train(
+    scenarios: Annotated[Path, typer.Argument(metavar="SET", help="A scenario set.")],
+    out: Out,
+    config: Annotated[Path | None, typer.Option(help="Settings, a TOML file.")] = None,
+    window: Annotated[float | None, typer.Option(help="Minutes after the origin.")] = None,
+    model: Annotated[str | None, typer.Option(help="Architecture: conv1d.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Times that each scenario is seen.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same network.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+) -> None:
+    """Train a network to find slip; by default the recipe of Liu (2021).
+
+    Example: slipcast train set.zarr --window 45 --out runs/first
+    """
+    from slipcast.learning.config import TrainConfig
+    from slipcast.learning.train import train as run
+    from slipcast.scenarios import ScenarioSet
+
+    chosen = {"window_min": window, "model": model, "epochs": epochs, "seed": seed, "device": device}
+    overrides: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
+    if gauges is not None:
+        overrides["gauges"] = tuple(_names(gauges) or ())
+    opened = ScenarioSet.open(scenarios)
+    settings = None if config is None else TrainConfig.open(config)
+    with progress("Training") as advance:
+
+        def show(epoch: int, epochs: int, train_loss: float, validation_loss: float) -> None:
+            advance(epoch, epochs, f"loss {train_loss:.3f} m², validation {validation_loss:.3f} m²")
+
+        checkpoint = run(opened, out, config=settings, resume=resume, progress=show, **overrides)
+    last = checkpoint.history[-1]
+    write_line(f"{out}: model {checkpoint.id}, validation loss {last['validation_loss_m2']:.3f} m²")
+
+
+@app.command()
+def evaluate(
+    checkpoint: Path,
+    scenarios: Annotated[Path, typer.Argument(metavar="SET", help="A scenario set.")],
+    out: Out,
+    split: Annotated[str, typer.Option(help="test, validation or train.")] = "test",
+    as_json: Json = False,
+) -> None:
+    """Judge a network beside least squares on the same window: OUT/metrics.json and OUT/max_amplitude.png.
+
+    Example: slipcast evaluate runs/first set.zarr --out runs/first/test
+    """
+    from slipcast.evaluate import evaluate as run
+    from slipcast.evaluate import least_squares_method, network_method
+    from slipcast.files import write_json
+    from slipcast.learning.checkpoint import Checkpoint
+    from slipcast.plots import plot_max_amplitude, save_figure
+    from slipcast.scenarios import ScenarioSet
+
+    model, opened = Checkpoint.open(checkpoint), ScenarioSet.open(scenarios)
+    methods = {
+        "network": network_method(opened, model),
+        "least squares": least_squares_method(opened, model.gauges, model.window_min),
+    }
+    found = run(opened, methods, split=split, noise_sd_m=model.config.noise_sd_m)
+    write_json(out / "metrics.json", found.scores)
+    if points := found.forecast_points:
+        arrays = found.max_amplitude_arrays()
+        save_figure(plot_max_amplitude(*arrays[:2], points, explained_variance=arrays[2]), out / "max_amplitude.png")
+    if as_json:
+        _print_json(found.scores)
+    else:
+        for name, score in found.scores.items():
+            mean = score["max_amplitude_mean"].get("explained_variance")
+            write_line(
+                f"{name:<14} weight MSE {score['weight_mse_m2']:.2f} m², mean |Mw error| "
+                f"{score['magnitude_error']['mean_absolute']:.3f}, explained variance of maximum amplitude "
+                + ("not defined" if mean is None else f"{mean:.3f}")
+            )
+
+
+@app.command()
+def invert(
+    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010 for the packaged one.")],
+    bank: BankFile,
+    out: Out = Path("slip.nc"),
+    model: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    method: Annotated[str | None, typer.Option(help="nnls or tikhonov.")] = None,
+    window: Annotated[float | None, typer.Option(help="Minutes after the origin; a method needs it.")] = None,
+    start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
+    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    noise: Annotated[float, typer.Option(help="For tikhonov: standard deviation of a sample, m.")] = 0.005,
+    slip_sd: Annotated[float, typer.Option(help="For tikhonov: standard deviation of slip, m.")] = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Find the slip that made records.
+
+    Example: slipcast invert chile2010 --bank chile.nc --method tikhonov --start 60 --window 225 --out slip.nc
+    """
+    from slipcast.greens import GreensBank
+    from slipcast.inversion import invert as run
+    from slipcast.records import PACKAGED, Records, packaged_records
+
+    if model is not None:
+        from slipcast.learning.checkpoint import Checkpoint
+
+        network = Checkpoint.open(model)
+    slip = run(
+        packaged_records(records) if records in PACKAGED else Records.open(records),
+        GreensBank.open(bank),
+        model=None if model is None else network,
+        method=method,
+        window_min=window,
+        start_min=start,
+        gauges=_names(gauges),
+        noise_sd_m=noise,
+        slip_sd_m=slip_sd,
+    )
+    slip.save(out)
+    if slip.slip.ndim > 1:
+        write_line(f"{out}: {slip.slip.shape[0]} events")
+    elif as_json:
+        found = dict(zip(slip.sources, slip.slip.to_numpy().round(4).tolist()))
+        _print_json({"magnitude": round(slip.magnitude, 3), "slip_m": found, **slip.dataset.attrs})
+    else:
+        write_line(f"{out}: Mw {slip.magnitude:.2f}, largest slip {float(slip.slip.max()):.1f} m")
+
+
+@app.command()
+def forecast(slip: Path, bank: BankFile, out: Out = Path("forecast.nc"), as_json: Json = False) -> None:
+    """Forecast sea level at every gauge of a bank from slip.
+
+    Example: slipcast forecast slip.nc --bank bank.nc --out forecast.nc
+    """
+    from slipcast.forecast import forecast as run
+    from slipcast.greens import GreensBank
+    from slipcast.inversion import SlipEstimate
+
+    made = run(SlipEstimate.open(slip), GreensBank.open(bank))
+    made.save(out)
+    if made.max_amplitude.ndim > 1:
+        write_line(f"{out}: {made.max_amplitude.shape[0]} events")
+        return
+    rows = [
+        {
+            "gauge": gauge,
+            "max_amplitude_m": round(height, 4),
+            "arrival_min": round(arrival, 1) if arrival >= 0 else None,
+        }
+        for gauge, height, arrival in zip(
+            made.gauges,
+            made.max_amplitude.to_numpy().tolist(),
+            (made.arrival_time.to_numpy() / 60).tolist(),
+            strict=True,
+        )
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in sorted(rows, key=lambda row: -row["max_amplitude_m"]):
+        arrives = "no wave" if row["arrival_min"] is None else f"arrives after {row['arrival_min']:.0f} min"
+        write_line(f"{row['gauge']:<14} {row['max_amplitude_m']:6.2f} m  {arrives}")
+
+
+if __name__ == "__main__":
+    main()

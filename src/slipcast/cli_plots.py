@@ -1,0 +1,138 @@
+"""The command line's verb ``plot``: any result to PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from slipcast.console import write_line
+from slipcast.errors import InputError
+
+__all__ = ["plots_app"]
+
+plots_app = typer.Typer(help="Draw any result to PNG.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+
+
+@plots_app.command("region")
+def plot_region(region: str, out: Out = Path("region.png")) -> None:
+    """Draw a region: coast, unit sources, gauges.
+
+    Example: slipcast plot region cascadia --out cascadia.png
+    """
+    from slipcast import plots
+    from slipcast.region import Region
+
+    _save(plots.plot_region(Region.open(region)), out)
+
+
+@plots_app.command("bank")
+def plot_bank(
+    bank: Path,
+    source: Annotated[str, typer.Option(help="A unit source.")],
+    out: Out = Path("bank.png"),
+) -> None:
+    """Draw the response of every gauge to 1 m of slip on a unit source.
+
+    Example: slipcast plot bank bank.nc --source acszb60 --out bank.png
+    """
+    from slipcast import plots
+    from slipcast.greens import GreensBank
+    from slipcast.physics.unit_sources import standard_name
+
+    opened, name = GreensBank.open(bank), standard_name(source)
+    response = opened.source_response(sources=[name])[..., 0]
+    _save(plots.plot_bank(opened.time_s, response, opened.gauges, source=name), out)
+
+
+@plots_app.command("slip")
+def plot_slip(slip: Path, out: Out = Path("slip.png"), title: str = "") -> None:
+    """Draw slip on the map, with its magnitude.
+
+    Example: slipcast plot slip slip.nc --out slip.png
+    """
+    from slipcast import plots
+    from slipcast.inversion import SlipEstimate
+
+    found = SlipEstimate.open(slip).one_event()
+    _save(plots.plot_slip(found.sources, found.slip.to_numpy(), magnitude=found.magnitude, title=title), out)
+
+
+@plots_app.command("records")
+def plot_records(
+    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010.")],
+    out: Out = Path("records.png"),
+    slip: Annotated[Path | None, typer.Option(help="Draw what this slip makes, too.")] = None,
+    bank: Annotated[Path | None, typer.Option("--bank", help="Needed with --slip.")] = None,
+) -> None:
+    """Draw records, and what a slip makes of them.
+
+    Example: slipcast plot records records.nc --slip slip.nc --bank bank.nc --out records.png
+    """
+    from slipcast import plots
+    from slipcast.forecast import forecast as run
+    from slipcast.greens import GreensBank
+    from slipcast.inversion import SlipEstimate
+    from slipcast.records import PACKAGED, Records, packaged_records
+
+    if (slip is None) != (bank is None):
+        raise InputError("--slip and --bank belong together")
+    opened = packaged_records(records) if records in PACKAGED else Records.open(records)
+    if slip is None or bank is None:
+        _save(plots.plot_records(opened.time_s, opened.one_event().sea_level), out)
+        return
+    estimate, greens = SlipEstimate.open(slip).one_event(), GreensBank.open(bank)
+    made = run(estimate, greens, gauges=opened.gauges)
+    observed = opened.one_event().resample(greens.time_s)
+    window = estimate.dataset.attrs["window_min"]
+    _save(
+        plots.plot_records(
+            greens.time_s, observed, {str(estimate.dataset.attrs["method"]): made.sea_level}, window_min=window
+        ),
+        out,
+    )
+
+
+@plots_app.command("history")
+def plot_history(checkpoint: Path, out: Out = Path("history.png")) -> None:
+    """Draw the losses of a training.
+
+    Example: slipcast plot history runs/first --out history.png
+    """
+    from slipcast import plots
+    from slipcast.learning.checkpoint import Checkpoint
+
+    _save(plots.plot_history(Checkpoint.open(checkpoint).history), out)
+
+
+@plots_app.command("forecast")
+def plot_forecast(forecast: Path, out: Out = Path("forecast.png")) -> None:
+    """Draw the forecast at every gauge, the largest first.
+
+    Example: slipcast plot forecast forecast.nc --out forecast.png
+    """
+    from slipcast import plots
+    from slipcast.forecast import Forecast
+
+    made = Forecast.open(forecast).one_event()
+    _save(
+        plots.plot_forecast(
+            made.sea_level["time"].to_numpy(),
+            made.sea_level.to_numpy(),
+            made.gauges,
+            made.max_amplitude.to_numpy(),
+            arrival_time_s=made.arrival_time.to_numpy(),
+        ),
+        out,
+    )
+
+
+def _save(drawn: Any, out: Path) -> None:
+    """Write a figure and say where."""
+    from slipcast.plots import save_figure
+
+    save_figure(drawn, out)
+    write_line(str(out))

@@ -1,0 +1,88 @@
+"""What the demonstration plans and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from slipcast.evaluate import Evaluation
+from slipcast.forecast import Forecast
+from slipcast.greens import GreensBank
+from slipcast.inversion import SlipEstimate
+from slipcast.learning.checkpoint import Checkpoint
+from slipcast.records import Records
+from slipcast.scenarios import ScenarioSet
+
+__all__ = ["CHILE_FIRST_WAVE_MIN", "DARTS", "CascadiaResult", "ChileResult", "DemoPlan"]
+
+DARTS = ("46404", "46407", "46419")
+"""The three channels of Liu (2021)."""
+
+CHILE_FIRST_WAVE_MIN = (180.0, 225.0)
+"""The first wave at DART 32412, minutes after the origin: from before its rise to where its trough has ended."""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """How much the demonstration computes.
+
+    Attributes
+    ----------
+    spacing_arcmin : mapping of grid name to float
+        Grids of Cascadia, arc-minutes.
+    chile_spacing_arcmin : float
+        The Pacific grid of Chile, arc-minutes.
+    scenarios, epochs : int
+        Scenarios drawn, and epochs of training.
+    window_min : float
+        Of the network, and of the first least squares, minutes.
+    long_window_min : float
+        Of the second least squares, minutes.
+    seed : int
+        Of scenarios and training.
+    """
+
+    spacing_arcmin: Mapping[str, float]
+    chile_spacing_arcmin: float
+    scenarios: int
+    epochs: int
+    window_min: float = 45.0
+    long_window_min: float = 240.0
+    seed: int = 1
+
+    @classmethod
+    def full(cls) -> DemoPlan:
+        """Return the plan of ``slipcast demo``: the seed's recipe on 1,300 scenarios."""
+        return cls({"near": 2.0, "pacific": 6.0}, 6.0, scenarios=1300, epochs=300)
+
+    @classmethod
+    def quick(cls) -> DemoPlan:
+        """Return the plan of ``slipcast demo --quick``: coarser grids, fewer scenarios and epochs."""
+        return cls({"near": 4.0, "pacific": 12.0}, 12.0, scenarios=300, epochs=60)
+
+
+@dataclass(frozen=True)
+class CascadiaResult:
+    """What the first part made."""
+
+    bank: GreensBank
+    scenarios: ScenarioSet
+    checkpoint: Checkpoint
+    evaluation: Evaluation
+    example: int
+    records: Records
+    slip: dict[str, SlipEstimate]
+    forecasts: dict[str, Forecast]
+
+
+@dataclass(frozen=True)
+class ChileResult:
+    """What the second part made."""
+
+    bank: GreensBank
+    records: Records
+    slip: SlipEstimate
+    modelled: np.ndarray
+    scores: dict[str, float]

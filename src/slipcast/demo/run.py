@@ -1,0 +1,246 @@
+"""The demonstration, step by step; what is there and valid is used again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from slipcast import plots
+from slipcast.demo.figures import demo_figures
+from slipcast.demo.page import write_page
+from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
+from slipcast.errors import InputError
+from slipcast.evaluate import evaluate, least_squares_method, network_method
+from slipcast.files import package_version, write_json
+from slipcast.forecast import forecast
+from slipcast.greens import GreensBank
+from slipcast.inversion import SlipEstimate, invert
+from slipcast.learning.checkpoint import Checkpoint
+from slipcast.learning.config import TrainConfig
+from slipcast.learning.train import train
+from slipcast.metrics import explained_variance, variance_reduction
+from slipcast.physics.bathymetry import Bathymetry
+from slipcast.physics.ruptures import RuptureSettings
+from slipcast.records import packaged_records, simulated_records
+from slipcast.region import Region
+from slipcast.scenarios import ScenarioSet, scenario_set_id
+
+__all__ = ["run_demo"]
+
+_CHILE_NOISE_SD_M = 0.02  # what the bank gets wrong of that wave, rather than what the instrument does
+_CHILE_SLIP_SD_M = 5.0
+_EXAMPLE_MAGNITUDE = 9.0
+
+Advance = Callable[[int, int, str], None]
+ShowProgress = Callable[[str], AbstractContextManager[Advance]]
+
+
+def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress) -> Path:
+    """Run the demonstration, reusing what is there and valid.
+
+    Parameters
+    ----------
+    out : path
+        Folder for all results, made if need be.
+    quick : bool, optional
+        The same with coarser grids, fewer scenarios and epochs.
+    show : callable
+        Given a label, a context manager that gives a callable for progress (:func:`slipcast.console.progress`).
+
+    Returns
+    -------
+    report : Path
+        ``report.html`` in the folder; beside it ``metrics.json``, the banks, records, slip and forecasts (netCDF),
+        the scenarios (Zarr), the checkpoint and the figures (PNG).
+    """
+    folder = Path(out)
+    plan = DemoPlan.quick() if quick else DemoPlan.full()
+    cascadia = _cascadia(folder / "cascadia", plan, show)
+    chile = _chile(folder / "chile", plan, show)
+    with show("Figures and report") as advance:
+        metrics = _metrics(plan, cascadia, chile)
+        write_json(folder / "metrics.json", metrics)
+        figures = demo_figures(cascadia, chile)
+        for done, (name, draw) in enumerate(figures.items()):
+            plots.save_figure(draw(), folder / "figures" / f"{name}.png")
+            advance(done + 1, len(figures) + 1, name)
+        report = folder / "report.html"
+        write_page(report, metrics, cascadia, chile)
+        advance(len(figures) + 1, len(figures) + 1, "report.html")
+    return report
+
+
+def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResult:
+    """Go the whole way on simulated events: bank, scenarios, training, comparison, one event in detail."""
+    region = Region.open("cascadia").with_grids(spacing_arcmin=plan.spacing_arcmin)
+    bank = _bank(region, folder / "bank.nc", show, "Cascadia: Green's functions")
+    scenarios = _scenarios(bank, folder / "scenarios.zarr", plan, show)
+    checkpoint = _train(scenarios, folder / "model", plan, show)
+    methods = {
+        "network": network_method(scenarios, checkpoint),
+        "least squares 45 min": least_squares_method(scenarios, DARTS, plan.window_min),
+        "least squares 4 h": least_squares_method(scenarios, DARTS, plan.long_window_min),
+    }
+    with show("Cascadia: comparison on the test part") as advance:
+        evaluation = evaluate(scenarios, methods, split="test", noise_sd_m=checkpoint.config.noise_sd_m)
+        advance(1, 1, "")
+    test = scenarios.indices("test")
+    magnitude = scenarios.dataset["magnitude"].to_numpy()
+    example = int(test[np.argmin(np.abs(magnitude[test] - _EXAMPLE_MAGNITUDE))])
+    records = simulated_records(
+        scenarios, example, DARTS, window_min=plan.long_window_min, noise_sd_m=checkpoint.config.noise_sd_m
+    )
+    truth = SlipEstimate.from_slip(
+        scenarios.load_weights([example]).to_numpy()[0],
+        scenarios.sources,
+        method="truth",
+        window_min=0,
+        region=region.name,
+        bank=bank.id,
+    )
+    slip = {
+        "truth": truth,
+        "network": invert(records, bank, model=checkpoint),
+        "least squares 45 min": invert(records, bank, method="nnls", window_min=plan.window_min),
+        "least squares 4 h": invert(records, bank, method="nnls", window_min=plan.long_window_min),
+    }
+    forecasts = {name: forecast(estimate, bank) for name, estimate in slip.items()}
+    records.save(folder / "records.nc")
+    slip["network"].save(folder / "slip.nc")
+    forecasts["network"].save(folder / "forecast.nc")
+    return CascadiaResult(bank, scenarios, checkpoint, evaluation, example, records, slip, forecasts)
+
+
+def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
+    """Invert the real record of DART 32412 in 2010."""
+    region = (
+        Region.open("chile")
+        .with_gauges(["32412"])
+        .with_grids(spacing_arcmin={"pacific": plan.chile_spacing_arcmin}, hours={"pacific": 7.0})
+    )
+    bank = _bank(region, folder / "bank.nc", show, "Chile: Green's functions")
+    records = packaged_records("chile2010")
+    start, end = CHILE_FIRST_WAVE_MIN
+    slip = invert(
+        records,
+        bank,
+        method="tikhonov",
+        window_min=end,
+        start_min=60.0,
+        noise_sd_m=_CHILE_NOISE_SD_M,
+        slip_sd_m=_CHILE_SLIP_SD_M,
+    )
+    made = forecast(slip, bank)
+    modelled = made.sea_level.sel(gauge="32412").to_numpy().astype(float)
+    time = bank.time_s
+    first_wave = (time >= 60 * start) & (time <= 60 * end)
+    observed = records.resample(time, ["32412"]).to_numpy()[0]
+    known = first_wave & np.isfinite(observed)
+    scores = {
+        "magnitude": round(slip.magnitude, 3),
+        "explained_variance_first_wave": float(explained_variance(observed[known], modelled[known])),
+        "variance_reduction_first_wave": float(variance_reduction(observed[known], modelled[known])),
+        "first_wave_start_min": start,
+        "first_wave_end_min": end,
+        "observed_maximum_m": float(observed[known].max()),
+        "modelled_maximum_m": float(modelled[known].max()),
+        "samples": int(known.sum()),
+    }
+    records.save(folder / "records.nc")
+    slip.save(folder / "slip.nc")
+    made.save(folder / "forecast.nc")
+    return ChileResult(bank, records, slip, modelled, scores)
+
+
+def _bank(region: Region, path: Path, show: ShowProgress, label: str) -> GreensBank:
+    """Open a bank if it is whole and of this region, grids and sea floor; else build it."""
+    if path.exists():
+        try:
+            bank = GreensBank.open(path)
+            bank.check()
+            same = (
+                bank.region == region
+                and bank.dataset.attrs["bathymetry_digest"] == Bathymetry.etopo1().digest
+                and bank.dataset.attrs["slipcast_version"] == package_version()
+            )
+        except InputError:
+            same = False
+        if same:
+            with show(f"{label}, found") as advance:
+                advance(1, 1, "")
+            return bank
+    with show(label) as advance:
+        bank = GreensBank.build(region, progress=advance)
+        bank.save(path)
+    return GreensBank.open(path)
+
+
+def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, show: ShowProgress) -> ScenarioSet:
+    """Open the scenarios if they are those of the bank and plan; else build them."""
+    if path.exists():
+        try:
+            scenarios = ScenarioSet.open(path)
+            same = scenarios.id == scenario_set_id(bank, plan.seed, plan.scenarios, RuptureSettings())
+        except InputError:
+            same = False
+        if same:
+            with show("Cascadia: scenarios, found") as advance:
+                advance(1, 1, "")
+            return scenarios
+    with show("Cascadia: scenarios") as advance:
+        built = ScenarioSet.build(bank, count=plan.scenarios, seed=plan.seed, progress=partial(_without_note, advance))
+        built.save(path)
+    return ScenarioSet.open(path)
+
+
+def _without_note(advance: Advance, done: int, total: int) -> None:
+    """Report progress that has no note."""
+    advance(done, total, "")
+
+
+def _train(scenarios: ScenarioSet, folder: Path, plan: DemoPlan, show: ShowProgress) -> Checkpoint:
+    """Open the checkpoint if it was trained so on these scenarios; else train, or go on with a killed training."""
+    config = TrainConfig(window_min=plan.window_min, gauges=DARTS, epochs=plan.epochs, seed=plan.seed)
+    begun = folder.exists()
+    with show("Cascadia: training") as advance:
+
+        def losses(epoch: int, epochs: int, train_loss: float, validation_loss: float) -> None:
+            advance(epoch, epochs, f"loss {train_loss:.2f} m², validation {validation_loss:.2f} m²")
+
+        try:
+            checkpoint = train(scenarios, folder, config=config, resume=begun, progress=losses)
+        except InputError:
+            if not begun:
+                raise
+            # what is there is of another recipe or set, or damaged
+            checkpoint = train(scenarios, folder, config=config, progress=losses)
+        advance(config.epochs, config.epochs, "")
+    return checkpoint
+
+
+def _metrics(plan: DemoPlan, cascadia: CascadiaResult, chile: ChileResult) -> dict:
+    """Put all scores into one structure for JSON."""
+    history = cascadia.checkpoint.history
+    return {
+        "slipcast_version": package_version(),
+        "cascadia": {
+            "near_spacing_arcmin": plan.spacing_arcmin["near"],
+            "scenarios": plan.scenarios,
+            "test_scenarios": int(cascadia.scenarios.indices("test").size),
+            "darts": list(DARTS),
+            "noise_sd_m": cascadia.checkpoint.config.noise_sd_m,
+            "training": {
+                "epochs": plan.epochs,
+                "train_loss_m2": history[-1]["train_loss_m2"],
+                "validation_loss_m2": history[-1]["validation_loss_m2"],
+                "best_validation_epoch": cascadia.checkpoint.best_epoch,
+            },
+            "methods": cascadia.evaluation.scores,
+        },
+        "chile2010": chile.scores,
+    }
