@@ -87,10 +87,14 @@ def plot_records(
     estimate, greens = SlipEstimate.open(slip).one_event(), GreensBank.open(bank)
     made = run(estimate, greens, gauges=opened.gauges)
     observed = opened.one_event().resample(greens.time_s)
-    window = estimate.dataset.attrs["window_min"]
+    used = estimate.dataset.attrs
     _save(
         plots.plot_records(
-            greens.time_s, observed, {str(estimate.dataset.attrs["method"]): made.sea_level}, window_min=window
+            greens.time_s,
+            observed,
+            {str(used["method"]): made.sea_level},
+            window_min=used["window_min"],
+            start_min=used.get("start_min", 0.0),
         ),
         out,
     )

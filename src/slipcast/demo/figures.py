@@ -21,6 +21,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
     network = cascadia.forecasts["network"].dataset.sel(gauge=evaluation.forecast_points)
     chile_gauge = {"32412": chile.records.resample(chile.bank.time_s).to_numpy()[0]}
     return {
+        "overview": lambda: _overview(cascadia),
         "cascadia_region": lambda: plots.plot_region(region),
         "cascadia_pacific": lambda: plots.plot_pacific(region),
         "cascadia_bank": lambda: plots.plot_bank(
@@ -70,6 +71,43 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
             chile_gauge,
             {"damped least squares": {"32412": chile.modelled}},
             window_min=CHILE_FIRST_WAVE_MIN[1],
+            start_min=chile.slip.dataset.attrs["start_min"],
             title="Chile 2010",
         ),
     }
+
+
+def _overview(cascadia: CascadiaResult):
+    """Draw the idea on one page: what happened, what the buoys recorded, what the network found."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context({"font.size": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.6}):
+        figure = Figure(figsize=(11.0, 5.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        cells = figure.add_gridspec(len(DARTS), 3, width_ratios=[1.0, 1.35, 1.0])
+        left, right = figure.add_subplot(cells[:, 0]), figure.add_subplot(cells[:, 2])
+        middle = [figure.add_subplot(cells[0, 1])]
+        middle += [figure.add_subplot(cells[row, 1], sharex=middle[0]) for row in range(1, len(DARTS))]
+    truth, network = cascadia.slip["truth"], cascadia.slip["network"]
+    for ax, title, estimate in ((left, "An earthquake", truth), (right, "Slip found by the network", network)):
+        plots.plot_slip(
+            estimate.sources,
+            estimate.slip.to_numpy(),
+            magnitude=estimate.magnitude,
+            gauges={g.name: (g.lon, g.lat) for g in cascadia.bank.region.gauges if g.name in DARTS},
+            title=title,
+            ax=ax,
+        )
+    darts = cascadia.records.sea_level
+    time_s = darts["time"].to_numpy()
+    plots.plot_records(
+        time_s,
+        darts,
+        {"network": cascadia.bank.forward(network.slip, gauges=DARTS, window_min=time_s[-1] / 60)},
+        window_min=cascadia.checkpoint.window_min,
+        title="Records at three DARTs",
+        axes=middle,
+    )
+    return figure

@@ -64,6 +64,7 @@ class SlipEstimate:
         method: str,
         window_min: float,
         region: str,
+        start_min: float = 0.0,
         gauges: Sequence[str] = (),
         model: str = "",
         bank: str = "",
@@ -78,8 +79,8 @@ class SlipEstimate:
             Names of the unit sources, in order.
         method : str
             How it was found.
-        window_min : float
-            Window used, minutes after the origin.
+        window_min, start_min : float
+            End and start of the window used, minutes after the origin.
         region : str
             Name of the region.
         gauges : sequence of str, optional
@@ -110,6 +111,7 @@ class SlipEstimate:
                 attrs={
                     "method": method,
                     "window_min": float(window_min),
+                    "start_min": float(start_min),
                     "region": region,
                     "gauges": " ".join(gauges),
                     "model": model,

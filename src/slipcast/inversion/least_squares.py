@@ -143,6 +143,7 @@ def invert_least_squares(
         [str(name) for name in response["source"].to_numpy()],
         method="nnls" if slip_sd_m is None else "tikhonov",
         window_min=window_min,
+        start_min=start_min,
         region=bank.region.name,
         gauges=names,
         bank=bank.id,

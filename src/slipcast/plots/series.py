@@ -66,6 +66,7 @@ def plot_records(
     modelled: Mapping[str, Any] | None = None,
     *,
     window_min: float | None = None,
+    start_min: float = 0.0,
     title: str = "",
     axes: Any = None,
 ) -> np.ndarray:
@@ -79,8 +80,8 @@ def plot_records(
         Sea level, m; a gap where NaN.
     modelled : mapping of label to the same, optional
         Models, each with every observed gauge; other gauges of theirs are not drawn.
-    window_min : float, optional
-        Minutes after the origin that the inversion used; shaded.
+    window_min, start_min : float, optional
+        End and start of what the inversion used, minutes after the origin; shaded.
     title : str, optional
         Above the first panel.
     axes : array of Axes, optional
@@ -105,7 +106,8 @@ def plot_records(
     unit, scale = ("cm", 100.0) if largest_m < 1.0 else ("m", 1.0)
     for ax, (name, series) in zip(axes, records.items()):
         if window_min is not None:
-            ax.axvspan(0.0, window_min, color="#f6efdb", lw=0, zorder=0, label=f"window, {window_min:g} min")
+            used = f"{window_min:g} min" if not start_min else f"{start_min:g} to {window_min:g} min"
+            ax.axvspan(start_min, window_min, color="#f6efdb", lw=0, zorder=0, label=f"window, {used}")
         ax.axhline(0.0, color="#999999", lw=0.5, zorder=1)
         ax.plot(minutes, scale * series, color="black", lw=1.2, label="observed", zorder=3)
         for i, (label, traces) in enumerate(models.items()):
