@@ -55,11 +55,8 @@ def timed(work, repeats: int) -> list[float]:
     return seconds
 
 
-def main() -> None:
-    """Print cell updates a second, and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+def measure(repeats: int) -> list[str]:
+    """Return lines with cell updates a second, and the ratios."""
     grid = Grid.over((220, 240), (36, 54), 2.0)
     waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid))
     rows, columns = grid.shape
@@ -78,14 +75,22 @@ def main() -> None:
     for name, steps in (("lean numpy", lean_numpy), ("textbook numpy", textbook_numpy)):
         seconds = timed(lambda steps=steps: steps(waves, eta, dt_s, numpy_count), repeats)
         rates[name] = [numpy_count * cells / s / 1e6 for s in seconds]
-    print(f"grid {columns} x {rows}, one core, median (least to most) of {repeats} runs")
+    lines = [f"grid {columns} x {rows}, one core, median (least to most) of {repeats} runs"]
     for name, values in rates.items():
         middle = statistics.median(values)
         ratio = statistics.median(rates["compiled"]) / middle
-        print(
+        lines.append(
             f"{name:<15} {middle:6.0f} million cell updates a second ({min(values):.0f} to {max(values):.0f}); "
             f"compiled is {ratio:.1f} times as fast"
         )
+    return lines
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    print("\n".join(measure(parser.parse_args().repeats)))
 
 
 if __name__ == "__main__":
