@@ -329,7 +329,7 @@ def test_history_marks_the_best_epoch():
 def test_history_refuses_what_it_cannot_draw():
     with pytest.raises(InputError, match="history must have at least one epoch"):
         plots.plot_history([])
-    with pytest.raises(InputError, match="history entry 0 lacks 'validation_loss'"):
+    with pytest.raises(InputError, match="history entry 0 lacks 'validation_loss_m2'"):
         plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0}])
     with pytest.raises(InputError, match="finite validation_loss"):
         plots.plot_history([{"epoch": 1, "train_loss_m2": 1.0, "validation_loss_m2": np.nan}])

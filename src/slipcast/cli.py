@@ -195,10 +195,12 @@ def bank_build(
 
     Example: slipcast bank build cascadia --spacing 2 --out bank.nc
     """
+    from slipcast.files import check_target
     from slipcast.greens import GreensBank
 
     if device != "cpu":
         raise InputError(f"device must be cpu for now, got {device!r}")
+    check_target(out)
     with progress(f"Green's functions of {region}") as advance:
         bank = GreensBank.build(
             region,
@@ -255,10 +257,12 @@ def scenarios_build(
 
     Example: slipcast scenarios build bank.nc --count 1300 --seed 1 --out set.zarr
     """
+    from slipcast.files import check_target
     from slipcast.greens import GreensBank
     from slipcast.physics.ruptures import RuptureSettings
     from slipcast.scenarios import ScenarioSet
 
+    check_target(out, folder=True)
     try:
         exponents = tuple(float(text) for text in _names(hurst) or [])
     except ValueError:
@@ -324,11 +328,12 @@ def evaluate(
     """
     from slipcast.evaluate import evaluate as run
     from slipcast.evaluate import least_squares_method, network_method
-    from slipcast.files import write_json
+    from slipcast.files import check_target, write_json
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.plots import plot_max_amplitude, save_figure
     from slipcast.scenarios import ScenarioSet
 
+    check_target(out / "metrics.json")
     model, opened = Checkpoint.open(checkpoint), ScenarioSet.open(scenarios)
     methods = {
         "network": network_method(opened, model),

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,7 @@ from slipcast.errors import InputError
 
 __all__ = [
     "atomic_path",
+    "check_target",
     "fingerprint",
     "package_version",
     "read_json",
@@ -156,6 +158,45 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         os.replace(temporary, target)
 
 
+def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
+    """Refuse, before the work, a target that could not be written after it; nothing is made.
+
+    Parameters
+    ----------
+    path : path
+        Where something is to be written.
+    folder : bool, optional
+        Whether it will be a folder (a scenario set) and not a file.
+
+    Raises
+    ------
+    InputError
+        If the target cannot be made or written, is a folder where a file is to be, a file where a folder is to be,
+        or a folder with something else in it, which would be lost.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir() and not folder:
+            raise InputError(f"cannot write {target}: it is a folder")
+        if target.is_dir() and any(target.iterdir()) and not _is_labelled(target):
+            raise InputError(f"cannot write {target}: it is a folder with other files, which would be lost")
+        if target.is_file() and folder:
+            raise InputError(f"cannot write {target}: it is a file, and a folder is to be written")
+        nearest = next(parent for parent in target.absolute().parents if parent.exists())
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".slipcast."):
+            pass
+    except OSError as error:
+        raise _write_error(target, error) from error
+
+
+def _is_labelled(folder: Path) -> bool:
+    """Tell whether a folder is a Zarr group that slipcast wrote."""
+    try:
+        return "slipcast" in json.loads((folder / ".zattrs").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
 def _write_error(target: Path, error: OSError) -> InputError:
     """Word an operating-system error about writing to a target."""
     reasons = {
@@ -194,10 +235,9 @@ def read_json(path: str | os.PathLike) -> Any:
 
 
 def _labelled(dataset: xr.Dataset, kind: str) -> xr.Dataset:
-    """Return the dataset with the attributes that say what the file is."""
-    return dataset.assign_attrs(
-        {"slipcast": kind, "slipcast_version": package_version(), "Conventions": "CF-1.11"} | dataset.attrs
-    )
+    """Return the dataset with the attributes that say what the file is; the version is of who computed it."""
+    about = {"slipcast_version": package_version(), "Conventions": "CF-1.11"}
+    return dataset.assign_attrs(about | dataset.attrs | {"slipcast": kind})
 
 
 def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
@@ -218,6 +258,7 @@ def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> Non
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "f" and variable.size > 1000
     }
+    check_target(target)
     with atomic_path(target) as temporary:
         try:
             _labelled(dataset, kind).to_netcdf(temporary, engine="netcdf4", encoding=encoding)
@@ -258,6 +299,7 @@ def read_netcdf(path: str | os.PathLike, kind: str) -> xr.Dataset:
 
 def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
     """Write a dataset as a Zarr folder, whole or not at all (arguments as in :func:`write_netcdf`)."""
+    check_target(path, folder=True)
     with atomic_path(path) as temporary:
         _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
 

@@ -19,6 +19,7 @@ __all__ = ["Forecast", "arrival_time", "forecast"]
 
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
+_FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,6 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
                 "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
             coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})},
-            attrs={**slip.dataset.attrs, "bank": bank.id},
+            attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": bank.id},
         )
     )

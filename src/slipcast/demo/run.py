@@ -16,7 +16,7 @@ from slipcast.demo.page import write_page
 from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
 from slipcast.errors import InputError
 from slipcast.evaluate import evaluate, least_squares_method, network_method
-from slipcast.files import package_version, write_json
+from slipcast.files import check_target, package_version, write_json
 from slipcast.forecast import forecast
 from slipcast.greens import GreensBank
 from slipcast.inversion import SlipEstimate, invert
@@ -59,6 +59,7 @@ def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress)
         the scenarios (Zarr), the checkpoint and the figures (PNG).
     """
     folder = Path(out)
+    check_target(folder / "report.html")
     plan = DemoPlan.quick() if quick else DemoPlan.full()
     cascadia = _cascadia(folder / "cascadia", plan, show)
     chile = _chile(folder / "chile", plan, show)
