@@ -33,8 +33,8 @@ counts against it.
 
 The compiled solver reads and writes each cell's data once a step, with vector instructions. Lean numpy (coefficients
 ready, in place, float32) is vectorised too and loses by its passes over memory; textbook numpy is what the equations
-look like (float64, velocities, masks). A factor of 50 over either is out of reach here: fifty times lean numpy would
-move data faster than the memory of the machine can.
+look like (float64, velocities, masks). A factor of 50 was hoped for and is not reached against either: both also run
+compiled loops, one array operation at a time, so what is left to gain is their passes over memory.
 
 ## Whole tasks
 
