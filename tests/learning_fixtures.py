@@ -78,10 +78,15 @@ def changed(scenarios: ScenarioSet, **variables) -> ScenarioSet:
 
 
 ARGUMENTS = {"n_channels": 3, "n_sources": 5, "signal_length": 45, "channels": None, "hidden": 40}
-HISTORY = (
-    {"epoch": 1, "train_loss_m2": 9.1, "validation_loss_m2": 8.0},
-    {"epoch": 2, "train_loss_m2": 8.1, "validation_loss_m2": 7.25},
-    {"epoch": 3, "train_loss_m2": 0.1 + 0.2, "validation_loss_m2": 7.5},
+HISTORY = tuple(
+    {
+        "epoch": epoch,
+        "train_batch_loss_m2": train + 1,
+        "validation_batch_loss_m2": validation + 0.01,
+        "train_loss_m2": train,
+        "validation_loss_m2": validation,
+    }
+    for epoch, train, validation in ((1, 9.1, 8.0), (2, 8.1, 7.25), (3, 0.1 + 0.2, 7.5))
 )
 
 
@@ -100,6 +105,7 @@ def make_checkpoint(**changes) -> Checkpoint:
             "record_scale_m": 0.08,
             "config": TrainConfig(epochs=3),
             "history": HISTORY,
+            "epoch": 3,
             "scenarios": "made-up",
             "region": "cascadia",
         }

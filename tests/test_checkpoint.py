@@ -49,6 +49,7 @@ def test_save_and_open_give_the_same_numbers(folder):
         "record_scale_m",
         "config",
         "history",
+        "epoch",
         "versions",
     ):
         assert getattr(opened, key) == getattr(saved, key)
@@ -56,6 +57,7 @@ def test_save_and_open_give_the_same_numbers(folder):
     assert opened.id == saved.id
     assert opened.best_epoch == 2
     assert sorted(path.name for path in folder.iterdir()) == [
+        "config.toml",
         "history.csv",
         "model.json",
         "model.safetensors",
@@ -64,7 +66,7 @@ def test_save_and_open_give_the_same_numbers(folder):
 
 def test_history_as_a_table(folder):
     table = np.genfromtxt(folder / "history.csv", delimiter=",", names=True)
-    assert table.dtype.names == ("epoch", "train_loss_m2", "validation_loss_m2")
+    assert table.dtype.names == tuple(make().history[0])
     assert table["train_loss_m2"].tolist() == [9.1, 8.1, 0.1 + 0.2]
 
 
@@ -242,7 +244,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(folder, monkeypatch):
     with pytest.raises(InputError, match=r"cannot write .*: the disk is full"):
         make(seed=2).save(folder)
     assert Checkpoint.open(folder).id == make().id
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.iterdir())) == 4
 
 
 def test_a_save_where_none_is_possible(tmp_path):

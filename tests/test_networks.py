@@ -13,11 +13,11 @@ from slipcast.errors import InputError
 from slipcast.learning.networks import Conv1d, Layer, build_network, conv_channels, layer_table
 
 
-def liu(network: Conv1d) -> nn.Sequential:
+def liu(network: Conv1d, activation: nn.Module) -> nn.Sequential:
     """Write the network with torch's own layers, as Liu's text does, on the same parameters."""
-    blocks = []
+    blocks: list[nn.Module] = []
     for convolution in network.convolutions:
-        blocks += [convolution, nn.LeakyReLU(network.negative_slope), nn.MaxPool1d(kernel_size=2, stride=2)]
+        blocks += [convolution, activation, nn.MaxPool1d(kernel_size=2, stride=2)]
     return nn.Sequential(*blocks, nn.Flatten(), network.linear_1, network.dropout, network.linear_2, nn.ReLU())
 
 
@@ -76,14 +76,24 @@ def test_channels_follow_from_the_window(signal_length, channels):
     assert conv_channels(signal_length) == channels
 
 
-@pytest.mark.parametrize("minutes", [2, 3, 5, 17, 30, 45, 64, 127])
-def test_equals_the_plain_layers(minutes):
+@pytest.mark.parametrize(
+    ("minutes", "activation", "layer"),
+    [
+        *((minutes, {"negative_slope": 0.2}, nn.LeakyReLU(0.2)) for minutes in (2, 3, 5, 17, 30, 45, 64, 127, 240)),
+        (45, {"activation": "elu"}, nn.ELU()),
+        (45, {"activation": "gelu"}, nn.GELU()),
+        (45, {"activation": "relu"}, nn.ReLU()),
+        (45, {"activation": "silu"}, nn.SiLU()),
+        (45, {"activation": "tanh"}, nn.Tanh()),
+    ],
+)
+def test_equals_the_plain_layers(minutes, activation, layer):
     torch.manual_seed(minutes)
-    network = Conv1d(3, 6, minutes, negative_slope=0.2).eval()
+    network = Conv1d(3, 6, minutes, **activation).eval()
     records = torch.randn(7, 3, minutes)
     slip = torch.rand(7, 6)
     gradients = []
-    for model in (network, liu(network)):
+    for model in (network, liu(network, layer)):
         found = model(records)
         loss = nn.functional.mse_loss(found, slip)
         gradients.append((found, *torch.autograd.grad(loss, list(network.parameters()))))
@@ -102,7 +112,14 @@ def test_slip_is_never_negative_and_dropout_acts_in_training_alone():
 
 
 @pytest.mark.parametrize(
-    "change", [{"channels": (20, 20, 40, 40, 60)}, {"hidden": 30}, {"dropout": 0.1}, {"negative_slope": 0.3}]
+    "change",
+    [
+        {"channels": (20, 20, 40, 40, 60)},
+        {"hidden": 30},
+        {"dropout": 0.1},
+        {"negative_slope": 0.3},
+        {"activation": "tanh"},
+    ],
 )
 def test_every_option_changes_the_output(change):
     outputs = []

@@ -247,7 +247,7 @@ def test_history_figure():
     ]
     figure = figures.history_figure(history)
     assert figure.layout.yaxis.type == "log"
-    assert figure.data[2].name == "best: 4 at epoch 3"
+    assert figure.data[2].name == "best validation: 4 at epoch 3"
     npt.assert_allclose([t for t in figure.layout.yaxis.tickvals if 2 <= t <= 10], [2, 5, 10])
     with pytest.raises(InputError, match="history must have at least one epoch"):
         figures.history_figure([])

@@ -63,12 +63,16 @@ def assert_same(first: Checkpoint, second: Checkpoint):
 def test_a_training_leaves_a_whole_checkpoint(scenarios, tmp_path):
     calls = []
     trained = train(scenarios, tmp_path, progress=lambda *a: calls.append(a), **FEW)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["history.csv", "model.json", "model.safetensors"]
+    files = ["config.toml", "history.csv", "model.json", "model.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "tensorboard") == ["best", *files]
+    assert sorted(p.name for p in (tmp_path / "best").iterdir()) == files
     assert_same(Checkpoint.open(tmp_path), trained)
     assert (trained.gauges, trained.sources) == (GAUGES, SOURCES)
     assert (trained.scenarios, trained.region, trained.window_min) == ("made-up", "cascadia", 30.0)
     assert trained.config == TrainConfig(**FEW)
-    assert calls == [(r["epoch"], 6, r["train_loss_m2"], r["validation_loss_m2"]) for r in trained.history]
+    best = [min(trained.history[:n], key=lambda row: row["validation_loss_m2"]) for n in range(1, 7)]
+    assert calls == [(row["epoch"], 6, row, so_far) for row, so_far in zip(trained.history, best, strict=True)]
+    assert TrainConfig.open(tmp_path / "config.toml") == trained.config
     described = json.loads((tmp_path / "model.json").read_text())
     validation = [row["validation_loss_m2"] for row in described["history"]]
     assert described["best_validation_epoch"] == trained.best_epoch == 1 + int(np.argmin(validation))
@@ -104,7 +108,7 @@ def test_the_training_loss_is_the_mean_of_its_batches(scenarios, tmp_path):
     torch_order.manual_seed(train_module._epoch_seed(1, 1))
     order = torch.randperm(42, generator=torch_order).numpy()
     expected = 0.5 * (squares[order[:30]].mean() + squares[order[30:]].mean())
-    npt.assert_allclose(trained.history[0]["train_loss_m2"], expected, rtol=1e-5)
+    npt.assert_allclose(trained.history[0]["train_batch_loss_m2"], expected, rtol=1e-5)
 
 
 def test_it_overfits_eight_scenarios(tmp_path):
@@ -188,7 +192,7 @@ def test_darts_with_complete_records_are_used(uninterrupted, tmp_path):
 def test_resuming_after_ctrl_c(scenarios, uninterrupted, tmp_path, epoch):
     with pytest.raises(KeyboardInterrupt):
         train(scenarios, tmp_path, progress=stop_at(epoch), **FEW)
-    assert [path.name for path in tmp_path.iterdir()] == ["training.safetensors"]
+    assert [path.name for path in tmp_path.iterdir() if path.name != "tensorboard"] == ["training.safetensors"]
     with pytest.raises(InputError, match=r"only a training that did not finish; resume it"):
         Checkpoint.open(tmp_path)
     done = []

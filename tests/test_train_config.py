@@ -47,7 +47,7 @@ def test_settings_from_a_file(tmp_path):
         ({"hidden": 0}, "hidden must be greater than or equal to 1, got 0"),
         ({"dropout": 1}, "dropout must be less than 1, got 1"),
         ({"negative_slope": -1}, "negative_slope must be greater than or equal to 0, got -1"),
-        ({"device": "gpu"}, "device must be 'cpu', 'cuda' or 'auto', got 'gpu'"),
+        ({"device": "gpu"}, "device must be 'auto', 'cpu' or 'cuda', got 'gpu'"),
     ],
 )
 def test_wrong_settings(settings, message):

@@ -281,37 +281,49 @@ def scenarios_build(
 def train(
     scenarios: Annotated[Path, typer.Argument(metavar="SET", help="A scenario set.")],
     out: Out,
-    config: Annotated[Path | None, typer.Option(help="Settings, a TOML file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings, a TOML file; see docs/workflow.md.")] = None,
     window: Annotated[float | None, typer.Option(help="Minutes after the origin.")] = None,
-    model: Annotated[str | None, typer.Option(help="Architecture: conv1d.")] = None,
+    model: Annotated[str | None, typer.Option(help="Architecture: conv1d, or your own package.module:Class.")] = None,
     gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    sources: Annotated[str | None, typer.Option(help="Unit sources, between commas.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Times that each scenario is seen.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same network.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in TOML; repeatable.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
 ) -> None:
     """Train a network to find slip; by default the recipe of Liu (2021).
 
-    Example: slipcast train set.zarr --window 45 --out runs/first
+    Example: slipcast train set.zarr --window 45 --set batch_size=32 --out runs/first
     """
-    from slipcast.learning.config import TrainConfig
+    from slipcast.learning.config import TrainConfig, parse_settings
     from slipcast.learning.train import train as run
+    from slipcast.learning.train import training_note
     from slipcast.scenarios import ScenarioSet
 
     chosen = {"window_min": window, "model": model, "epochs": epochs, "seed": seed, "device": device}
-    overrides: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
-    if gauges is not None:
-        overrides["gauges"] = tuple(_names(gauges) or ())
+    overrides = parse_settings(settings or []) | {key: value for key, value in chosen.items() if value is not None}
+    for key, names in (("gauges", gauges), ("sources", sources)):
+        if names is not None:
+            overrides[key] = tuple(_names(names) or ())
     opened = ScenarioSet.open(scenarios)
-    settings = None if config is None else TrainConfig.open(config)
+    begin = None if config is None else TrainConfig.open(config)
     with progress("Training") as advance:
-
-        def show(epoch: int, epochs: int, train_loss: float, validation_loss: float) -> None:
-            advance(epoch, epochs, f"loss {train_loss:.3f} m², validation {validation_loss:.3f} m²")
-
-        checkpoint = run(opened, out, config=settings, resume=resume, progress=show, **overrides)
+        checkpoint = run(
+            opened,
+            out,
+            config=begin,
+            resume=resume,
+            progress=lambda epoch, epochs, row, best: advance(epoch, epochs, training_note(row, best)),
+            **overrides,
+        )
     last = checkpoint.history[-1]
-    write_line(f"{out}: model {checkpoint.id}, validation loss {last['validation_loss_m2']:.3f} m²")
+    write_line(
+        f"{out}: model {checkpoint.id}, validation loss {last['validation_loss_m2']:.3f} m² "
+        f"(best at epoch {checkpoint.best_epoch}, in {out / 'best'})"
+    )
 
 
 @app.command()

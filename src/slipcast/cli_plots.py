@@ -102,14 +102,17 @@ def plot_records(
 
 @plots_app.command("history")
 def plot_history(checkpoint: Path, out: Out = Path("history.png")) -> None:
-    """Draw the losses of a training.
+    """Draw the losses of a training; the best epoch and where validation begins to rise are marked.
 
     Example: slipcast plot history runs/first --out history.png
     """
     from slipcast import plots
     from slipcast.learning.checkpoint import Checkpoint
+    from slipcast.metrics import rising_epoch
 
-    _save(plots.plot_history(Checkpoint.open(checkpoint).history), out)
+    history = Checkpoint.open(checkpoint).history
+    rises = rising_epoch([row["validation_loss_m2"] for row in history])
+    _save(plots.plot_history(history, rising_epoch=rises), out)
 
 
 @plots_app.command("forecast")

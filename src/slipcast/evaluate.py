@@ -13,8 +13,9 @@ import xarray as xr
 from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecast import arrival_time
-from slipcast.inversion import LeastSquares, magnitude_of_slip
+from slipcast.inversion import magnitude_of_slip
 from slipcast.labels import align
+from slipcast.nonnegative import LeastSquares
 from slipcast.scenarios import ScenarioSet
 
 if TYPE_CHECKING:

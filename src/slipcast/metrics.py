@@ -6,7 +6,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 
-__all__ = ["bias", "explained_variance", "r2", "top_decile_bias", "variance_reduction", "weight_mse"]
+__all__ = ["bias", "explained_variance", "r2", "rising_epoch", "top_decile_bias", "variance_reduction", "weight_mse"]
 
 
 def _pair(true, predicted) -> tuple[np.ndarray, np.ndarray]:
@@ -151,3 +151,41 @@ def _one_minus_ratio(part, whole) -> np.ndarray:
     """Return 1 - part/whole, NaN where the whole is zero."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.asarray(whole) > 0, 1.0 - np.asarray(part) / np.asarray(whole), np.nan)
+
+
+def rising_epoch(loss, *, fraction: float = 0.02) -> int | None:
+    """Find where a loss begins to rise for good.
+
+    Parameters
+    ----------
+    loss : array, shape (n_epochs,)
+        One value an epoch, finite.
+    fraction : float, optional
+        How much higher the end must be than the lowest place to call it a rise.
+
+    Returns
+    -------
+    epoch : int or None
+        Counted from one: where the smoothed loss is lowest. None if it is not higher by ``fraction`` at the end.
+
+    Notes
+    -----
+    Smoothed by a running median over a twentieth of the epochs, at least eleven, which single epochs cannot move.
+
+    Examples
+    --------
+    >>> epochs = np.arange(1, 201)
+    >>> rising_epoch(1 + (epochs / 100 - 1) ** 2)
+    100
+    >>> rising_epoch(1 / epochs) is None
+    True
+    """
+    loss = np.asarray(loss, dtype=float)
+    if loss.ndim != 1 or not np.isfinite(loss).all():
+        raise InputError(f"loss must be finite and of shape (n_epochs,), got shape {loss.shape}")
+    half = max(5, loss.size // 40)
+    if loss.size < 4 * half:
+        return None
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(loss, 2 * half + 1), axis=1)
+    lowest = int(np.argmin(smooth))
+    return None if smooth[-1] <= (1 + fraction) * smooth[lowest] else lowest + half + 1

@@ -14,8 +14,9 @@ import xarray as xr
 from slipcast.errors import InputError, unknown_name
 from slipcast.plots import geography
 from slipcast.plots.canvas import COLOURS, array_of
+from slipcast.plots.history import TrainingCurves
 from slipcast.plots.series import gauge_traces, model_traces
-from slipcast.plots.skill import history_columns, scores_by_method
+from slipcast.plots.skill import scores_by_method
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -283,20 +284,21 @@ def history_figure(
     """
     import plotly.graph_objects as go
 
-    epoch, train, validation, best = history_columns(history)
+    curves = TrainingCurves.of(history)
     figure = go.Figure()
-    for name, values, colour in (("training", train, COLOURS[0]), ("validation", validation, COLOURS[1])):
-        figure.add_scatter(x=epoch, y=values, mode="lines", name=name, line={"color": colour, "width": 1.6})
+    for name, values in curves.losses.items():
+        line = {"color": curves.colour(name), "width": 1.6}
+        figure.add_scatter(x=curves.epoch, y=values, mode="lines", name=name, line=line)
     figure.add_scatter(
-        x=epoch[[best]],
-        y=validation[[best]],
+        x=curves.epoch[[curves.best]],
+        y=curves.losses["validation"][[curves.best]],
         mode="markers",
-        name=f"best: {validation[best]:.3g} at epoch {epoch[best]:g}",
-        marker={"size": 10, "color": COLOURS[1], "line": {"color": "white", "width": 1}},
+        name=curves.best_text,
+        marker={"size": 10, "color": curves.colour("validation"), "line": {"color": "white", "width": 1}},
     )
     _finish(figure, title=title, height=400, hovermode="x unified")
     figure.update_xaxes(title="epoch", **_AXIS)
-    figure.update_yaxes(title=loss_label, type="log", tickvals=_log_ticks(train, validation), **_AXIS)
+    figure.update_yaxes(title=loss_label, type="log", tickvals=_log_ticks(*curves.losses.values()), **_AXIS)
     return figure
 
 

@@ -213,6 +213,11 @@ class ScenarioSet:
         """Fingerprint of bank, settings, seed and count."""
         return str(self.dataset.attrs["id"])
 
+    @property
+    def target(self) -> str:
+        """What the weights are: ``"area_mean"``, the true slip of ruptures, or ``"least_squares"``, an inversion."""
+        return str(self.dataset.attrs.get("target", "area_mean"))
+
     @cached_property
     def region(self) -> Region:
         """The region of the bank."""
@@ -232,6 +237,23 @@ class ScenarioSet:
     def time_s(self) -> np.ndarray:
         """Seconds since the earthquake, shape (n_times,), from zero."""
         return self.dataset["time"].to_numpy()
+
+    def with_split(self, fractions: Sequence[float], seed: int) -> ScenarioSet:
+        """Return the same scenarios divided anew.
+
+        Parameters
+        ----------
+        fractions : sequence of three floats
+            Of training, validation and test; they sum to one.
+        seed : int
+            What the division is drawn from.
+
+        Returns
+        -------
+        scenarios : ScenarioSet
+        """
+        codes = split_codes(len(self), seed, fractions)
+        return ScenarioSet(self.dataset.assign(split=self.dataset["split"].copy(data=codes)))
 
     def gauge_names(self, kind: str | None = None) -> list[str]:
         """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
@@ -344,15 +366,26 @@ def scenario_set_id(bank: GreensBank, seed: int, count: int, settings: RuptureSe
     return fingerprint(bank.id, seed, count, asdict(settings), package_version())
 
 
-def split_codes(count: int, seed: int) -> np.ndarray:
-    """Divide scenarios at random into 70 % train, 15 % validation and 15 % test (codes 0, 1, 2).
+def split_codes(count: int, seed: int, fractions: Sequence[float] = _FRACTIONS) -> np.ndarray:
+    """Divide scenarios at random into parts for training, validation and test (codes 0, 1, 2).
+
+    Parameters
+    ----------
+    count, seed : int
+        Number of scenarios, and what the division is drawn from.
+    fractions : sequence of float, optional
+        Of training and validation; the test part is the rest.
+
+    Returns
+    -------
+    codes : array of int8, shape (count,)
 
     Examples
     --------
     >>> np.bincount(split_codes(1300, seed=1)).tolist()
     [910, 195, 195]
     """
-    n_train, n_validation = (round(fraction * count) for fraction in _FRACTIONS)
+    n_train, n_validation = (round(fraction * count) for fraction in fractions[:2])
     codes = np.full(count, 2, np.int8)
     order = np.random.default_rng([seed, zlib.crc32(b"split")]).permutation(count)
     codes[order[:n_train]] = 0

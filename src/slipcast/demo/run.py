@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from slipcast.greens import GreensBank
 from slipcast.inversion import SlipEstimate, invert
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.train import train
+from slipcast.learning.train import train, training_note
 from slipcast.metrics import explained_variance, variance_reduction
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
@@ -210,8 +210,8 @@ def _train(scenarios: ScenarioSet, folder: Path, plan: DemoPlan, show: ShowProgr
     begun = folder.exists()
     with show("Cascadia: training") as advance:
 
-        def losses(epoch: int, epochs: int, train_loss: float, validation_loss: float) -> None:
-            advance(epoch, epochs, f"loss {train_loss:.2f} m², validation {validation_loss:.2f} m²")
+        def losses(epoch: int, epochs: int, row: Mapping[str, float], best: Mapping[str, float]) -> None:
+            advance(epoch, epochs, training_note(row, best))
 
         try:
             checkpoint = train(scenarios, folder, config=config, resume=begun, progress=losses)

@@ -17,16 +17,20 @@ import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
+from torch import nn
 
 from slipcast.errors import InputError
 from slipcast.files import atomic_path, fingerprint, package_version, read_json
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.networks import Conv1d, build_network
+from slipcast.learning.networks import build_network
 
-__all__ = ["STATE_FILE", "Checkpoint", "checkpoint_folder"]
+__all__ = ["BEST_FOLDER", "STATE_FILE", "Checkpoint", "checkpoint_folder"]
 
 STATE_FILE = "training.safetensors"
 """Where a training that is under way keeps its state, in the folder of its checkpoint."""
+
+BEST_FOLDER = "best"
+"""Folder in that of a checkpoint with the one of the lowest validation loss."""
 
 _FORMAT = 1
 _CHUNK = 4096
@@ -63,8 +67,11 @@ class Checkpoint:
     config : TrainConfig
         How it was trained.
     history : sequence of mapping
-        One an epoch: ``epoch``, ``train_loss_m2`` (mean of its batches, with dropout), ``validation_loss_m2``
-        (mean over the validation part).
+        One an epoch, losses in m^2: ``train_batch_loss_m2``, the mean of its batches as it was trained, with
+        dropout; ``train_loss_m2`` and ``validation_loss_m2``, exact means over the parts after it, without;
+        ``validation_batch_loss_m2``, the mean of batches, as Liu's Figure 1 has it. ``test_...`` if asked for.
+    epoch : int
+        The epoch whose weights these are.
     scenarios, region : str
         Identity of the scenario set, and name of its region.
     sample_step_s : float
@@ -83,7 +90,7 @@ class Checkpoint:
     gives a best guess without an uncertainty. Records must be free of the tide.
     """
 
-    network: Conv1d = field(repr=False)
+    network: nn.Module = field(repr=False)
     architecture: str
     arguments: Mapping[str, Any]
     gauges: Sequence[str]
@@ -92,6 +99,7 @@ class Checkpoint:
     record_scale_m: float
     config: TrainConfig
     history: Sequence[Mapping[str, float]] = field(repr=False)
+    epoch: int
     scenarios: str
     region: str
     sample_step_s: float = 60.0
@@ -137,7 +145,7 @@ class Checkpoint:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose validation loss was lowest; the weights are those of the last one all the same."""
+        """The epoch whose validation loss was lowest (:data:`BEST_FOLDER` holds its weights)."""
         return int(min(self.history, key=lambda row: row["validation_loss_m2"])["epoch"])
 
     def predict(self, records) -> np.ndarray:
@@ -156,8 +164,8 @@ class Checkpoint:
         Raises
         ------
         InputError
-            If records have another shape or a sample is not finite; the network has no notion of a missing
-            one.
+            If records have another shape or a sample is not finite (the network has no notion of a missing
+            one), or a network of the user's own gives slip that is negative or not finite.
         """
         records = np.asarray(records, dtype=np.float32)
         shape = (len(self.gauges), self.arguments["signal_length"])
@@ -176,10 +184,16 @@ class Checkpoint:
             for start in range(0, len(rows), _CHUNK):
                 part = slice(start, start + _CHUNK)
                 slip[part] = self.network(torch.from_numpy(rows[part] / np.float32(self.record_scale_m))).numpy()
+        if (bad := ~(slip >= 0)).any():
+            row, source = (int(i) for i in np.argwhere(bad)[0])
+            raise InputError(
+                f"model {self.architecture} must give slip >= 0 m, got {slip[row, source]} at source "
+                f"{self.sources[source]} for record {row}; end it with a ReLU or a softplus"
+            )
         return slip.reshape(*records.shape[:-2], len(self.sources))
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Write ``model.safetensors``, ``model.json`` and ``history.csv`` into a folder, all or none.
+        """Write ``model.safetensors``, ``model.json``, ``config.toml`` and ``history.csv`` into a folder, all or none.
 
         Parameters
         ----------
@@ -210,6 +224,7 @@ class Checkpoint:
             record_scale_m=self.record_scale_m,
             region=self.region,
             scenarios=self.scenarios,
+            epoch=self.epoch,
             best_validation_epoch=self.best_epoch,
             config=self.config.model_dump(mode="json"),
             history=[_Epoch.model_validate(dict(row)) for row in self.history],
@@ -220,18 +235,22 @@ class Checkpoint:
             atomic_path(folder / "model.json") as json_path,
             atomic_path(folder / "model.safetensors") as weights_path,
             atomic_path(folder / "history.csv") as history_path,
+            atomic_path(folder / "config.toml") as config_path,
         ):
             json_path.write_text(
-                json.dumps(header.model_dump(mode="json"), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+                json.dumps(header.model_dump(mode="json", exclude_none=True), indent=1, allow_nan=False) + "\n",
+                encoding="utf-8",
             )
             weights_path.write_bytes(weights)
             history_path.write_text(self._history_csv(), encoding="utf-8")
+            config_path.write_text(self.config.toml(), encoding="utf-8")
             (folder / "model.json").unlink(missing_ok=True)
 
     def _history_csv(self) -> str:
         """Return the history as a table."""
-        rows = [f"{row['epoch']},{row['train_loss_m2']!r},{row['validation_loss_m2']!r}" for row in self.history]
-        return "\n".join(["epoch,train_loss_m2,validation_loss_m2", *rows]) + "\n"
+        columns = list(self.history[0])
+        rows = [",".join(repr(row[column]) for column in columns) for row in self.history]
+        return "\n".join([",".join(columns), *rows]) + "\n"
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> Checkpoint:
@@ -267,7 +286,8 @@ class Checkpoint:
                 sample_step_s=header.sample_step_s,
                 record_scale_m=header.record_scale_m,
                 config=TrainConfig(**header.config),
-                history=tuple(row.model_dump() for row in header.history),
+                history=tuple(row.model_dump(exclude_none=True) for row in header.history),
+                epoch=header.epoch,
                 scenarios=header.scenarios,
                 region=header.region,
                 versions=header.versions,
@@ -290,8 +310,12 @@ class _Epoch(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     epoch: int
+    train_batch_loss_m2: float
+    validation_batch_loss_m2: float
+    test_batch_loss_m2: float | None = None
     train_loss_m2: float
     validation_loss_m2: float
+    test_loss_m2: float | None = None
 
 
 class _Header(BaseModel):
@@ -310,6 +334,7 @@ class _Header(BaseModel):
     record_scale_m: float
     region: str
     scenarios: str
+    epoch: int
     best_validation_epoch: int
     config: dict[str, Any]
     history: list[_Epoch]
@@ -338,7 +363,7 @@ def _read_header(folder: Path) -> _Header:
         raise InputError(f"{path} is damaged at {key}: {problem['msg']}") from error
 
 
-def _read_network(path: Path, header: _Header) -> Conv1d:
+def _read_network(path: Path, header: _Header) -> nn.Module:
     """Build the network of a header and fill it with its weights, after checking that they fit."""
     try:
         content = path.read_bytes()
@@ -349,26 +374,28 @@ def _read_network(path: Path, header: _Header) -> Conv1d:
         raise InputError(f"model.safetensors is truncated or no safetensors file: {error}") from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
         raise InputError("model.safetensors and model.json are not of the same checkpoint (the checksum differs)")
-    with torch.device("meta"):  # neither memory nor random numbers for weights that are replaced at once
+    with torch.random.fork_rng(devices=[]):  # for weights that are replaced at once
         network = build_network(header.architecture, **header.arguments)
-    _check_tensors({name: tuple(value.shape) for name, value in network.state_dict().items()}, tensors)
-    network.load_state_dict(tensors, assign=True)
+    _check_tensors(network.state_dict(), tensors)
+    network.load_state_dict(tensors)
     return network
 
 
-def _check_tensors(shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, torch.Tensor]) -> None:
+def _check_tensors(own: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor]) -> None:
     """Refuse tensors that are not those of the architecture, or hold what is no number."""
-    for name in shapes.keys() | tensors.keys():
+    for name in own.keys() | tensors.keys():
         if name not in tensors:
             raise InputError(f"model.safetensors lacks the tensor {name}")
-        if name not in shapes:
+        if name not in own:
             raise InputError(f"model.safetensors holds a tensor {name} that the architecture lacks")
-    for name, shape in shapes.items():
+    for name, expected in own.items():
         tensor = tensors[name]
-        if tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
-            raise InputError(
-                f"tensor {name} must be float32 of shape {shape}, got "
-                f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-            )
-        if not torch.isfinite(tensor).all():
+        if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
+            raise InputError(f"tensor {name} must be {_kind(expected)}, got {_kind(tensor)}")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise InputError(f"tensor {name} holds a value that is not finite")
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    """Word what a tensor is."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from importlib import import_module
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from slipcast.errors import InputError, unknown_name
 
-__all__ = ["ARCHITECTURES", "Conv1d", "Layer", "build_network", "conv_channels", "layer_table"]
+__all__ = [
+    "ACTIVATIONS",
+    "ARCHITECTURES",
+    "Conv1d",
+    "Layer",
+    "architecture",
+    "build_network",
+    "check_network",
+    "conv_channels",
+    "layer_table",
+]
+
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "elu": nn.functional.elu,
+    "gelu": nn.functional.gelu,
+    "relu": nn.functional.relu,
+    "silu": nn.functional.silu,
+    "tanh": torch.tanh,
+}
+"""Activations by name, beside ``"leaky_relu"``, which has a slope."""
 
 
 def conv_channels(signal_length: int) -> tuple[int, ...]:
@@ -69,8 +89,10 @@ class Conv1d(nn.Module):
         Width of the first linear layer.
     dropout : float, optional
         Chance that one of its outputs is dropped while training, in [0, 1).
+    activation : str, optional
+        After each convolution: ``"leaky_relu"`` or one of :data:`ACTIVATIONS`.
     negative_slope : float, optional
-        Slope of LeakyReLU below zero, >= 0.
+        Slope of LeakyReLU below zero, >= 0; counts for no other activation.
 
     Raises
     ------
@@ -79,9 +101,11 @@ class Conv1d(nn.Module):
 
     Notes
     -----
-    Blocks of convolution (kernel 3, stride 1, padding 1), LeakyReLU and max pooling (2, 2) halve the signal
-    down to one sample; then Linear, Dropout, Linear, ReLU. Input, shape (n, n_channels, signal_length), is
-    dimensionless (the checkpoint scales records); output, shape (n, n_sources), is slip in m, >= 0.
+    Blocks of convolution (kernel 3, stride 1, padding 1), activation and max pooling (2, 2) halve the signal
+    down to one sample; then Linear, Dropout, Linear, ReLU. These numbers are fixed: a convolution must keep the
+    length of the signal and a pooling halve it for the blocks to end with one sample (Liu 2021, section 2.3.2).
+    Input, shape (n, n_channels, signal_length), is dimensionless (the checkpoint scales records); output, shape
+    (n, n_sources), is slip in m, >= 0.
 
     It knows gauges and sources by position alone; :class:`~slipcast.learning.checkpoint.Checkpoint` holds
     their names.
@@ -101,6 +125,7 @@ class Conv1d(nn.Module):
         channels: Sequence[int] | None = None,
         hidden: int = 40,
         dropout: float = 0.3,
+        activation: str = "leaky_relu",
         negative_slope: float = 0.01,
     ):
         super().__init__()
@@ -112,7 +137,7 @@ class Conv1d(nn.Module):
             raise InputError(f"negative_slope must be finite and >= 0, got {negative_slope!r}")
         widths = _widths(signal_length, channels)
         self.input_shape = (n_channels, signal_length)
-        self.negative_slope = negative_slope
+        self.activation = _activation(activation, negative_slope)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(n_in, n_out, kernel_size=3, stride=1, padding=1)
             for n_in, n_out in zip((n_channels, *widths), widths)
@@ -134,37 +159,91 @@ class Conv1d(nn.Module):
             raise InputError(f"records must have shape (n, {_by(self.input_shape)}), got ({_by(records.shape)})")
         signal = records.transpose(1, 2)
         for convolution in self.convolutions:
-            signal = _convolve_and_halve(signal, cast(nn.Conv1d, convolution), self.negative_slope)
+            signal = _convolve_and_halve(signal, cast(nn.Conv1d, convolution), self.activation)
         return torch.relu(self.linear_2(self.dropout(self.linear_1(signal.squeeze(1)))))
 
 
-def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, negative_slope: float) -> torch.Tensor:
-    """Convolve, rectify and pool a signal, shape (n, length, channels), to half its length.
+@dataclass(frozen=True)
+class _Activation:
+    """A function of a signal, and whether it never falls, so that it may follow a maximum."""
+
+    function: Callable[[torch.Tensor], torch.Tensor]
+    rises: bool
+
+
+def _activation(name: str, negative_slope: float) -> _Activation:
+    """Find an activation by name."""
+    if name == "leaky_relu":
+        return _Activation(lambda signal: nn.functional.leaky_relu(signal, negative_slope), rises=True)
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", name, ["leaky_relu", *ACTIVATIONS])
+    return _Activation(ACTIVATIONS[name], rises=name not in ("gelu", "silu"))
+
+
+def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation: _Activation) -> torch.Tensor:
+    """Convolve, activate and pool a signal, shape (n, length, channels), to half its length.
 
     The numbers of torch's own three layers, as one matrix product over windows of three samples, which costs
-    less for signals this short. An odd last sample is not pooled, hence not computed; LeakyReLU rises, so it
-    may follow the pooling.
+    less for signals this short. An odd last sample is not pooled, hence not computed; an activation that never
+    falls may follow the pooling.
     """
     n, length, n_in = signal.shape
     half = length // 2
     padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
     windows = padded.unfold(1, 3, 1).reshape(n * 2 * half, 3 * n_in)
     products = nn.functional.linear(windows, convolution.weight.flatten(1), convolution.bias)
-    pooled = products.view(n, half, 2, convolution.out_channels).max(dim=2).values
-    return nn.functional.leaky_relu(pooled, negative_slope)
+    pairs = products.view(n, half, 2, convolution.out_channels)
+    if activation.rises:
+        return activation.function(pairs.max(dim=2).values)
+    return activation.function(pairs).max(dim=2).values
 
 
-ARCHITECTURES: dict[str, type[Conv1d]] = {"conv1d": Conv1d}
+ARCHITECTURES: dict[str, type[nn.Module]] = {"conv1d": Conv1d}
 """Networks by name."""
 
 
-def build_network(name: str, **arguments) -> Conv1d:
+def architecture(name: str) -> type[nn.Module]:
+    """Find the class of a network.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`ARCHITECTURES`, or a user's own as ``package.module:Class``. Its constructor takes
+        ``n_channels``, ``n_sources`` and ``signal_length``, and keywords of its own; it maps a float32 tensor
+        (n, n_channels, signal_length) to (n, n_sources).
+
+    Returns
+    -------
+    network_class : type of torch.nn.Module
+
+    Raises
+    ------
+    InputError
+        If there is no such network, its module cannot be imported, or it is no ``torch.nn.Module``.
+    """
+    module_name, colon, class_name = name.partition(":")
+    if not colon:
+        if name not in ARCHITECTURES:
+            raise unknown_name("model", name, ARCHITECTURES)
+        return ARCHITECTURES[name]
+    try:
+        found = getattr(import_module(module_name), class_name)
+    except ImportError as error:
+        raise InputError(f"model {name}: cannot import {module_name}: {error}") from error
+    except (AttributeError, ValueError) as error:
+        raise InputError(f"model {name}: module {module_name} has no class {class_name!r}") from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise InputError(f"model {name} must be a class derived from torch.nn.Module, got {found!r}")
+    return found
+
+
+def build_network(name: str, **arguments: Any) -> nn.Module:
     """Build a network by the name of its architecture.
 
     Parameters
     ----------
     name : str
-        One of :data:`ARCHITECTURES`.
+        As in :func:`architecture`.
     **arguments
         Of the architecture.
 
@@ -178,16 +257,57 @@ def build_network(name: str, **arguments) -> Conv1d:
     InputError
         If the name is unknown, or an argument is unknown, missing or wrong.
     """
-    if name not in ARCHITECTURES:
-        raise unknown_name("model", name, ARCHITECTURES)
-    parameters = inspect.signature(ARCHITECTURES[name]).parameters
+    network_class = architecture(name)
+    parameters = inspect.signature(network_class).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key in arguments:
-        if key not in parameters:
+        if key not in parameters and not open_ended:
             raise unknown_name("argument", key, parameters, where=f"of model {name}")
     for key, parameter in parameters.items():
-        if parameter.default is inspect.Parameter.empty and key not in arguments:
+        several = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        needed = parameter.default is parameter.empty and not several
+        if needed and key not in arguments:
             raise InputError(f"model {name} needs the argument {key}")
-    return ARCHITECTURES[name](**arguments)
+    return network_class(**arguments)
+
+
+def check_network(network: nn.Module, name: str, *, n_channels: int, n_sources: int, signal_length: int) -> None:
+    """Refuse a network whose output does not fit, before it is trained.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        On any device; its mode (training or not) is left as it is.
+    name : str
+        For the message.
+    n_channels, n_sources, signal_length : int
+        Gauges, unit sources and samples.
+
+    Raises
+    ------
+    InputError
+        If the network has no parameter to train, fails on a batch of two records, or gives another shape or
+        numbers that are not finite.
+    """
+    tensors = list(network.parameters())
+    if not tensors:
+        raise InputError(f"model {name} has no parameter to train")
+    records = torch.zeros(2, n_channels, signal_length, device=tensors[0].device)
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            slip = network(records)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"model {name} fails on records of shape ({_by(records.shape)}): {first}") from error
+    finally:
+        network.train(was_training)
+    shape = tuple(slip.shape) if isinstance(slip, torch.Tensor) else type(slip).__name__
+    if shape != (2, n_sources):
+        raise InputError(f"model {name} must give slip of shape (n, {n_sources}) for n = 2 records, got {shape}")
+    if not torch.isfinite(slip).all():
+        raise InputError(f"model {name} gives slip that is not finite for records of zeros")
 
 
 @dataclass(frozen=True)
@@ -236,7 +356,7 @@ def layer_table(network: Conv1d) -> list[Layer]:
     with torch.no_grad():
         for number, convolution in enumerate(network.convolutions, start=1):
             before = signal
-            signal = _convolve_and_halve(before, cast(nn.Conv1d, convolution), network.negative_slope)
+            signal = _convolve_and_halve(before, cast(nn.Conv1d, convolution), network.activation)
             shapes = (before.shape[2], signal.shape[2], before.shape[1], signal.shape[1])
             layers.append(Layer(f"Conv1D-{number}", *shapes))
     n_features = network.linear_1.in_features

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
-import xarray as xr
-from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from slipcast.errors import InputError
-from slipcast.files import atomic_path
-from slipcast.learning.checkpoint import STATE_FILE, Checkpoint, checkpoint_folder
+from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, checkpoint_folder
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.networks import Conv1d, build_network
+from slipcast.learning.examples import Examples, Task
+from slipcast.learning.networks import build_network, check_network
+from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
 from slipcast.scenarios import ScenarioSet
 
-__all__ = ["train"]
+__all__ = ["train", "training_note"]
 
 _SAVE_EVERY_S = 5.0
-_STATE_FORMAT = 1
 _CHUNK = 8192
 
-Progress = Callable[[int, int, float, float], None]
+Losses = Mapping[str, float]
+Progress = Callable[[int, int, Losses, Losses], None]
+"""Called with the number of an epoch, the number of epochs, and two rows of the history: its own and the best."""
 
 
 def train(
@@ -48,18 +47,21 @@ def train(
     Parameters
     ----------
     scenarios : ScenarioSet
-        Learnt from its train part; the loss over its validation part is noted each epoch, and no choice is
-        made on it.
+        Learnt from its train part; the loss over its validation part is noted each epoch, and decides which
+        epoch is kept as the best and, if asked to, when to stop. The test part is not looked at unless the config
+        asks for its loss.
     out : path
-        Folder of the checkpoint, made if need be: ``model.safetensors``, ``model.json``, ``history.csv``.
+        Folder of the checkpoint, made if need be: ``model.safetensors``, ``model.json``, ``config.toml``,
+        ``history.csv`` of the last epoch, and the same in ``best`` of the epoch with the lowest validation loss.
+        Logs for TensorBoard go to ``tensorboard`` where that is installed.
     config : TrainConfig, optional
         The recipe; by default Liu's or, on resuming, that of the training begun.
     resume : bool, optional
         Go on with a training that was stopped; one that is complete is returned as it is. Else start anew, in
         place of whatever training the folder holds.
     progress : callable, optional
-        Called after each epoch with its number, the number of epochs, and the losses of training and
-        validation, m^2.
+        Called after each epoch with its number, the number of epochs, its row of the history and that of the
+        best epoch so far.
     **overrides
         Settings of :class:`TrainConfig` to change.
 
@@ -71,9 +73,9 @@ def train(
     Raises
     ------
     InputError
-        If a setting is wrong, the set has no part to train on or a value in it is not finite, the loss
-        diverges, the folder cannot be written, or there is nothing to resume or it began with other settings
-        or scenarios.
+        If a setting is wrong, the network does not fit, the set has no part to train on or a value in it is not
+        finite, the loss diverges, the folder cannot be written, or there is nothing to resume or it began with
+        other settings or scenarios.
 
     Notes
     -----
@@ -84,195 +86,182 @@ def train(
     they were.
     """
     folder = checkpoint_folder(out)
-    begun = _read_begun(folder) if resume else None
+    begun = find_begun(folder) if resume else None
     config = (config or (begun.config if begun else TrainConfig())).with_settings(**overrides)
     if begun:
         begun.refuse_other(folder, config, scenarios.id)
-    if isinstance(begun, _Complete):
+    if isinstance(begun, Complete):
         return begun.checkpoint
     device = _device(config.device)
-    task = _Task.load(scenarios, config)
+    task = Task.load(scenarios, config)
     with _quiet_torch(device):
         training = _Training.start(task, device)
         if begun:
-            training.restore(begun.tensors, begun.history)
-        training.run(folder / STATE_FILE, progress)
+            training.restore(begun)
+        training.run(folder, progress)
+        training.best_checkpoint().save(folder / BEST_FOLDER)
         checkpoint = training.checkpoint()
     checkpoint.save(folder)
     (folder / STATE_FILE).unlink(missing_ok=True)
     return checkpoint
 
 
-@dataclass(frozen=True)
-class _Examples:
-    """Scaled records, shape (n, n_gauges, n_times), and slip, m, shape (n, n_sources)."""
+def training_note(row: Losses, best: Losses) -> str:
+    """Word how a training goes, from a row of its history and that of the best epoch.
 
-    records: torch.Tensor
-    weights: torch.Tensor
-
-    def to(self, device: torch.device) -> _Examples:
-        return _Examples(self.records.to(device), self.weights.to(device))
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be learnt, from what, and by which network."""
-
-    config: TrainConfig
-    scenarios: str
-    region: str
-    gauges: tuple[str, ...]
-    sources: tuple[str, ...]
-    sample_step_s: float
-    record_scale_m: float
-    train: _Examples = field(repr=False)
-    validation: _Examples = field(repr=False)
-
-    @classmethod
-    def load(cls, scenarios: ScenarioSet, config: TrainConfig) -> _Task:
-        """Load the parts of a set, checked and scaled."""
-        gauges = config.gauges or scenarios.region.observers or _complete_darts(scenarios, config.window_min)
-        parts = {}
-        for split in ("train", "validation"):
-            indices = scenarios.indices(split)
-            if not indices.size:
-                raise InputError(f"the scenario set has no scenario in its {split} part")
-            records = scenarios.load_records(gauges, config.window_min, indices, noise_sd_m=config.noise_sd_m)
-            weights = scenarios.load_weights(indices)
-            _check_finite(records, "record", "gauge")
-            _check_finite(weights, "slip", "source")
-            parts[split] = (records.to_numpy().astype(np.float32), weights.to_numpy().astype(np.float32))
-        scale_m = float(np.sqrt(np.mean(np.square(parts["train"][0], dtype=np.float64))))
-        if not scale_m > 0:
-            raise InputError("records of the train part are all zero, there is nothing to learn from")
-        examples = {
-            split: _Examples(torch.from_numpy(records / np.float32(scale_m)), torch.from_numpy(weights))
-            for split, (records, weights) in parts.items()
-        }
-        return cls(
-            config=config,
-            scenarios=scenarios.id,
-            region=scenarios.region.name,
-            gauges=tuple(gauges),
-            sources=tuple(scenarios.sources),
-            sample_step_s=_even_step(records["time"].to_numpy()),
-            record_scale_m=scale_m,
-            train=examples["train"],
-            validation=examples["validation"],
-        )
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments of the network."""
-        n_channels, signal_length = self.train.records.shape[1:]
-        return {
-            "n_channels": n_channels,
-            "n_sources": len(self.sources),
-            "signal_length": signal_length,
-            **self.config.network_settings,
-        }
+    Examples
+    --------
+    >>> row = {"epoch": 9, "train_batch_loss_m2": 8.1, "validation_loss_m2": 7.2}
+    >>> training_note(row, row | {"epoch": 5, "validation_loss_m2": 7.0})
+    'loss 8.10 m², validation 7.20 m², best 7.00 m² at epoch 5'
+    """
+    return (
+        f"loss {row['train_batch_loss_m2']:.2f} m², validation {row['validation_loss_m2']:.2f} m², "
+        f"best {best['validation_loss_m2']:.2f} m² at epoch {best['epoch']:.0f}"
+    )
 
 
 class _Training:
-    """A network under training, with its optimiser and history."""
+    """A network under training, with its optimiser, its history, and its weights at the best epoch."""
 
-    def __init__(self, task: _Task, network: Conv1d, device: torch.device):
+    def __init__(self, task: Task, network: nn.Module, device: torch.device):
         self.task = task
         self.network = network
-        self.train = task.train.to(device)
-        self.validation = task.validation.to(device)
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=task.config.learning_rate, fused=True)
+        self.parts = {part: examples.to(device) for part, examples in task.parts.items()}
+        self.optimizer = _optimizer(network, task.config, device)
         self.history: list[dict[str, Any]] = []
+        self.best: dict[str, torch.Tensor] = {}
 
     @classmethod
-    def start(cls, task: _Task, device: torch.device) -> _Training:
-        """Draw first weights from the seed."""
+    def start(cls, task: Task, device: torch.device) -> _Training:
+        """Draw first weights from the seed, and see that the network fits."""
         torch.manual_seed(_epoch_seed(task.config.seed, 0))
-        return cls(task, build_network(task.config.model, **task.arguments).to(device), device)
+        network = build_network(task.config.model, **task.arguments).to(device)
+        check_network(network, task.config.model, **task.shape)
+        return cls(task, network, device)
 
-    def run(self, state_path: Path, progress: Progress | None) -> None:
+    def run(self, folder: Path, progress: Progress | None) -> None:
         """Train the epochs that are left, keeping the state."""
-        config = self.task.config
+        config, path = self.task.config, folder / STATE_FILE
         state = self.state()
-        _write_state(state_path, state)  # at once, to fail before the work and to be resumable from the first moment
+        write_state(path, state)  # at once, to fail before the work and to be resumable from the first moment
         saved_s = time.monotonic()
         try:
-            for epoch in range(len(self.history) + 1, config.epochs + 1):
-                losses = self._train_epoch(epoch), self._validation_loss()
-                if not all(math.isfinite(loss) for loss in losses):
-                    raise InputError(
-                        f"training diverged in epoch {epoch} with learning_rate = {config.learning_rate:g}"
-                    )
-                self.history.append({"epoch": epoch, "train_loss_m2": losses[0], "validation_loss_m2": losses[1]})
-                state = self.state()
-                if time.monotonic() - saved_s >= _SAVE_EVERY_S:
-                    _write_state(state_path, state)
-                    saved_s = time.monotonic()
-                if progress:
-                    progress(epoch, config.epochs, *losses)
+            with _log(folder, len(self.history)) as log:
+                while len(self.history) < config.epochs and not self.stopped_early():
+                    row = self.advance()
+                    state = self.state()
+                    if time.monotonic() - saved_s >= _SAVE_EVERY_S:
+                        write_state(path, state)
+                        saved_s = time.monotonic()
+                    log(row)
+                    if progress:
+                        progress(row["epoch"], config.epochs, row, self.best_row)
         except KeyboardInterrupt:
-            _write_state(state_path, state)  # of the last whole epoch
+            write_state(path, state)  # of the last whole epoch
             raise
+
+    @property
+    def best_row(self) -> dict[str, Any]:
+        """The row of the epoch with the lowest validation loss, the first of equals."""
+        return min(self.history, key=lambda row: row["validation_loss_m2"])
+
+    def stopped_early(self) -> bool:
+        """Tell whether the validation loss has not fallen for as long as the config allows."""
+        patience = self.task.config.early_stopping_epochs
+        if patience is None or not self.history:
+            return False
+        return len(self.history) - self.best_row["epoch"] >= patience
+
+    def advance(self) -> dict[str, Any]:
+        """Train one epoch, and note its losses."""
+        epoch = len(self.history) + 1
+        row = {"epoch": epoch, "train_batch_loss_m2": self._train_epoch(epoch)}
+        exact = {}
+        for part, examples in self.parts.items():
+            by_batch, exact[f"{part}_loss_m2"] = self._losses(examples)
+            if part != "train":
+                row[f"{part}_batch_loss_m2"] = by_batch
+        row |= exact
+        if not all(math.isfinite(loss) for loss in row.values()):
+            raise InputError(
+                f"training diverged in epoch {epoch} with learning_rate = {self.task.config.learning_rate:g}"
+            )
+        self.history.append(row)
+        if self.best_row is row:
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
+        return row
 
     def _train_epoch(self, epoch: int) -> float:
         """Take the steps of an epoch; return the mean loss of its batches, m^2."""
+        examples = self.parts["train"]
         self.network.train()
         torch.manual_seed(_epoch_seed(self.task.config.seed, epoch))
-        order = torch.randperm(len(self.train)).to(self.train.records.device)
+        order = torch.randperm(len(examples)).to(examples.records.device)
         size = self.task.config.batch_size
         losses = []
-        for records, weights in zip(self.train.records[order].split(size), self.train.weights[order].split(size)):
-            loss = torch.nn.functional.mse_loss(self.network(records), weights)
+        for records, weights in zip(examples.records[order].split(size), examples.weights[order].split(size)):
+            loss = nn.functional.mse_loss(self.network(records), weights)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
             losses.append(loss.detach())
         return float(torch.stack(losses).double().mean())
 
-    def _validation_loss(self) -> float:
-        """Return the mean squared error over the validation part, without dropout, m^2."""
+    def _losses(self, examples: Examples) -> tuple[float, float]:
+        """Return the loss of a part without dropout, m^2: the mean of its batches, and of all its scenarios."""
         self.network.eval()
-        squares = 0.0
+        squares = []
         with torch.no_grad():
-            for records, weights in zip(self.validation.records.split(_CHUNK), self.validation.weights.split(_CHUNK)):
-                squares += float((self.network(records) - weights).double().square().sum())
-        return squares / self.validation.weights.numel()
+            for records, weights in zip(examples.records.split(_CHUNK), examples.weights.split(_CHUNK)):
+                squares.append((self.network(records) - weights).double().square().mean(dim=1))
+        by_scenario = torch.cat(squares)
+        batches = torch.stack([batch.mean() for batch in by_scenario.split(self.task.config.batch_size)])
+        return float(batches.mean()), float(by_scenario.mean())
 
-    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Copy all that the next epoch depends on: tensors, and what goes into JSON."""
-        tensors = {}
+    def state(self) -> State:
+        """Copy all that the next epoch depends on."""
+        tensors = {f"weight/{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         for name, parameter in self.network.named_parameters():
-            tensors[f"weight/{name}"] = parameter.detach().cpu().clone()
-            for key, moment in self.optimizer.state[parameter].items():
-                tensors[f"{key}/{name}"] = moment.cpu().clone()
+            for key, value in self.optimizer.state[parameter].items():
+                if isinstance(value, torch.Tensor):
+                    tensors[f"optimizer/{key}/{name}"] = value
         about = {
-            "format": _STATE_FORMAT,
             "config": self.task.config.model_dump(mode="json"),
             "scenarios": self.task.scenarios,
             "history": list(self.history),
         }
-        return tensors, about
+        return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, about
 
-    def restore(self, tensors: Mapping[str, torch.Tensor], history: list[dict[str, Any]]) -> None:
+    def restore(self, begun: Stopped) -> None:
         """Take up a state."""
-        self.history = list(history)
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(tensors[f"weight/{name}"])
-                self.optimizer.state[parameter] = {
-                    key: tensors[f"{key}/{name}"].to(parameter.device)
-                    for key in ("step", "exp_avg", "exp_avg_sq")
-                    if f"{key}/{name}" in tensors
-                }
+        self.history = list(begun.history)
+        named: dict[str, dict[str, torch.Tensor]] = {"weight": {}, "best": {}, "optimizer": {}}
+        for name, tensor in begun.tensors.items():
+            kind, _, rest = name.partition("/")
+            named[kind][rest] = tensor
+        self.network.load_state_dict(named["weight"])
+        self.best = named["best"]
+        parameters = dict(self.network.named_parameters())
+        for name, tensor in named["optimizer"].items():
+            key, _, of = name.partition("/")
+            self.optimizer.state[parameters[of]][key] = tensor.to(parameters[of].device)
 
     def checkpoint(self) -> Checkpoint:
         """Put the network, on the CPU, together with what it was trained for."""
+        return self._checkpoint(self.network.cpu(), len(self.history))
+
+    def best_checkpoint(self) -> Checkpoint:
+        """Return the same for the epoch with the lowest validation loss."""
+        network = build_network(self.task.config.model, **self.task.arguments)
+        network.load_state_dict(self.best)
+        return self._checkpoint(network, self.best_row["epoch"])
+
+    def _checkpoint(self, network: nn.Module, epoch: int) -> Checkpoint:
         task = self.task
         return Checkpoint(
-            network=self.network.cpu(),
+            network=network,
             architecture=task.config.model,
             arguments=task.arguments,
             gauges=task.gauges,
@@ -281,72 +270,38 @@ class _Training:
             sample_step_s=task.sample_step_s,
             record_scale_m=task.record_scale_m,
             config=task.config,
+            epoch=epoch,
             history=tuple(self.history),
             scenarios=task.scenarios,
             region=task.region,
         )
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """A training found in a folder."""
-
-    config: TrainConfig
-    scenarios: str
-
-    def refuse_other(self, folder: Path, config: TrainConfig, scenarios: str) -> None:
-        """Refuse to go on with other scenarios or settings."""
-        if scenarios != self.scenarios:
-            raise InputError(f"cannot resume {folder}: it began with scenario set {self.scenarios}, not {scenarios}")
-        for key, was in self.config:
-            if (now := getattr(config, key)) != was:
-                raise InputError(f"cannot resume {folder}: it began with {key} = {was!r}, not {now!r}")
+def _optimizer(network: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+    """Make the optimiser that the config names."""
+    options: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), **options)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    return kinds[config.optimizer](network.parameters(), **options, fused=device.type in ("cpu", "cuda"))
 
 
-@dataclass(frozen=True)
-class _Stopped(_Begun):
-    """One that was stopped, with its state."""
+@contextmanager
+def _log(folder: Path, epochs_done: int) -> Iterator[Callable[[Losses], None]]:
+    """Give a function that logs a row of the history for TensorBoard, or does nothing where that is missing."""
+    if find_spec("tensorboard") is None:
+        yield lambda row: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
 
-    tensors: Mapping[str, torch.Tensor] = field(repr=False)
-    history: list[dict[str, Any]] = field(repr=False)
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=epochs_done + 1) as writer:
 
+        def log(row: Losses) -> None:
+            for name, value in row.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, int(row["epoch"]))
 
-@dataclass(frozen=True)
-class _Complete(_Begun):
-    """One that is complete."""
-
-    checkpoint: Checkpoint
-
-
-def _read_begun(folder: Path) -> _Stopped | _Complete:
-    """Find the training to resume."""
-    path = folder / STATE_FILE
-    if path.is_file():
-        return _read_state(path)
-    if (folder / "model.json").is_file():
-        checkpoint = Checkpoint.open(folder)
-        return _Complete(checkpoint.config, checkpoint.scenarios, checkpoint)
-    raise InputError(f"nothing to resume in {folder}: no training was begun there")
-
-
-def _read_state(path: Path) -> _Stopped:
-    """Read a state."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("slipcast", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(f"cannot resume from {path}: it is truncated or of another format") from error
-    if about.get("format") != _STATE_FORMAT:
-        raise InputError(f"cannot resume from {path}: no training state that this slipcast knows")
-    return _Stopped(TrainConfig(**about["config"]), about["scenarios"], tensors, about["history"])
-
-
-def _write_state(path: Path, state: tuple[dict[str, torch.Tensor], dict[str, Any]]) -> None:
-    """Write a state as one file, whole or not at all."""
-    tensors, about = state
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, {"slipcast": json.dumps(about)}))
+        yield log
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
@@ -372,35 +327,3 @@ def _quiet_torch(device: torch.device) -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
-
-
-def _complete_darts(scenarios: ScenarioSet, window_min: float) -> list[str]:
-    """Return the DARTs whose records cover the window in every scenario, in the order of their names."""
-    complete = []
-    hours = scenarios.dataset["gauge_hours"]
-    for name in sorted(scenarios.gauge_names("dart")):
-        long_enough = 60 * float(hours[scenarios.gauges.index(name)]) >= window_min
-        if long_enough and np.isfinite(scenarios.load_records([name], window_min).to_numpy()).all():
-            complete.append(name)
-    if not complete:
-        raise InputError(f"no DART of the scenario set has complete records over the window of {window_min:g} min")
-    return complete
-
-
-def _check_finite(values: xr.DataArray, what: str, labels: str) -> None:
-    """Refuse values that are not finite, naming the first."""
-    if (bad := ~np.isfinite(values.to_numpy())).any():
-        first = np.argwhere(bad)[0]
-        scenario = int(values["scenario"][first[0]])
-        raise InputError(
-            f"{what} of scenario {scenario} at {labels} {values[labels].to_numpy()[first[1]]} is not finite, "
-            f"got {values.to_numpy()[tuple(first)]}"
-        )
-
-
-def _even_step(time_s: np.ndarray) -> float:
-    """Return the step of samples that must be even and begin one step after the origin."""
-    step = float(time_s[0])
-    if not np.allclose(time_s, step * np.arange(1, len(time_s) + 1)):
-        raise InputError("samples of the scenario set must be evenly spaced from the origin")
-    return step

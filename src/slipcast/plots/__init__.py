@@ -5,9 +5,10 @@ Axes that are not given are made on a figure of their own, which :func:`save_fig
 """
 
 from slipcast.plots.canvas import save_figure
+from slipcast.plots.history import plot_history
 from slipcast.plots.maps import plot_pacific, plot_region, plot_slip
 from slipcast.plots.series import plot_bank, plot_forecast, plot_records
-from slipcast.plots.skill import plot_history, plot_max_amplitude
+from slipcast.plots.skill import plot_max_amplitude
 
 __all__ = [
     "plot_bank",

@@ -1,4 +1,4 @@
-"""How good a network or a method is: training curves, and predicted against true maxima."""
+"""How good a method is: predicted against true maxima."""
 
 from __future__ import annotations
 
@@ -8,92 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, many_axes, one_axes
+from slipcast.plots.canvas import COLOURS, array_of, many_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["history_columns", "plot_history", "plot_max_amplitude", "scores_by_method"]
+__all__ = ["plot_max_amplitude", "scores_by_method"]
 
 _MARKERS = ("o", "^", "s", "D", "v", "P")
-_HISTORY_KEYS = ("epoch", "train_loss_m2", "validation_loss_m2")
-
-
-def history_columns(
-    history: Sequence[Mapping[str, Any]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return epochs, training and validation losses, and where the validation loss is best.
-
-    Raises
-    ------
-    InputError
-        If the history is empty, an entry lacks a key, or no validation loss is finite.
-    """
-    if not history:
-        raise InputError("history must have at least one epoch, got none")
-    for i, entry in enumerate(history):
-        if missing := [key for key in _HISTORY_KEYS if key not in entry]:
-            raise InputError(f"history entry {i} lacks {missing[0]!r}")
-    epoch, train, validation = (np.array([entry[key] for entry in history], dtype=float) for key in _HISTORY_KEYS)
-    if not np.isfinite(validation).any():
-        raise InputError("history must have a finite validation_loss, got none")
-    return epoch, train, validation, int(np.nanargmin(validation))
-
-
-def plot_history(
-    history: Sequence[Mapping[str, Any]],
-    *,
-    loss_label: str = "mean squared error (m²)",
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw training and validation loss by epoch, the best validation epoch marked.
-
-    Parameters
-    ----------
-    history : sequence of mappings
-        One an epoch with ``epoch``, ``train_loss_m2``, ``validation_loss_m2`` (> 0; the axis is logarithmic).
-    loss_label : str, optional
-        The loss and its unit.
-    title : str, optional
-        Above the curves.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    ax : Axes
-
-    Raises
-    ------
-    InputError
-        If the history is empty, lacks a key, or has no finite validation loss.
-    """
-    epoch, train, validation, best = history_columns(history)
-    ax = one_axes(ax, 5.2, 3.4)
-    ax.plot(epoch, train, color=COLOURS[0], lw=1.2, label="training")
-    ax.plot(epoch, validation, color=COLOURS[1], lw=1.2, label="validation")
-    ax.axvline(epoch[best], color="#777777", lw=0.7, ls=":", zorder=1)
-    text = f"best validation: {validation[best]:.3g} at epoch {epoch[best]:g}"
-    ax.plot(epoch[best], validation[best], "o", color=COLOURS[1], mec="white", ms=6, label=text, ls="none")
-    _draw_log_axis(ax)
-    ax.grid(axis="y", which="major", color="#e5e5e5", lw=0.5)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(loss_label)
-    ax.set_title(title, fontsize=TITLE_SIZE)
-    legend_below(ax, 3)
-    return ax
-
-
-def _draw_log_axis(ax: Axes) -> None:
-    """Make the vertical axis logarithmic, with plain numbers: 1, 2, 5 in a narrow range, else 1."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1e3 * low else (1.0,)))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def plot_max_amplitude(
