@@ -321,7 +321,9 @@ class LongWaves:
                 "where waves are absorbed"
             )
         if not self.wet[row, column]:
-            lon, lat = self.grid.nearest_wet_cell(lon_deg, lat_deg, self.wet)
+            possible = np.zeros_like(self.wet)
+            possible[inside.slices] = self.wet[inside.slices]
+            lon, lat = self.grid.nearest_wet_cell(lon_deg, lat_deg, possible if possible.any() else self.wet)
             raise InputError(
                 f"point ({lon_deg:g}, {lat_deg:g}) is on land; the nearest wet point is ({lon:.3f}, {lat:.3f})"
             )

@@ -1,0 +1,297 @@
+"""Long waves against closed forms, conserved quantities, an order of convergence, and a dumb loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+from scipy.special import j0
+
+from slipcast.errors import InputError
+from slipcast.geodesy import EARTH_RADIUS_M
+from slipcast.physics.bathymetry import Bathymetry, Grid
+from slipcast.physics.shallow_water import GRAVITY_M_S2, Box, LongWaves
+
+DEPTH_M = 4000.0
+SPEED_M_S = np.sqrt(GRAVITY_M_S2 * DEPTH_M)
+METRES_PER_DEG = EARTH_RADIUS_M * np.pi / 180
+
+
+def flat(lon, lat, spacing_arcmin, *, dtype=np.float64, open_boundary=False) -> LongWaves:
+    """Make an ocean of constant depth; by default with walls."""
+    grid = Grid.over(lon, lat, spacing_arcmin)
+    return LongWaves(grid, np.full(grid.shape, DEPTH_M), dtype=dtype, open_boundary=open_boundary)
+
+
+def state_at(waves: LongWaves, start, seconds: float) -> np.ndarray:
+    """Follow waves to a time."""
+    *_, last = waves.propagate(start, interval_s=seconds, count=1)
+    return last.copy()
+
+
+def channel_error(spacing_arcmin: float) -> float:
+    """Run a plane wave in a channel on the equator; return its rms error after half an hour against d'Alembert."""
+    waves = flat((200.0, 220.0), (-0.5, 0.5), spacing_arcmin)
+    x = (waves.grid.lon_deg - 210.0) * METRES_PER_DEG
+
+    def shape(at):
+        return np.exp(-((at / 120e3) ** 2))
+
+    time = 1800.0
+    found = state_at(waves, np.broadcast_to(shape(x), waves.grid.shape), time)[waves.grid.shape[0] // 2]
+    exact = (shape(x - SPEED_M_S * time) + shape(x + SPEED_M_S * time)) / 2
+    return float(np.sqrt(np.mean((found - exact) ** 2)) / np.sqrt(np.mean(exact**2)))
+
+
+def test_a_plane_wave_splits_in_two_after_d_alembert():
+    assert channel_error(4.0) < 0.01
+
+
+def test_the_order_of_convergence_is_two():
+    spacings = np.array([20.0, 10.0, 5.0])
+    errors = [channel_error(spacing) for spacing in spacings]
+    order = np.polyfit(np.log(spacings), np.log(errors), 1)[0]
+    assert 1.8 < order < 2.3, errors
+
+
+def test_a_gaussian_hump_spreads_as_the_hankel_integral():
+    # eta(r, t) = int_0^inf eta0(k) cos(k c t) J0(k r) k dk, with eta0(k) = s^2 / 2 exp(-(k s)^2 / 4) for exp(-(r/s)^2)
+    waves = flat((203.0, 217.0), (-7.0, 7.0), 2.0)
+    size, time = 60e3, 1800.0
+    lon, lat = np.meshgrid(waves.grid.lon_deg - 210.0, waves.grid.lat_deg)
+    east, north = lon * METRES_PER_DEG * np.cos(np.radians(lat)), lat * METRES_PER_DEG
+    found = state_at(waves, np.exp(-((np.hypot(east, north) / size) ** 2)), time)
+    k = np.linspace(0, 12 / size, 4001)
+    spectrum = size**2 / 2 * np.exp(-((k * size) ** 2) / 4) * np.cos(k * SPEED_M_S * time) * k
+    middle_row, middle_column = (int(index) for index in waves.grid.cell(210.0, 0.0))
+    along_equator, along_meridian = np.abs(waves.grid.lon_deg - 210.0), np.abs(waves.grid.lat_deg)
+    for degrees, line in ((along_equator, found[middle_row]), (along_meridian, found[:, middle_column])):
+        exact = np.trapezoid(spectrum * j0(np.outer(degrees * METRES_PER_DEG, k)), k, axis=1)
+        npt.assert_allclose(line, exact, rtol=0, atol=0.01 * np.abs(exact).max())
+
+
+def test_a_lake_at_rest_stays_at_rest_exactly():
+    grid = Grid.over((225.0, 237.0), (40.0, 50.0), 10.0)
+    waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid))
+    for state in waves.propagate(np.zeros(grid.shape), interval_s=600.0, count=3, seen=waves.whole_grid):
+        npt.assert_array_equal(state, 0.0)
+
+
+def test_level_water_between_walls_does_not_move():
+    waves = flat((200.0, 205.0), (30.0, 35.0), 10.0)
+    npt.assert_array_equal(state_at(waves, np.full(waves.grid.shape, 0.7), 3600.0), 0.7)
+
+
+def test_volume_is_conserved_between_walls_and_coasts():
+    grid = Grid.over((225.0, 237.0), (40.0, 50.0), 10.0)
+    waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid), open_boundary=False, dtype=np.float64)
+    start = np.where(waves.wet, np.random.default_rng(1).normal(size=grid.shape), 0.0)
+    area = grid.cell_area_m2[:, np.newaxis]
+    end = state_at(waves, start, 2 * 3600.0)
+    assert np.abs(end - start).max() > 0.1
+    npt.assert_allclose((area * end).sum(), (area * start).sum(), rtol=0, atol=1e-12 * (area * np.abs(start)).sum())
+
+
+def test_energy_does_not_grow():
+    # the sum of squares over area and time of a closed basin stays within what it began with
+    grid = Grid.over((225.0, 237.0), (40.0, 50.0), 10.0)
+    waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid), open_boundary=False)
+    start = np.zeros(grid.shape)
+    start[20:30, 20:30] = 1.0
+    area = grid.cell_area_m2[:, np.newaxis]
+    potential = [
+        float((area * state.astype(float) ** 2).sum()) for state in waves.propagate(start, interval_s=1800.0, count=24)
+    ]
+    assert max(potential[1:]) <= potential[0]
+
+
+def test_travel_time_is_that_of_the_square_root_of_g_h():
+    waves = flat((200.0, 215.0), (-1.0, 1.0), 5.0)
+    start = np.broadcast_to(np.exp(-(((waves.grid.lon_deg - 202.5) * METRES_PER_DEG / 60e3) ** 2)), waves.grid.shape)
+    gauge = waves.stencil(212.5, 0.0)
+    series = waves.gauge_series(start, [gauge], interval_s=30.0, count=220)[0]
+    expected = 10.0 * METRES_PER_DEG / SPEED_M_S
+    assert abs(30.0 * int(series.argmax()) - expected) <= 30.0
+
+
+def test_a_wall_doubles_the_wave_that_meets_it():
+    waves = flat((200.0, 215.0), (-1.0, 1.0), 5.0)
+    start = np.broadcast_to(np.exp(-(((waves.grid.lon_deg - 210.0) * METRES_PER_DEG / 120e3) ** 2)), waves.grid.shape)
+    gauge = waves.stencil(214.9, 0.0)
+    series = waves.gauge_series(start, [gauge], interval_s=60.0, count=70)[0]
+    npt.assert_allclose(series.max(), 1.0, atol=0.02)
+
+
+@pytest.mark.parametrize("lat", [0.0, 45.0])
+def test_an_open_edge_sends_little_back(lat):
+    lon = (200.0, 210.0)
+    small = flat(lon, (lat - 5, lat + 5), 5.0, open_boundary=True)
+    large = flat((190.0, 220.0), (lat - 15, lat + 15), 5.0)
+    series = []
+    for waves in (small, large):
+        at_lon, at_lat = np.meshgrid(waves.grid.lon_deg - 205.0, waves.grid.lat_deg - lat)
+        start = np.exp(-((at_lon**2 + at_lat**2) / 0.4**2))
+        gauges = [waves.stencil(207.5, lat), waves.stencil(205.0, lat + 2.5)]
+        series.append(waves.gauge_series(start, gauges, interval_s=60.0, count=60))
+    echo = np.abs(series[0] - series[1]).max(axis=1)
+    # docs/limits.md promises this much, for waves about twice as long as the margin is wide
+    npt.assert_array_less(echo, 0.06 * np.abs(series[1]).max(axis=1))
+
+
+def plain_loop(waves: LongWaves, start: np.ndarray, dt_s: float, steps: int) -> np.ndarray:
+    """Take the same steps cell by cell, from the equations alone."""
+    grid, depth = waves.grid, waves.depth_m
+    rows, columns = grid.shape
+    step = np.radians(grid.spacing_deg)
+    radius, gravity = EARTH_RADIUS_M, GRAVITY_M_S2
+    lat = np.radians(grid.lat_deg)
+    eta = np.where(waves.wet, start, 0.0)
+    u, v = np.zeros((rows, columns + 1)), np.zeros((rows + 1, columns))  # transports h u and h v, m^2/s
+    for number in range(steps):
+        dt = dt_s / 2 if number == 0 else dt_s
+        for j in range(rows):
+            for i in range(1, columns):
+                if waves.wet[j, i] and waves.wet[j, i - 1]:
+                    h = (depth[j, i] + depth[j, i - 1]) / 2
+                    u[j, i] -= dt * gravity * h * (eta[j, i] - eta[j, i - 1]) / (radius * np.cos(lat[j]) * step)
+        for j in range(1, rows):
+            for i in range(columns):
+                if waves.wet[j, i] and waves.wet[j - 1, i]:
+                    h = (depth[j, i] + depth[j - 1, i]) / 2
+                    v[j, i] -= dt * gravity * h * (eta[j, i] - eta[j - 1, i]) / (radius * step)
+        for j in range(rows):
+            north, south = np.cos(lat[j] + step / 2), np.cos(lat[j] - step / 2)
+            for i in range(columns):
+                out = (u[j, i + 1] - u[j, i] + v[j + 1, i] * north - v[j, i] * south) / step
+                eta[j, i] -= dt_s * out / (radius * np.cos(lat[j]))
+    return eta
+
+
+def test_the_kernel_takes_the_steps_of_a_plain_loop():
+    grid = Grid.over((230.0, 237.0), (44.0, 50.0), 20.0)
+    waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid), open_boundary=False, dtype=np.float64)
+    assert 0.3 < waves.wet.mean() < 0.9  # sea and land, both
+    start = np.random.default_rng(2).normal(size=grid.shape)
+    count = waves.steps_per(600.0)
+    npt.assert_allclose(state_at(waves, start, 600.0), plain_loop(waves, start, 600.0 / count, count), atol=1e-12)
+
+
+def test_cells_left_out_are_those_that_cannot_matter():
+    grid = Grid.over((225.0, 237.0), (38.0, 50.0), 6.0)
+    waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid))
+    start = np.zeros(grid.shape)
+    start[60:64, 50:55] = 1.0
+    seen = Box(40, 50, 30, 44)
+    some, whole = (
+        [state[seen.slices].copy() for state in waves.propagate(start, interval_s=300.0, count=10, seen=box)]
+        for box in (seen, None)
+    )
+    npt.assert_array_equal(some, whole)
+    assert np.abs(whole[-1]).max() > 1e-3
+
+
+def test_states_do_not_depend_on_how_often_one_looks():
+    waves = flat((200.0, 208.0), (20.0, 26.0), 10.0)
+    start = np.zeros(waves.grid.shape)
+    start[15:20, 20:25] = 1.0
+    interval = 4 * waves.max_step_s
+    *_, often = waves.propagate(start, interval_s=interval, count=6)
+    *_, seldom = waves.propagate(start, interval_s=3 * interval, count=2)
+    npt.assert_allclose(often, seldom, atol=1e-12)
+
+
+# --- reciprocity
+
+
+@pytest.fixture(scope="module")
+def cascadia() -> LongWaves:
+    grid = Grid.over((224.0, 238.0), (40.0, 51.0), 6.0)
+    return LongWaves(grid, Bathymetry.etopo1().depth_on(grid))
+
+
+@pytest.mark.parametrize("gauge_at", [(231.264, 45.857), (235.4, 46.9), (230.381, 48.796)])
+def test_from_cell_to_gauge_and_back(cascadia, gauge_at):
+    gauge = cascadia.stencil(*gauge_at)
+    cells = [cascadia.grid.cell(*at) for at in ((234.8, 45.5), (232.0, 43.0), (233.5, 48.0))]
+    box = Box(20, 90, 40, 115)
+    reciprocal = np.stack(list(cascadia.gauge_sensitivity(gauge, interval_s=60.0, count=90, box=box)))
+    for row, column in cells:
+        start = np.zeros(cascadia.grid.shape)
+        start[row, column] = 1.0
+        forward = cascadia.gauge_series(start, [gauge], interval_s=60.0, count=90)[0]
+        back = reciprocal[:, row - box.row_start, column - box.column_start]
+        npt.assert_allclose(back, forward, rtol=0, atol=1e-5 * np.abs(forward).max())
+
+
+def test_reciprocity_is_exact_but_for_round_off(cascadia):
+    waves = LongWaves(cascadia.grid, cascadia.depth_m, dtype=np.float64)
+    gauge, cell = waves.stencil(231.264, 45.857), waves.grid.cell(234.8, 45.5)
+    start = np.zeros(waves.grid.shape)
+    start[cell] = 1.0
+    forward = waves.gauge_series(start, [gauge], interval_s=60.0, count=120)[0]
+    reciprocal = waves.gauge_sensitivity(gauge, interval_s=60.0, count=120, box=waves.whole_grid)
+    npt.assert_allclose([state[cell] for state in reciprocal], forward, atol=1e-12 * np.abs(forward).max())
+
+
+def test_land_feels_nothing(cascadia):
+    gauge = cascadia.stencil(231.264, 45.857)
+    *_, last = cascadia.gauge_sensitivity(gauge, interval_s=600.0, count=3, box=cascadia.whole_grid)
+    npt.assert_array_equal(last[~cascadia.wet], 0.0)
+
+
+# --- gauges
+
+
+def test_a_gauge_reads_a_plane_exactly(cascadia):
+    # bilinear interpolation is exact for a plane
+    lon, lat = np.meshgrid(cascadia.grid.lon_deg, cascadia.grid.lat_deg)
+    for at in ((231.264, 45.857), (-128.736, 45.857), (230.0, 44.0)):
+        gauge = cascadia.stencil(*at)
+        read = gauge.weights @ (2 * lon - 3 * lat)[gauge.rows, gauge.columns]
+        npt.assert_allclose(read, 2 * (at[0] % 360) - 3 * at[1], rtol=1e-12)
+
+
+def test_a_gauge_at_the_coast_reads_wet_cells_alone(cascadia):
+    wet_beside_land = np.argwhere(cascadia.wet[20:-20, 20:-20] & ~cascadia.wet[20:-20, 21:-19])[0] + 20
+    lon = cascadia.grid.lon_deg[wet_beside_land[1]] + 0.02
+    gauge = cascadia.stencil(lon, cascadia.grid.lat_deg[wet_beside_land[0]] + 0.01)
+    assert cascadia.wet[gauge.rows, gauge.columns].all()
+    npt.assert_allclose(gauge.weights.sum(), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ((236.4, 45.5), r"point \(236.4, 45.5\) is on land; the nearest wet point is \(23[56]\.\d{3}, 4[56]\.\d{3}\)"),
+        ((224.5, 45.0), r"point \(224.5, 45\) is within 1.25 degrees of the edge of the grid"),
+        ((231.0, 52.0), r"point \(231, 52\) is outside the grid, which spans longitudes 224 to 238"),
+    ],
+)
+def test_points_that_are_no_place_for_a_gauge(cascadia, at, message):
+    with pytest.raises(InputError, match=message):
+        cascadia.stencil(*at)
+
+
+def test_the_nearest_wet_point_offered_is_wet(cascadia):
+    with pytest.raises(InputError) as told:
+        cascadia.stencil(236.4, 45.5)
+    lon, lat = (float(text) for text in str(told.value).rsplit("(", 1)[1].rstrip(")").split(","))
+    assert cascadia.wet[cascadia.grid.cell(lon, lat)]
+    cascadia.stencil(lon, lat)
+
+
+GRID = Grid.over((200.0, 204.0), (0.0, 4.0), 30.0)
+
+
+@pytest.mark.parametrize(
+    ("depth_m", "options", "message"),
+    [
+        (np.full((3, 3), 1.0), {}, r"depth_m must have the grid's shape \(8, 8\), got \(3, 3\)"),
+        (np.full((8, 8), np.nan), {}, r"depth_m must be finite, got nan at index \(0, 0\)"),
+        (np.full((8, 8), 100.0), {"min_depth_m": 0.0}, r"min_depth_m must be > 0 m, got 0.0"),
+        (np.full((8, 8), 5.0), {}, r"depth_m must reach min_depth_m = 10.0 m somewhere, got 5 m"),
+    ],
+)
+def test_sea_floors_that_cannot_be(depth_m, options, message):
+    with pytest.raises(InputError, match=message):
+        LongWaves(GRID, depth_m, **options)
