@@ -30,7 +30,8 @@ def wrap_longitude(lon_deg, *, west_deg: float = 0.0):
     >>> print(round(wrap_longitude(-128.7), 6))
     231.3
     """
-    return west_deg + np.mod(np.subtract(lon_deg, west_deg), 360.0)
+    wrapped = west_deg + np.mod(np.subtract(lon_deg, west_deg), 360.0)
+    return np.where(wrapped >= west_deg + 360.0, west_deg, wrapped)[()]  # rounding may reach the upper end
 
 
 def distance_azimuth(lon1_deg, lat1_deg, lon2_deg, lat2_deg):
