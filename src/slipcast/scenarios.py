@@ -91,19 +91,26 @@ def rupture_records(bank: GreensBank, slip_m, onset_s, rise_time_s) -> np.ndarra
 
     Notes
     -----
-    The sea is linear, so a late subfault is its response shifted, and a ramp in time is a mean of shifted ones.
+    The sea is linear, so a late subfault is its response shifted, and a ramp in time is a mean of shifted ones. A
+    response begins with a step, the uplift at the gauge; that part follows the ramp exactly, and only the rest, which
+    begins at zero, is interpolated.
     """
     slip, onset = (np.atleast_2d(np.asarray(a, dtype=np.float32)) for a in (slip_m, onset_s))
+    rise_time = np.atleast_1d(rise_time_s)
     sample_s = float(bank.time_s[1] - bank.time_s[0])
-    by_lag = _slip_by_lag(slip, onset, np.atleast_1d(rise_time_s), sample_s)
+    by_lag = _slip_by_lag(slip, onset, rise_time, sample_s)
+    begun = [_slip_so_far(slip, onset, rise_time, sample_s * sample) for sample in range(len(by_lag))]
     records = np.full((len(slip), len(bank.gauges), len(bank.time_s)), np.nan, np.float32)
     hours = bank.dataset["gauge_hours"].to_numpy()
     response = bank.dataset["response"].to_numpy()
     for length_h in np.unique(hours):
         gauges = np.flatnonzero(hours == length_h)
         count = int(np.sum(bank.time_s <= 3600 * length_h + 1e-6))
-        part = response[gauges, :count]
-        total = np.zeros((len(gauges), count, len(slip)), np.float32)
+        step = response[gauges, 0]
+        part = response[gauges, :count] - step[:, np.newaxis]
+        total = np.repeat((step @ slip.T)[:, np.newaxis], count, axis=1)
+        for sample, so_far in enumerate(begun[:count]):
+            total[:, sample] = step @ so_far.T
         for lag, lagged in enumerate(by_lag):
             used = np.flatnonzero(lagged.any(axis=0))
             if used.size and lag < count:
@@ -113,6 +120,13 @@ def rupture_records(bank: GreensBank, slip_m, onset_s, rise_time_s) -> np.ndarra
                 total[:, lag:] += (rows @ columns.T).reshape(len(gauges), count - lag, -1)
         records[:, gauges, :count] = np.moveaxis(total, -1, 0)
     return records
+
+
+def _slip_so_far(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, time_s: float) -> np.ndarray:
+    """Return the slip that has happened by a time, shape (n_ruptures, n_subfaults), float32."""
+    rise = rise_time[:, np.newaxis]
+    ramp = np.clip((time_s - onset) / np.where(rise > 0, rise, 1.0), 0, 1)
+    return (slip * np.where(rise > 0, ramp, time_s >= onset)).astype(np.float32)
 
 
 def _slip_by_lag(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, sample_s: float) -> np.ndarray:
