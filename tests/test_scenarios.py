@@ -44,7 +44,7 @@ def test_records_are_what_the_slip_makes(small_bank, small_set):
     found = scenario["records"].to_numpy()
     # linear interpolation is what differs: it flattens peaks of a few minutes
     npt.assert_allclose(found, expected, rtol=0, atol=0.02 * np.abs(expected).max())
-    assert np.sqrt(np.mean((found - expected) ** 2)) < 0.003 * np.abs(expected).max()
+    assert np.sqrt(np.mean((found - expected) ** 2)) < 0.005 * np.abs(expected).max()
 
 
 def test_a_delay_of_whole_minutes_is_a_shift(small_bank):

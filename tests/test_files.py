@@ -1,0 +1,183 @@
+"""Files: written whole or not at all, whatever happens to the writer; read only as what they are."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.files import (
+    atomic_path,
+    check_target,
+    fingerprint,
+    read_json,
+    read_netcdf,
+    read_zarr,
+    write_json,
+    write_netcdf,
+    write_text,
+    write_zarr,
+)
+
+DATASET = xr.Dataset({"slip": ("source", np.arange(3.0), {"units": "m"})}, coords={"source": ["a", "b", "c"]})
+
+
+def run(script: str, *arguments) -> subprocess.CompletedProcess:
+    """Run a script in a process of its own."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(("write", "read"), [(write_netcdf, read_netcdf), (write_zarr, read_zarr)])
+def test_a_dataset_comes_back(tmp_path, write, read):
+    write(DATASET, tmp_path / "new" / "folder" / "file", "slip")
+    found = read(tmp_path / "new" / "folder" / "file", "slip")
+    xr.testing.assert_identical(found.load().drop_attrs(deep=False), DATASET)
+    assert found.attrs["slipcast"] == "slip"
+    assert found.attrs["Conventions"] == "CF-1.11"
+
+
+def test_the_kind_is_that_of_the_writer_not_of_what_was_read(tmp_path):
+    write_netcdf(DATASET.assign_attrs(slipcast="slip"), tmp_path / "f.nc", "forecast")
+    assert read_netcdf(tmp_path / "f.nc", "forecast").attrs["slipcast"] == "forecast"
+
+
+def test_another_kind_is_refused(tmp_path):
+    write_netcdf(DATASET, tmp_path / "s.nc", "slip")
+    with pytest.raises(InputError, match=r"s.nc holds a slip estimate, not a forecast"):
+        read_netcdf(tmp_path / "s.nc", "forecast")
+
+
+def test_json(tmp_path):
+    write_json(tmp_path / "a.json", {"mw": 8.8, "names": ["ä"]})
+    assert read_json(tmp_path / "a.json") == {"mw": 8.8, "names": ["ä"]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"mw": float("nan")})
+    assert read_json(tmp_path / "a.json")["mw"] == 8.8
+    (tmp_path / "b.json").write_text('{"mw": ')
+    with pytest.raises(InputError, match=r"b.json is not valid JSON"):
+        read_json(tmp_path / "b.json")
+    with pytest.raises(InputError, match=r"cannot read .*c.json: No such file"):
+        read_json(tmp_path / "c.json")
+
+
+def test_a_failed_writer_leaves_the_old_file(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+
+    def fail():
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half of the n")
+            raise RuntimeError("a fault")
+
+    with pytest.raises(RuntimeError, match="a fault"):
+        fail()
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_kill_9_leaves_the_old_file_and_the_next_writer_clears_up(tmp_path):
+    write_text(tmp_path / "a.txt", "old")
+    script = """
+        import os, signal, sys
+        from slipcast.files import atomic_path
+        with atomic_path(sys.argv[1]) as temporary:
+            temporary.write_text("half of the n")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert run(script, tmp_path / "a.txt").returncode == -signal.SIGKILL
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2  # the half, hidden
+    write_text(tmp_path / "a.txt", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_temporary_of_a_running_writer_is_left_alone(tmp_path):
+    other = tmp_path / f".a.txt.{os.getppid()}.partial"
+    other.write_text("being written")
+    write_text(tmp_path / "a.txt", "new")
+    assert other.read_text() == "being written"
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr", "text"])
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
+    # a limit on the size of files stands in for the disk: the system refuses to write on, as when it is full
+    script = """
+        import resource, signal, sys
+        import numpy as np, xarray as xr
+        from slipcast import files
+        from slipcast.errors import InputError
+        big = xr.Dataset({"slip": ("n", np.random.default_rng(1).normal(size=200_000))})
+        write = {
+            "netcdf": lambda: files.write_netcdf(big, sys.argv[1], "slip"),
+            "zarr": lambda: files.write_zarr(big, sys.argv[1], "scenarios"),
+            "text": lambda: files.write_text(sys.argv[1], "x" * 2_000_000),
+        }[sys.argv[2]]
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        try:
+            write()
+        except InputError as error:
+            sys.exit(f"told: {error}")
+    """
+    target = tmp_path / "target"
+    if kind == "zarr":
+        write_zarr(DATASET, target, "scenarios")
+    else:
+        write_netcdf(DATASET, target, "slip")
+    done = run(script, target, kind)
+    assert done.returncode == 1, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("told")]
+    assert line.startswith(f"told: cannot write {target}: the ")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    found = read_zarr(target, "scenarios") if kind == "zarr" else read_netcdf(target, "slip")
+    npt.assert_array_equal(found["slip"], DATASET["slip"])
+
+
+def test_targets_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    cases = [
+        ("file/a.nc", False, "a part of its path is a file, not a folder"),
+        ("full", False, "it is a folder"),
+        ("full", True, "it is a folder with other files, which would be lost"),
+        ("file", True, "it is a file, and a folder is to be written"),
+    ]
+    for name, folder, message in cases:
+        with pytest.raises(InputError, match=rf"cannot write .*{name}: {message}"):
+            check_target(tmp_path / name, folder=folder)
+    with pytest.raises(InputError, match=r"cannot write .*: a part of its path is a file"):
+        write_text(tmp_path / "file" / "a.txt", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
+
+
+def test_a_check_makes_nothing(tmp_path):
+    check_target(tmp_path / "new" / "folder" / "bank.nc")
+    check_target(tmp_path / "new" / "set.zarr", folder=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to the superuser")
+def test_a_folder_that_is_read_only(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*: no permission to write there"):
+            check_target(tmp_path / "bank.nc")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_fingerprints_tell_types_shapes_and_values_apart():
+    array = np.arange(6.0)
+    others = [array.astype(np.float32), array.reshape(2, 3), array + 1e-12, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]
+    assert len({fingerprint(each) for each in (array, *others)}) == 5
+    assert fingerprint(array, "a") == fingerprint(array.copy(), "a")
+    assert fingerprint("a", "b") != fingerprint("ab")
