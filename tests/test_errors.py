@@ -1,51 +1,87 @@
-"""Messages: nearest names, and one line for a wrong setting."""
+"""Messages: one line that names the argument, the rule and the value, and offers what is near."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from slipcast.errors import InputError, invalid_setting, nearest_names, unknown_name
+from slipcast.errors import InputError, SlipcastWarning, invalid_setting, nearest_names, unknown_name
+
+REGIONS = ["cascadia", "chile", "japan", "kamchatka"]
 
 
-def test_nearest_names():
-    assert sorted(nearest_names("hilo", ["hilo1", "hilo2", "sendai1"])) == ["hilo1", "hilo2"]
-    assert nearest_names("cascadai", ["chile", "cascadia"])[0] == "cascadia"
-    assert nearest_names("xyz", ["hilo1"]) == []
+def test_the_kinds_of_error():
+    # callers who know nothing of slipcast may catch the built-in kinds
+    assert issubclass(InputError, ValueError)
+    assert issubclass(SlipcastWarning, UserWarning)
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "message"),
+    ("name", "near"),
+    [("cascadai", ["cascadia"]), ("chiel", ["chile"]), ("kamtchatka", ["kamchatka"]), ("xxxxx", []), ("", [])],
+)
+def test_the_nearest_names(name, near):
+    assert nearest_names(name, REGIONS) == near
+
+
+def test_the_nearest_come_first_and_are_few():
+    known = [f"acsza{column}" for column in range(50, 70)]
+    assert nearest_names("acsza58", known)[0] == "acsza58"
+    assert len(nearest_names("acsza99", known)) == 3
+    assert len(nearest_names("acsza99", known, count=1)) == 1
+    assert nearest_names("chile", iter(REGIONS)) == ["chile"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "where", "message"),
     [
-        ("hilo", ["hilo1", "sendai1"], "unknown gauge 'hilo' in bank b; nearest: hilo1"),
-        ("xyz", ["hilo1", "sendai1"], "unknown gauge 'xyz' in bank b; known: hilo1, sendai1"),
-        ("xyz", [f"g{i}" for i in range(13)], "unknown gauge 'xyz' in bank b"),
+        ("chilli", REGIONS, "", "unknown region 'chilli'; nearest: chile"),
+        ("chilli", iter(REGIONS), "", "unknown region 'chilli'; nearest: chile"),
+        ("chilli", REGIONS, "in the package", "unknown region 'chilli' in the package; nearest: chile"),
+        ("xx", REGIONS, "", "unknown region 'xx'; known: cascadia, chile, japan, kamchatka"),
+        ("xx", [f"acsza{column}" for column in range(50, 70)], "", "unknown region 'xx'"),  # too many to list
+        ("two\nlines", REGIONS, "", r"unknown region 'two\nlines'; known: cascadia, chile, japan, kamchatka"),
     ],
 )
-def test_an_unknown_name_is_told_with_what_helps(name, known, message):
-    assert str(unknown_name("gauge", name, iter(known), where="in bank b")) == message
+def test_unknown_names(name, known, where, message):
+    error = unknown_name("region", name, known, where=where)
+    assert isinstance(error, InputError)
+    assert str(error) == message
+    assert "\n" not in str(error)
 
 
 class Settings(BaseModel):
-    """Some settings."""
+    """Settings of every sort that slipcast has."""
 
-    model_config = ConfigDict(extra="forbid")
-    epochs: int = Field(default=1, ge=1)
-    inner: dict[str, float] = Field(default_factory=dict)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rate: float = Field(default=1.0, gt=0)
+    optimizer: Literal["adam", "sgd"] = "adam"
+    layers: tuple[int, ...] = ()
+    epochs: int = 300
+
+    @field_validator("epochs")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("must be even")
+        return value
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("given", "message"),
     [
-        ({"epoch": 2}, "unknown setting 'epoch'; nearest: epochs"),
-        ({"epochs": 0}, "epochs must be greater than or equal to 1, got 0"),
-        ({"epochs": "many"}, "epochs must be a valid integer, unable to parse string as an integer, got 'many'"),
-        ({"inner": {"a": "b"}}, "inner.a must be a valid number, unable to parse string as a number, got 'b'"),
+        ({"epoch": 3}, "unknown setting 'epoch'; nearest: epochs"),
+        ({"rate": -1.0}, "rate must be greater than 0, got -1.0"),
+        ({"optimizer": "adan"}, "optimizer must be 'adam' or 'sgd', got 'adan'"),
+        ({"layers": (1, "x")}, "layers.1 must be a valid integer, unable to parse string as an integer, got 'x'"),
+        ({"epochs": 3}, "epochs must be even, got 3"),
+        ({"rate": [1.0]}, "rate must be a valid number"),
     ],
 )
-def test_the_first_problem_of_settings_in_one_line(content, message):
-    with pytest.raises(ValidationError) as told:
-        Settings(**content)
-    error = invalid_setting(told.value, "setting", Settings.model_fields)
-    assert isinstance(error, InputError)
-    assert str(error) == message
+def test_settings_that_pydantic_refuses(given, message):
+    with pytest.raises(ValidationError) as problem:
+        Settings.model_validate(given)
+    assert str(invalid_setting(problem.value, "setting", Settings.model_fields)) == message

@@ -79,7 +79,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, where: str = "")
 
 
 def invalid_setting(problem: Any, kind: str, known: Iterable[str]) -> InputError:
-    """Word the first problem that pydantic found: key, rule, value got.
+    """Word the first problem that pydantic found, an unknown key before all others: key, rule, value got.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def invalid_setting(problem: Any, kind: str, known: Iterable[str]) -> InputError
     error : InputError
         To be raised by the caller.
     """
-    first = problem.errors()[0]
+    problems = problem.errors()
+    # a misspelt key is missing too, and the misspelling is what helps
+    first = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     if first["type"] == "extra_forbidden":
         return unknown_name(kind, str(first["loc"][-1]), known)
     key = ".".join(str(part) for part in first["loc"])

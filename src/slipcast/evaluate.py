@@ -14,7 +14,7 @@ from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecast import arrival_time
 from slipcast.inversion import magnitude_of_slip
-from slipcast.labels import align
+from slipcast.labels import in_order
 from slipcast.nonnegative import LeastSquares
 from slipcast.scenarios import ScenarioSet
 
@@ -44,10 +44,21 @@ class Method:
 
 
 def network_method(scenarios: ScenarioSet, checkpoint: Checkpoint) -> Method:
-    """Make a method of a trained network; InputError if its sources are not those of the set."""
-    align(scenarios.source_response([]), "source", checkpoint.sources, what="the scenario set")
-    order = [checkpoint.sources.index(name) for name in scenarios.sources]
-    return Method(list(checkpoint.gauges), checkpoint.window_min, lambda records: checkpoint.predict(records)[:, order])
+    """Make a method of a trained network; a unit source that it does not know counts as one without slip.
+
+    Raises
+    ------
+    InputError
+        If the set lacks a source of the network.
+    """
+    columns = in_order(checkpoint.sources, scenarios.sources, dim="source", where="in the scenario set")
+
+    def solve(records: np.ndarray) -> np.ndarray:
+        slip = np.zeros((len(records), len(scenarios.sources)), np.float32)
+        slip[:, columns] = checkpoint.predict(records)
+        return slip
+
+    return Method(list(checkpoint.gauges), checkpoint.window_min, solve)
 
 
 def least_squares_method(

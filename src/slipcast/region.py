@@ -250,8 +250,10 @@ class Region(_Frozen):
             raise InputError(f"region {self.name}: {_problem(error)}") from error
 
     def with_gauges(self, names: list[str]) -> Region:
-        """Keep some gauges, in the order of the region; InputError for a name that it lacks."""
+        """Keep some gauges, in the order of the region; InputError for a name that it lacks, or for none at all."""
         wanted = {self.gauge(name).name for name in names}
+        if not wanted:
+            raise InputError(f"a region needs at least one gauge, got none of {self.name}")
         return self.model_copy(
             update={
                 "gauges": tuple(g for g in self.gauges if g.name in wanted),

@@ -9,7 +9,7 @@ from slipcast.errors import InputError
 from slipcast.greens import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate, magnitude_of_slip
 from slipcast.inversion.least_squares import LeastSquares, invert_least_squares
-from slipcast.labels import align
+from slipcast.labels import in_order
 from slipcast.records import Records
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def invert(
     records : Records
         Of one event or several.
     bank : GreensBank or ScenarioSet
-        Responses of unit sources; a model must have been trained for the same ones.
+        Responses of unit sources; it must have those that a model finds slip on.
     model : Checkpoint, optional
         A trained network; then ``window_min``, if given, must be its own.
     method : {"nnls", "tikhonov"}, optional
@@ -71,7 +71,7 @@ def invert(
                 raise InputError(f"{option} is for a method; a model uses what it was trained for")
         if window_min is not None and window_min != model.window_min:
             raise InputError(f"window of {window_min:g} min is not the model's {model.window_min:g} min")
-        align(bank.source_response([]), "source", model.sources, what=f"bank {bank.region.name}")
+        in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
         return invert_network(records, model)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

@@ -1,0 +1,130 @@
+"""Evaluation: perfect, silent and biased methods, whose scores are known beforehand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from learning_fixtures import make_checkpoint, scenario_set
+from slipcast.errors import InputError
+from slipcast.evaluate import Method, evaluate, least_squares_method, network_method
+from slipcast.inversion import magnitude_of_slip
+from slipcast.scenarios import ScenarioSet, split_codes
+
+DARTS = ["46404", "46407", "46419"]
+
+
+@pytest.fixture(scope="module")
+def twin_set(small_set, small_bank) -> ScenarioSet:
+    """Return scenarios of uniform slip on whole unit sources at time zero: their weights make their waves exactly."""
+    weights = np.random.default_rng(4).gamma(1.0, 3.0, (40, 9)).astype(np.float32)
+    response = small_bank.source_response().to_numpy()
+    dataset = small_set.dataset.assign(
+        weights=(("scenario", "source"), weights),
+        records=(("scenario", "gauge", "time"), np.einsum("gts,ns->ngt", response, weights).astype(np.float32)),
+        magnitude=("scenario", magnitude_of_slip(weights.astype(float), small_set.sources)),
+    )
+    return ScenarioSet(dataset)
+
+
+@pytest.fixture(scope="module")
+def judged(twin_set):
+    true = twin_set.load_weights(twin_set.indices("test")).to_numpy()
+    return evaluate(
+        twin_set,
+        {
+            "perfect": Method(DARTS, 45, lambda records: true),
+            "half": Method(DARTS, 45, lambda records: 0.5 * true),
+            "silent": Method(DARTS, 30, lambda records: 0 * true),
+        },
+    )
+
+
+def test_the_perfect_method(judged):
+    scores = judged.scores["perfect"]
+    npt.assert_allclose(scores["weight_mse_m2"], 0.0)
+    npt.assert_allclose(scores["magnitude_error"]["mean_absolute"], 0.0, atol=1e-6)
+    npt.assert_allclose(scores["dart_fit"]["median"], 1.0, atol=1e-6)
+    for point in scores["max_amplitude"].values():
+        npt.assert_allclose([point["explained_variance"], point["r2"]], 1.0, atol=1e-6)
+        npt.assert_allclose(
+            [point["bias_m"], point["top_decile_bias"], point["arrival_error_s"]["mean"]], 0.0, atol=1e-5
+        )
+
+
+def test_half_of_the_slip(judged, twin_set):
+    scores = judged.scores["half"]
+    true = twin_set.load_weights(twin_set.indices("test")).to_numpy().astype(float)
+    npt.assert_allclose(scores["weight_mse_m2"], np.mean(true**2) / 4)
+    npt.assert_allclose(scores["weight_variance_m2"], np.var(true))
+    npt.assert_allclose(list(scores["source_bias_m"].values()), -true.mean(axis=0) / 2, atol=1e-4)
+    # half of the moment is 2/3 log10(2) of a magnitude less; half of the wave leaves a quarter of its energy
+    npt.assert_allclose(scores["magnitude_error"]["mean"], -2 / 3 * np.log10(2), atol=1e-4)
+    npt.assert_allclose(scores["dart_fit"]["median"], 0.75, atol=1e-5)
+    for point in scores["max_amplitude"].values():
+        npt.assert_allclose(point["explained_variance"], 0.75, atol=1e-4)
+        npt.assert_allclose(point["top_decile_bias"], -0.5, atol=1e-4)
+
+
+def test_no_slip_at_all(judged):
+    scores = judged.scores["silent"]
+    assert scores["window_min"] == 30
+    assert scores["magnitude_error"] == {"mean": None, "mean_absolute": None, "without_slip": 6}
+    npt.assert_allclose(scores["dart_fit"]["median"], 0.0, atol=1e-9)
+    for point in scores["max_amplitude"].values():
+        npt.assert_allclose(point["explained_variance"], 0.0, atol=1e-9)
+        assert point["arrival_error_s"]["mean"] is None
+
+
+def test_scores_are_plain_numbers(judged):
+    assert json.loads(json.dumps(judged.scores, allow_nan=False)) == judged.scores
+    assert judged.methods == ["perfect", "half", "silent"]
+    assert judged.forecast_points == ["westport", "newport"]
+    true, predicted, variance = judged.max_amplitude_arrays()
+    assert true.shape == (6, 2)
+    npt.assert_allclose(predicted["half"], true / 2, rtol=1e-5)
+    npt.assert_allclose(variance["half"], 0.75, atol=1e-4)
+
+
+def test_least_squares_as_a_method(twin_set):
+    found = evaluate(twin_set, {"nnls": least_squares_method(twin_set, DARTS, 120)}, noise_sd_m=0.0)
+    # float32 records of a metre are good to 1e-7 m, and the worst seen source multiplies that by some thousands
+    assert found.scores["nnls"]["weight_mse_m2"] < 1e-4 * found.scores["nnls"]["weight_variance_m2"]
+
+
+def test_all_methods_see_the_same_noise(twin_set):
+    seen = []
+
+    def look(records):
+        seen.append(records)
+        return np.ones((len(records), 9))
+
+    evaluate(twin_set, {"a": Method(DARTS, 45, look), "b": Method(DARTS[::-1], 30, look)}, noise_sd_m=0.01)
+    npt.assert_array_equal(seen[1], seen[0][:, ::-1, :30])
+
+
+def test_a_network_as_a_method_in_the_order_of_the_set():
+    scenarios = scenario_set(sources=("acszb59", "acsza57", "acszb57", "acsza58", "acszb58", "acszz57"))
+    checkpoint = make_checkpoint()
+    method = network_method(scenarios, checkpoint)
+    records = scenarios.load_records(checkpoint.gauges, 45)
+    slip, own = method.solve(records.to_numpy()), checkpoint.predict(records)
+    assert slip.shape == (60, 6)
+    for column, name in enumerate(scenarios.sources):
+        expected = own[:, checkpoint.sources.index(name)] if name in checkpoint.sources else 0.0
+        npt.assert_array_equal(slip[:, column], expected)
+    with pytest.raises(InputError, match="unknown source 'acsza57' in the scenario set"):
+        network_method(scenario_set(sources=("acsza58", "acszb57")), checkpoint)
+
+
+def test_what_cannot_be_judged(twin_set):
+    with pytest.raises(InputError, match="methods must hold at least one method"):
+        evaluate(twin_set, {})
+    empty = ScenarioSet(twin_set.dataset.assign(split=("scenario", np.minimum(split_codes(40, 1), 1))))
+    with pytest.raises(InputError, match="the scenario set has no scenario in its test part"):
+        evaluate(empty, {"a": least_squares_method(twin_set, DARTS, 45)})
+    with pytest.raises(InputError, match="split must be one of train, validation, test, got 'all'"):
+        evaluate(twin_set, {"a": least_squares_method(twin_set, DARTS, 45)}, split="all")

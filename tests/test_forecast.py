@@ -1,0 +1,91 @@
+"""Forecasts: linear in slip, joined by name, with arrivals and maxima found by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from slipcast.errors import InputError
+from slipcast.forecast import Forecast, arrival_time, forecast
+from slipcast.inversion import SlipEstimate
+
+SLIP_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
+
+
+def estimate(slip_m, sources) -> SlipEstimate:
+    """Label slip."""
+    return SlipEstimate.from_slip(slip_m, sources, method="nnls", window_min=45, region="cascadia", model="m")
+
+
+def test_sea_level_is_the_sum_of_responses(small_bank):
+    made = forecast(estimate(SLIP_M, small_bank.sources), small_bank)
+    expected = np.zeros((5, 121))
+    for slip, source in zip(SLIP_M, small_bank.sources, strict=True):
+        expected += slip * small_bank.source_response(sources=[source])[..., 0].to_numpy()
+    npt.assert_allclose(made.sea_level, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+    npt.assert_allclose(made.max_amplitude, expected.max(axis=1), rtol=1e-6)
+    npt.assert_allclose(made.dataset["max_time"], 60.0 * expected.argmax(axis=1))
+    assert made.gauges == small_bank.gauges
+
+
+def test_a_scenario_is_forecast_from_its_weights_if_slip_is_uniform(small_bank):
+    # slip of a micrometre counts as much as slip of ten metres
+    large, small = (forecast(estimate(scale * SLIP_M, small_bank.sources), small_bank) for scale in (10.0, 1e-6))
+    npt.assert_allclose(small.sea_level * 1e7, large.sea_level, rtol=1e-5, atol=1e-6)
+
+
+def test_sources_by_name_in_any_order_and_number(small_bank):
+    whole = forecast(estimate(SLIP_M, small_bank.sources), small_bank)
+    turned = forecast(estimate(SLIP_M[::-1], small_bank.sources[::-1]), small_bank, gauges=["newport", "46404"])
+    npt.assert_allclose(turned.sea_level, whole.sea_level.sel(gauge=["newport", "46404"]), rtol=1e-5, atol=1e-7)
+    some = np.flatnonzero(SLIP_M)
+    fewer = forecast(estimate(SLIP_M[some], [small_bank.sources[i] for i in some]), small_bank)
+    npt.assert_allclose(fewer.sea_level, whole.sea_level, rtol=1e-5, atol=1e-7)
+    with pytest.raises(InputError, match="unknown source 'acsza54' in bank cascadia; nearest: acsza5"):
+        forecast(estimate([1.0], ["acsza54"]), small_bank)
+    with pytest.raises(InputError, match="unknown gauge 'hilo' in bank cascadia"):
+        forecast(estimate(SLIP_M, small_bank.sources), small_bank, gauges=["hilo"])
+
+
+def test_several_events(small_bank):
+    both = forecast(estimate(np.stack([SLIP_M, 2 * SLIP_M]), small_bank.sources), small_bank)
+    assert both.sea_level.dims == ("event", "gauge", "time")
+    npt.assert_allclose(both.max_amplitude[1], 2 * both.max_amplitude[0], rtol=1e-6)
+    with pytest.raises(InputError, match="the forecast must hold one event, got 2"):
+        both.one_event()
+
+
+@pytest.mark.parametrize(
+    ("level", "arrival"),
+    [
+        ([0.0, 0.009, 0.011, 0.1], 120.0),  # above 1 cm
+        ([0.0, -0.02, 0.03, 0.1], 60.0),  # down counts as well
+        ([0.0, 0.04, 0.06, 1.0], 120.0),  # above 5 % of the maximum
+        ([0.0, 0.005, 0.009, 0.0], np.nan),  # no wave
+        ([0.0, np.nan, 0.2, np.nan], 120.0),
+        ([0.2, 0.2, 0.2, 0.2], 0.0),
+    ],
+)
+def test_arrivals(level, arrival):
+    npt.assert_equal(float(arrival_time(np.array(level), 60.0 * np.arange(4))), arrival)
+
+
+def test_no_slip_no_wave(small_bank):
+    made = forecast(estimate(0 * SLIP_M, small_bank.sources), small_bank)
+    npt.assert_array_equal(made.max_amplitude, 0.0)
+    assert np.isnan(made.arrival_time).all()
+    assert np.isnan(made.dataset["max_time"]).all()
+
+
+def test_a_file_comes_back_also_from_slip_that_was_read(small_bank, tmp_path):
+    estimate(SLIP_M, small_bank.sources).save(tmp_path / "s.nc")
+    made = forecast(SlipEstimate.open(tmp_path / "s.nc"), small_bank)
+    made.save(tmp_path / "f.nc")
+    opened = Forecast.open(tmp_path / "f.nc")
+    npt.assert_array_equal(opened.sea_level, made.sea_level)
+    npt.assert_array_equal(opened.arrival_time, made.arrival_time)
+    attrs = opened.dataset.attrs
+    assert (attrs["method"], attrs["window_min"], attrs["bank"]) == ("nnls", 45.0, small_bank.id)
+    with pytest.raises(InputError, match=r"f.nc holds a forecast, not a slip estimate"):
+        SlipEstimate.open(tmp_path / "f.nc")

@@ -1,0 +1,197 @@
+"""Non-negative least squares: noise-free twins, another solver, gaps, order, and the door ``invert``."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+import scipy.optimize
+
+from slipcast.errors import InputError
+from slipcast.inversion import LeastSquares, SlipEstimate, invert, invert_least_squares
+from slipcast.records import Records, simulated_records
+
+DARTS = ["46404", "46407", "46419"]
+
+
+def records_of(bank, slip_m, gauges=None, *, noise_sd_m: float = 0.0) -> Records:
+    """Make what the DARTs see of slip on unit sources, in any number of events."""
+    gauges = gauges or DARTS
+    response = bank.source_response(gauges)
+    level = np.tensordot(slip_m, response.to_numpy(), axes=(-1, -1))
+    level = level + noise_sd_m * np.random.default_rng(9).standard_normal(level.shape)
+    places = [bank.region.gauge(name) for name in gauges]
+    return Records.from_arrays(
+        bank.time_s, level, gauges=gauges, lon_deg=[p.lon for p in places], lat_deg=[p.lat for p in places]
+    )
+
+
+TRUE_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
+
+
+def test_a_noise_free_twin_is_found(small_bank):
+    found = invert_least_squares(records_of(small_bank, TRUE_M), small_bank, window_min=120)
+    npt.assert_allclose(found.slip, TRUE_M, atol=1e-6)
+    assert (found.dataset.attrs["method"], found.dataset.attrs["bank"]) == ("nnls", small_bank.id)
+    assert found.sources == small_bank.sources
+
+
+def test_a_null_record_gives_no_source(small_bank):
+    for slip_sd in (None, 5.0):
+        found = invert_least_squares(records_of(small_bank, 0 * TRUE_M), small_bank, window_min=60, slip_sd_m=slip_sd)
+        npt.assert_array_equal(found.slip, 0.0)
+        assert found.magnitude == -np.inf
+
+
+def system(bank, records, window_min):
+    """Stack the equations of a window."""
+    response = bank.source_response(DARTS, window_min=window_min)
+    level = records.resample(response["time"].to_numpy(), DARTS)
+    return response.to_numpy().reshape(-1, response.shape[2]), level.to_numpy().ravel()
+
+
+@pytest.mark.parametrize("window_min", [30, 60, 120])
+def test_the_plain_problem_by_another_solver(small_bank, window_min):
+    records = records_of(small_bank, TRUE_M, noise_sd_m=0.01)
+    matrix, data = system(small_bank, records, window_min)
+    expected = scipy.optimize.lsq_linear(matrix, data, bounds=(0, np.inf), tol=1e-14).x
+    found = invert_least_squares(records, small_bank, window_min=window_min).slip.to_numpy()
+    cost, best = (float(np.sum((matrix @ slip - data) ** 2)) for slip in (found, expected))
+    assert cost <= best * (1 + 1e-9)
+    if window_min == 120:  # the shorter windows leave some sources nearly free
+        npt.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_damped_problem_by_another_solver(small_bank):
+    records = records_of(small_bank, TRUE_M, noise_sd_m=0.01)
+    matrix, data = system(small_bank, records, 45)
+    stacked = np.vstack([matrix / 0.01, np.eye(9) / 2.0])
+    expected = scipy.optimize.lsq_linear(stacked, np.append(data / 0.01, np.zeros(9)), bounds=(0, np.inf), tol=1e-14).x
+    found = invert_least_squares(records, small_bank, window_min=45, noise_sd_m=0.01, slip_sd_m=2.0)
+    npt.assert_allclose(found.slip, expected, atol=1e-4)
+    assert found.dataset.attrs["method"] == "tikhonov"
+    # the less slip is expected, the less is found
+    little = invert_least_squares(records, small_bank, window_min=45, noise_sd_m=0.01, slip_sd_m=0.1)
+    assert float((little.slip**2).sum()) < float((found.slip**2).sum())
+
+
+def test_slip_scales_with_the_records(small_bank):
+    once, thrice = records_of(small_bank, TRUE_M), records_of(small_bank, 3 * TRUE_M)
+    found = [invert_least_squares(records, small_bank, window_min=60).slip for records in (once, thrice)]
+    npt.assert_allclose(found[1], 3 * found[0], atol=1e-6)
+
+
+def test_missing_samples_are_left_out(small_bank):
+    records = records_of(small_bank, TRUE_M, noise_sd_m=0.01)
+    level = records.sea_level.to_numpy().copy()
+    level[1, 20:60] = np.nan
+    gappy = Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    matrix, data = system(small_bank, gappy, 120)
+    known = np.isfinite(data)
+    assert 0 < (~known).sum() < 60
+    expected = scipy.optimize.lsq_linear(matrix[known], data[known], bounds=(0, np.inf), tol=1e-14).x
+    npt.assert_allclose(invert_least_squares(gappy, small_bank, window_min=120).slip, expected, atol=2e-3)
+
+
+def test_order_of_gauges_and_sources_does_not_matter(small_bank):
+    plain = invert_least_squares(records_of(small_bank, TRUE_M), small_bank, window_min=120)
+    turned = invert_least_squares(
+        records_of(small_bank, TRUE_M, DARTS[::-1]),
+        small_bank,
+        window_min=120,
+        sources=small_bank.sources[::-1],
+        gauges=["46419", "46404", "46407"],
+    )
+    npt.assert_allclose(turned.slip.sel(source=plain.sources), plain.slip, atol=1e-6)
+
+
+def test_several_events_at_once(small_bank):
+    slips = np.stack([TRUE_M, TRUE_M[::-1]])
+    found = invert_least_squares(records_of(small_bank, slips), small_bank, window_min=120)
+    npt.assert_allclose(found.slip, slips, atol=1e-6)
+    assert found.magnitude.shape == (2,)
+
+
+def test_a_start_leaves_the_first_samples_out(small_bank):
+    records = records_of(small_bank, TRUE_M)
+    level = records.sea_level.to_numpy().copy()
+    level[:, :11] += 0.5  # shaking
+    shaken = Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    found = invert_least_squares(shaken, small_bank, window_min=120, start_min=10)
+    npt.assert_allclose(found.slip, TRUE_M, atol=1e-5)
+
+
+def test_a_scenario_set_serves_as_well_as_its_bank(small_bank, small_set):
+    records = simulated_records(small_set, 3, DARTS, window_min=60, noise_sd_m=0.005)
+    by_bank, by_set = (invert(records, of, method="nnls", window_min=60) for of in (small_bank, small_set))
+    npt.assert_allclose(by_set.slip, by_bank.slip, atol=1e-3)
+
+
+def test_problems_that_do_not_fit(small_bank):
+    records = records_of(small_bank, TRUE_M)
+    cases = [
+        ({"window_min": 121}, "window of 121 min is longer than the 120 min of bank cascadia at gauge"),
+        ({"window_min": 45, "start_min": 45}, r"start_min must be in \[0, 45\) min, got 45"),
+        ({"window_min": 45, "gauges": ["46411"]}, "unknown gauge '46411' in bank cascadia; nearest: 464"),
+        ({"window_min": 45, "gauges": ["westport"]}, "unknown gauge 'westport' in records"),
+        ({"window_min": 45, "sources": ["acsza54"]}, "unknown source 'acsza54' in bank cascadia"),
+        ({"window_min": 45, "noise_sd_m": -0.1, "slip_sd_m": 1.0}, "noise_sd_m must be > 0 m, got -0.1"),
+        ({"window_min": 45, "slip_sd_m": 0.0}, "slip_sd_m must be > 0 m, got 0.0"),
+    ]
+    for options, message in cases:
+        with pytest.raises(InputError, match=message):
+            invert_least_squares(records, small_bank, **options)
+    level = records.sea_level.to_numpy().copy()
+    level[2, :46] = np.nan
+    silent = Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    with pytest.raises(InputError, match="gauge 46419 has no sample in the window of 45 min"):
+        invert_least_squares(silent, small_bank, window_min=45)
+
+
+def test_arrays_that_do_not_fit(small_bank):
+    solver = LeastSquares(small_bank.source_response(DARTS, window_min=45))
+    with pytest.raises(InputError, match=r"records must have shape \(..., 3, 45\), got \(3, 44\)"):
+        solver.solve(np.zeros((3, 44)))
+    with pytest.raises(InputError, match="record 1 has no sample in the window"):
+        solver.solve(np.stack([np.zeros((3, 45)), np.full((3, 45), np.nan)]))
+
+
+# --- the door
+
+
+def test_the_door_takes_a_method_or_a_model(small_bank):
+    records = records_of(small_bank, TRUE_M)
+    for options, message in (
+        ({}, r"give either a model or a method \(nnls, tikhonov\)"),
+        ({"method": "lsq", "window_min": 45}, "method must be one of nnls, tikhonov, got 'lsq'"),
+        ({"method": "nnls"}, "method nnls needs a window, minutes after the origin"),
+    ):
+        with pytest.raises(InputError, match=message):
+            invert(records, small_bank, **options)
+    damped = invert(records, small_bank, method="tikhonov", window_min=45, slip_sd_m=2.0)
+    expected = invert_least_squares(records, small_bank, window_min=45, slip_sd_m=2.0)
+    npt.assert_array_equal(damped.slip, expected.slip)
+
+
+# --- what is found
+
+
+def test_an_estimate_comes_back(small_bank, tmp_path):
+    found = invert_least_squares(records_of(small_bank, TRUE_M), small_bank, window_min=120)
+    found.save(tmp_path / "s.nc")
+    opened = SlipEstimate.open(tmp_path / "s.nc")
+    npt.assert_array_equal(opened.slip, found.slip)
+    assert (opened.magnitude, opened.sources) == (found.magnitude, found.sources)
+    assert opened.dataset.attrs["gauges"] == "46404 46407 46419"
+
+
+def test_slip_that_cannot_be():
+    options = {"method": "m", "window_min": 45, "region": "r"}
+    with pytest.raises(InputError, match="slip_m must have 2 sources, got 3"):
+        SlipEstimate.from_slip([1.0, 2.0, 3.0], ["acsza57", "acsza58"], **options)
+    with pytest.raises(InputError, match=r"slip_m must be finite and >= 0 m, got -1.0 at index \(1,\)"):
+        SlipEstimate.from_slip([1.0, -1.0], ["acsza57", "acsza58"], **options)
+    several = SlipEstimate.from_slip([[1.0, 1.0], [0.0, 0.0]], ["acsza57", "acsza58"], **options)
+    npt.assert_allclose(several.magnitude, [7.668, -np.inf], atol=1e-3)
+    with pytest.raises(InputError, match="the slip estimate must hold one event, got 2"):
+        several.one_event()

@@ -1,0 +1,82 @@
+"""Scores against scikit-learn and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+import sklearn.metrics
+
+from slipcast import metrics
+from slipcast.errors import InputError
+
+RNG = np.random.default_rng(1)
+TRUE = RNG.gamma(2.0, 1.5, (60, 4))
+PREDICTED = 0.8 * TRUE + RNG.normal(0.3, 0.5, TRUE.shape)
+
+
+def test_against_another_library():
+    npt.assert_allclose(metrics.weight_mse(TRUE, PREDICTED), sklearn.metrics.mean_squared_error(TRUE, PREDICTED))
+    for own, other in (
+        (metrics.explained_variance, sklearn.metrics.explained_variance_score),
+        (metrics.r2, sklearn.metrics.r2_score),
+    ):
+        npt.assert_allclose(own(TRUE, PREDICTED), other(TRUE, PREDICTED, multioutput="raw_values"))
+
+
+def test_what_each_score_does_not_see():
+    npt.assert_allclose(metrics.explained_variance(TRUE, TRUE + 3.0), 1.0)
+    assert (metrics.r2(TRUE, TRUE + 3.0) < 1).all()
+    npt.assert_allclose(metrics.bias(TRUE, TRUE + 3.0), 3.0)
+    npt.assert_allclose(metrics.r2(TRUE, TRUE), 1.0)
+    npt.assert_allclose(metrics.r2(TRUE, np.broadcast_to(TRUE.mean(axis=0), TRUE.shape)), 0.0, atol=1e-12)
+
+
+def test_no_variance_no_score():
+    constant = np.ones((5, 2))
+    assert np.isnan(metrics.explained_variance(constant, constant)).all()
+    assert np.isnan(metrics.r2(constant, constant)).all()
+
+
+def test_variance_reduction_leaves_gaps_out():
+    observed, modelled = np.array([3.0, np.nan, 4.0, 1.0]), np.array([3.0, 9.0, 3.0, np.nan])
+    npt.assert_allclose(metrics.variance_reduction(observed, modelled), 1 - 1 / 25)
+    assert metrics.variance_reduction([1.0, 2.0], [0.0, 0.0]) == 0.0
+    assert np.isnan(metrics.variance_reduction([0.0, np.nan], [1.0, 1.0]))
+    assert metrics.variance_reduction(np.ones((3, 2, 5)), np.zeros((2, 5))).shape == (3, 2)
+
+
+def test_the_top_decile():
+    predicted = TRUE.copy()
+    for column in range(4):
+        top = np.argsort(TRUE[:, column])[-6:]
+        predicted[top, column] *= 1.5
+    npt.assert_allclose(metrics.top_decile_bias(TRUE, predicted), 0.5)
+    predicted[np.argsort(TRUE[:, 0])[:54], 0] *= 9  # the rest does not count
+    npt.assert_allclose(metrics.top_decile_bias(TRUE, predicted), 0.5)
+
+
+@pytest.mark.parametrize("score", [metrics.weight_mse, metrics.bias, metrics.r2, metrics.explained_variance])
+def test_arrays_that_cannot_be_compared(score):
+    with pytest.raises(InputError, match=r"true and predicted must have one shape \(n, ...\), got \(2,\) and \(3,\)"):
+        score([1.0, 2.0], [1.0, 2.0, 3.0])
+    with pytest.raises(InputError, match=r"predicted must be finite, got nan at index \(1,\)"):
+        score([1.0, 2.0], [1.0, np.nan])
+    with pytest.raises(InputError, match=r"true must be finite, got inf at index \(0,\)"):
+        score([np.inf, 2.0], [1.0, 2.0])
+
+
+def test_where_a_loss_begins_to_rise():
+    epochs = np.arange(1, 1001)
+    rng = np.random.default_rng(2)
+    loss = 5 + 20 * np.exp(-epochs / 60) + 0.002 * np.maximum(epochs - 500, 0) + rng.normal(0, 0.05, epochs.size)
+    found = metrics.rising_epoch(loss)
+    assert found is not None
+    assert 350 < found < 600
+    spike = loss.copy()
+    spike[100] = 0.1  # a single lucky epoch
+    assert abs((metrics.rising_epoch(spike) or 0) - found) < 5
+    assert metrics.rising_epoch(5 + 20 * np.exp(-epochs / 60)) is None
+    assert metrics.rising_epoch([3.0, 2.0, 4.0]) is None
+    with pytest.raises(InputError, match=r"loss must be finite and of shape \(n_epochs,\), got shape \(1, 2\)"):
+        metrics.rising_epoch([[1.0, 2.0]])

@@ -1,0 +1,109 @@
+"""Records: gaps stay gaps, names count, the packaged record is what was observed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.records import Records, packaged_records, simulated_records
+
+TIME_S = np.array([0.0, 60.0, 120.0, 300.0, 360.0, 420.0])
+LEVEL_M = np.array([[0.0, 1.0, 2.0, 5.0, np.nan, 7.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+
+
+def make(time_s=TIME_S, level_m=LEVEL_M, gauges=("46404", "46407"), **options) -> Records:
+    """Label two short records."""
+    return Records.from_arrays(
+        time_s, level_m, gauges=list(gauges), lon_deg=[-128.7, 231.2], lat_deg=[45.9, 42.7], **options
+    )
+
+
+def test_interpolation_never_bridges_a_gap():
+    found = make().resample([-1.0, 0.0, 30.0, 120.0, 200.0, 300.0, 330.0, 360.0, 420.0, 421.0])
+    # 180 s without a sample are too many, 120 s around a missing one are not
+    expected = [np.nan, 0.0, 0.5, 2.0, np.nan, 5.0, 5.5, 6.0, 7.0, np.nan]
+    npt.assert_allclose(found.sel(gauge="46404"), expected)
+    npt.assert_allclose(found.sel(gauge="46407")[[4]], [np.nan])
+
+
+def test_a_silent_gauge_stays_silent():
+    level = LEVEL_M.copy()
+    level[0] = np.nan
+    assert np.isnan(make(level_m=level).resample(TIME_S, ["46404"])).all()
+
+
+def test_gauges_by_name_in_any_order():
+    found = make().resample([60.0], ["46407", "46404"])
+    npt.assert_allclose(found[:, 0], [1.0, 1.0])
+    assert found["gauge"].to_numpy().tolist() == ["46407", "46404"]
+    with pytest.raises(InputError, match="unknown gauge '46405' in records; nearest: 4640"):
+        make().resample([60.0], ["46405"])
+
+
+def test_several_events():
+    level = np.stack([LEVEL_M, 2 * LEVEL_M])
+    records = make(level_m=level)
+    assert records.sea_level.dims == ("event", "gauge", "time")
+    found = records.resample([30.0, 60.0])
+    npt.assert_allclose(found[1], 2 * found[0])
+    with pytest.raises(InputError, match="records must hold one event, got 2"):
+        records.one_event()
+    assert make(level_m=level[:1]).one_event().sea_level.dims == ("gauge", "time")
+
+
+def test_a_file_comes_back(tmp_path):
+    records = make(origin_time="2010-02-27T06:34:14Z", tide_removed=False, title="two")
+    records.save(tmp_path / "r.nc")
+    opened = Records.open(tmp_path / "r.nc")
+    npt.assert_array_equal(opened.sea_level, records.sea_level)
+    assert opened.gauges == ["46404", "46407"]
+    npt.assert_allclose(opened.dataset["gauge_lon"], [231.3, 231.2])
+    assert opened.dataset.attrs["origin_time"] == "2010-02-27T06:34:14Z"
+    assert opened.dataset.attrs["tide_removed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"time_s": [0.0, 60.0, 60.0, 300.0, 360.0, 420.0]}, "times of records must rise, they do not after 60.0 s"),
+        ({"gauges": ("46404", "46404")}, "gauge 46404 comes twice in records"),
+        ({"level_m": np.where(LEVEL_M == 5.0, np.inf, LEVEL_M)}, "sea_level must be finite or NaN, got an infinite"),
+    ],
+)
+def test_records_that_cannot_be(change, message):
+    with pytest.raises(InputError, match=message):
+        make(**change)
+
+
+def test_datasets_that_are_no_records():
+    with pytest.raises(InputError, match="records need a variable sea_level"):
+        Records(xr.Dataset())
+    with pytest.raises(InputError, match=r"sea_level must have dimensions \(\[event,\] gauge, time\), got \('time',\)"):
+        Records(xr.Dataset({"sea_level": ("time", [1.0])}))
+
+
+def test_the_packaged_record_of_chile_2010():
+    records = packaged_records("chile2010")
+    assert records.gauges == ["32412"]
+    level = records.sea_level.sel(gauge="32412")
+    # the first wave reached this buoy some three hours after the earthquake, with a crest of about 24 cm
+    crest = level.sel(time=slice(10_000, 13_500))
+    assert 0.2 < float(crest.max()) < 0.27
+    assert 185 < float(crest["time"][int(crest.argmax())]) / 60 < 205
+    before = level.sel(time=slice(3600, 10_000))
+    assert float(np.abs(before).max()) < 0.03  # the tide is out
+    with pytest.raises(InputError, match="unknown packaged record 'chile'; nearest: chile2010"):
+        packaged_records("chile")
+
+
+def test_a_scenario_as_records(small_set):
+    records = simulated_records(small_set, 7, ["46419", "46404"], window_min=45, noise_sd_m=0.005)
+    expected = small_set.load_records(["46419", "46404"], 45, [7], noise_sd_m=0.005)[0]
+    npt.assert_array_equal(records.sea_level, expected)
+    npt.assert_allclose(records.dataset["gauge_lon"], [230.381, 231.264])
+    assert records.dataset.attrs["tide_removed"] == 1
+    with pytest.raises(InputError, match=r"scenario must be in \[0, 40\), got 40"):
+        simulated_records(small_set, 40, ["46404"], window_min=45)
