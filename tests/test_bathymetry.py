@@ -103,6 +103,39 @@ def test_no_seam(lon):
     assert np.abs(np.diff(depth, axis=1)).max() < 5000
 
 
+@pytest.mark.parametrize(
+    ("place", "lon", "lat", "sea"),
+    [
+        ("Denver", -105.0, 39.7, False),
+        ("the Sahara", 10.0, 25.0, False),
+        ("Olympic Mountains", 236.4, 47.8, False),
+        ("off La Push", 235.0, 47.9, True),
+        ("Hawaii, Mauna Loa", 204.4, 19.5, False),
+        ("off Hilo", 205.1, 19.8, True),
+        ("Honshu", 140.5, 38.5, False),
+        ("off Sendai", 141.4, 38.2, True),
+        ("Andes of Maule", -70.5, -36.0, False),
+        ("DART 32412", 273.608, -17.975, True),
+        ("Gulf of Guinea at Greenwich", 0.0, 0.0, True),
+        ("London", -0.1, 51.5, False),
+    ],
+)
+def test_coasts_are_where_they_are(place, lon, lat, sea):
+    west = np.floor(lon)
+    grid = Grid.over((west - 1, west + 2), (np.floor(lat) - 1, np.floor(lat) + 2), 6.0)
+    depth = Bathymetry.etopo1().depth_on(grid)[grid.cell(lon, lat)]
+    assert (depth > 0) == sea, (place, depth)
+
+
+def test_the_nodes_of_the_packaged_file_come_out_unchanged():
+    grid = Grid.over((-130.0, -120.0), (40.0, 50.0), 6.0)
+    etopo = Bathymetry.etopo1()
+    rows = np.flatnonzero((etopo.lat_deg > 39.99) & (etopo.lat_deg < 49.95))
+    columns = np.flatnonzero((etopo.lon_deg % 360 > 229.99) & (etopo.lon_deg % 360 < 239.95))
+    found = etopo.depth_on(grid)
+    npt.assert_allclose(found, -etopo.elevation_m[np.ix_(rows, columns)], atol=0.05)  # positions are rounded
+
+
 # --- a user's file
 
 
@@ -114,6 +147,60 @@ def test_a_plane_comes_out_exactly_on_any_finer_grid(tmp_path, names, order, wes
     path = write(tmp_path / "floor.nc", LON + west, lat, names=names, values=plane(LON, lat))
     found = Bathymetry.open(path).depth_on(GRID)
     npt.assert_allclose(found, -plane(GRID.lon_deg, GRID.lat_deg), rtol=1e-6)
+
+
+@pytest.mark.parametrize("spacing", [0.5, 1.0, 4.0, 7.5, 15.0, 20.0, 30.0, 60.0])
+def test_a_plane_comes_out_exactly_at_any_spacing(tmp_path, spacing):
+    # finer by interpolation; coarser by a mean, which for a plane is its value at the centre of the cell
+    grid = Grid.over((224.0, 228.0), (40.0, 44.0), spacing)
+    found = Bathymetry.open(write(tmp_path / "floor.nc", LON, LAT)).depth_on(grid)
+    assert found.shape == (240 / spacing, 240 / spacing)
+    npt.assert_allclose(found, -plane(grid.lon_deg, grid.lat_deg), rtol=1e-6)
+
+
+def ocean(lon, lat):
+    """Compute an elevation that is smooth around the globe."""
+    return -4000.0 + 500.0 * np.cos(np.radians(lon)) * np.cos(np.radians(lat)[:, np.newaxis])
+
+
+@pytest.mark.parametrize(
+    "lon",
+    [
+        np.arange(-180.0, 180.1, 1.0),  # both ends the same meridian
+        np.arange(0.0, 360.1, 1.0),
+        np.arange(-180.0, 180.0, 1.0),
+        np.arange(-179.5, 180.0, 1.0),  # centres of cells
+        np.arange(0.5, 360.0, 1.0),
+    ],
+)
+@pytest.mark.parametrize("grid_west", [-5.0, 355.0, 175.0, 220.0])
+def test_a_global_file_of_any_layout_has_no_seam(tmp_path, lon, grid_west):
+    lat = np.arange(-89.5, 90.0, 1.0)
+    grid = Grid.over((grid_west, grid_west + 10), (20.0, 30.0), 12.0)
+    found = Bathymetry.open(write(tmp_path / "globe.nc", lon, lat, values=ocean(lon, lat))).depth_on(grid)
+    # bilinear interpolation of a cosine over a degree is off by at most its curvature / 8, of each direction
+    npt.assert_allclose(found, -ocean(grid.lon_deg, grid.lat_deg), rtol=0, atol=2 * 500 * np.radians(1.0) ** 2 / 8)
+
+
+def test_a_file_of_cells_covers_a_grid_up_to_their_edges(tmp_path):
+    lon, lat = np.arange(224.125, 232.0, 0.25), np.arange(40.125, 48.0, 0.25)
+    found = Bathymetry.open(write(tmp_path / "cells.nc", lon, lat)).depth_on(GRID)
+    inside = np.s_[1:-1, 1:-1]
+    npt.assert_allclose(found[inside], -plane(GRID.lon_deg, GRID.lat_deg)[inside], rtol=1e-6)
+    wider = Grid.over((223.0, 232.0), (40.0, 48.0), 10.0)
+    with pytest.raises(InputError, match=r"spans longitudes 224.125 to 231.875 and does not cover the grid's 223 to"):
+        Bathymetry.open(tmp_path / "cells.nc").depth_on(wider)
+
+
+def test_packed_integers_and_either_order_of_axes(tmp_path):
+    # as GEBCO packs it
+    values = np.round(plane(LON, LAT)).astype(np.int16)
+    for number, (axes, array) in enumerate(((("lat", "lon"), values), (("lon", "lat"), values.T))):
+        path = tmp_path / f"{number}.nc"
+        xr.Dataset({"elevation": (axes, array)}, coords={"lon": LON, "lat": LAT}).to_netcdf(
+            path, encoding={"elevation": {"_FillValue": -32768}}
+        )
+        npt.assert_array_equal(Bathymetry.open(path).elevation_m, values)
 
 
 def test_a_coarser_grid_takes_means(tmp_path):
@@ -167,6 +254,33 @@ def test_files_that_are_no_sea_floor(tmp_path):
     path = write(tmp_path / "gap.nc", LON, LAT, values=values)
     with pytest.raises(InputError, match=r"has a gap at longitude 221.25, latitude 38.75; fill it first"):
         Bathymetry.open(path)
+
+
+def layouts():
+    """Return files in netCDF that are no mesh of longitudes and latitudes, by what is odd about them."""
+    values, coords = plane(LON, LAT), {"lon": LON, "lat": LAT}
+    lon, lat = np.meshgrid(LON, LAT)
+    return {
+        "time": xr.Dataset({"elevation": (("time", "lat", "lon"), values[np.newaxis])}, coords=coords),
+        "curved": xr.Dataset(
+            {"elevation": (("row", "column"), values)},
+            coords={"lon": (("row", "column"), lon), "lat": (("row", "column"), lat)},
+        ),
+        "line": xr.Dataset({"elevation": (("lat",), values[:, 0])}, coords=coords),
+        "words": xr.Dataset({"elevation": (("lat", "lon"), np.full(values.shape, "deep"))}, coords=coords),
+        "empty": xr.Dataset({"elevation": (("lat", "lon"), values[:0])}, coords={"lon": LON, "lat": LAT[:0]}),
+        "single": xr.Dataset({"elevation": (("lat", "lon"), values[:1])}, coords={"lon": LON, "lat": LAT[:1]}),
+        "westward": xr.Dataset({"elevation": (("lat", "lon"), values[:, ::-1])}, coords={"lon": LON[::-1], "lat": LAT}),
+        "unplaced": xr.Dataset({"elevation": (("lat", "lon"), values)}, coords={"lat": LAT}),
+        "unplaced2": xr.Dataset({"elevation": (("lat", "lon"), values)}, coords={"lon": LON}),
+    }
+
+
+@pytest.mark.parametrize("layout", sorted(layouts()))
+def test_files_of_another_layout(tmp_path, layout):
+    layouts()[layout].to_netcdf(tmp_path / f"{layout}.nc", engine="netcdf4")
+    with pytest.raises(InputError, match=rf"bathymetry .*{layout}\.nc[: ]"):
+        Bathymetry.open(tmp_path / f"{layout}.nc")
 
 
 def test_the_digest_follows_the_numbers(tmp_path):

@@ -60,3 +60,19 @@ def test_going_somewhere_and_looking_back(lon, lat, azimuth, distance):
     # metres at the start that an error of the direction is worth
     assert abs(np.radians(turn)) * distance < 1.0 + 1e-6 * distance
     assert 0 <= there[0] < 360
+
+
+def test_a_negative_distance_goes_backwards():
+    npt.assert_allclose(move(0.5, 10.0, 30.0, -70e3), move(0.5, 10.0, 210.0, 70e3), rtol=1e-12)
+
+
+def test_going_across_greenwich_and_along_a_meridian():
+    degree = np.radians(1.0) * EARTH_RADIUS_M
+    npt.assert_allclose(move(359.9, 0.0, 90.0, degree), (0.9, 0.0), atol=1e-9)
+    npt.assert_allclose(move(0.1, 0.0, 270.0, degree), (359.1, 0.0), atol=1e-9)
+    npt.assert_allclose(move(-128.7, 45.0, 0.0, degree), (231.3, 46.0), atol=1e-9)
+
+
+def test_metres_apart_are_not_lost_to_rounding():
+    # the arc cosine of the angle between vectors would give zero or 0.1 m here
+    npt.assert_allclose(great_circle_distance(231.3, 0.0, 231.3 + 1e-7, 0.0), 0.0111195, rtol=1e-5)

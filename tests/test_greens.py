@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import numpy as np
 import numpy.testing as npt
@@ -158,7 +159,7 @@ def test_grids_of_their_own_for_near_and_far_gauges():
     assert bank.source_response(["far"], window_min=45).shape == (1, 45, 9)
 
 
-def test_kajiura_smooths_and_keeps_the_volume():
+def test_kajiura_lessens_a_near_wave():
     plain, smooth = (build_quietly(one_dart(spacing_arcmin=6.0), kajiura=kajiura) for kajiura in (False, True))
     first, second = (bank.source_response(sources=["acszb58"])[0, :, 0].to_numpy() for bank in (plain, smooth))
     assert 0.5 < second.max() / first.max() < 1.0
@@ -279,3 +280,117 @@ def test_a_bank_of_other_sources(small_set, small_bank):
     other = GreensBank(small_bank.dataset.isel(subfault=slice(0, 64)).assign_attrs(attrs))
     with pytest.raises(InputError, match="bank cascadia lacks source acszz59"):
         small_set.check_bank(other)
+
+
+# --- arguments of a build
+
+
+def test_a_grid_and_gauges_on_another_branch_of_longitude_are_the_same():
+    content = one_dart().model_dump()
+    content["gauges"][0]["lon"] -= 360.0
+    west = one_dart(lon=(-136.0, -120.0)).model_dump() | {"gauges": content["gauges"]}
+    first, second = (build_quietly(region) for region in (one_dart(), Region.model_validate(west)))
+    npt.assert_allclose(second.dataset["response"], first.dataset["response"], rtol=0, atol=1e-6)
+
+
+def test_spacing_and_hours_of_a_build():
+    bank = build_quietly(one_dart(), spacing_arcmin=10, hours={"near": 0.25})
+    assert bank.region.grids["near"].spacing_arcmin == 10.0
+    npt.assert_array_equal(bank.time_s, 60.0 * np.arange(16))
+    assert bank.dataset.attrs["grids"] == "near 10 arc-minutes"
+    assert bank.id != build_quietly(one_dart(), hours=0.25).id
+
+
+def test_what_is_sea_follows_the_least_depth():
+    region = small_region().with_gauges(["westport"])
+    build = {"spacing_arcmin": 12.0, "hours": 0.25}
+    assert build_quietly(region, **build).dataset.attrs["min_depth_m"] == 10.0
+    with pytest.raises(InputError, match=r"gauge westport on grid near: point \(235.4, 46.9\) is on land"):
+        build_quietly(region, **build, min_depth_m=500.0)
+    with pytest.raises(InputError, match="min_depth_m must be > 0 m, got 0"):
+        build_quietly(region, **build, min_depth_m=0)
+
+
+def test_progress_counts_every_gauge():
+    told = []
+    build_quietly(small_region(), spacing_arcmin=12, hours=0.5, progress=lambda *of: told.append(of))
+    assert [(done, total) for done, total, _ in told] == [(k, 5) for k in range(1, 6)]
+    assert sorted(name for _, _, name in told) == sorted(small_region().gauge_names())
+
+
+def test_an_interrupt_stops_all_runs():
+    def interrupt(done, total, name):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        build_quietly(small_region(), workers=1, progress=interrupt)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_worker_is_none(workers):
+    with pytest.raises(InputError, match=f"workers must be >= 1, got {workers}"):
+        build_quietly(one_dart(), workers=workers)
+
+
+def test_no_gauge_is_no_bank():
+    with pytest.raises(InputError, match="a region needs at least one gauge"):
+        GreensBank.build("cascadia", gauges=[])
+
+
+# --- damaged files
+
+
+def test_an_adjoint_by_name(small_bank):
+    slip = xr.DataArray(np.arange(9.0), dims="source", coords={"source": small_bank.sources})
+    level = small_bank.forward(slip, gauges=["46404", "westport"], window_min=30)
+    npt.assert_allclose(small_bank.adjoint(level[::-1]), small_bank.adjoint(level), rtol=1e-12)
+    with pytest.raises(InputError, match="unknown gauge '46405' in bank cascadia; nearest"):
+        small_bank.adjoint(level.assign_coords(gauge=["46405", "westport"]))
+    with pytest.raises(InputError, match="times of sea_level must be those of a window of the bank"):
+        small_bank.adjoint(level[:, 1:])
+
+
+@pytest.mark.parametrize("change", [{"time": 61.0 * np.arange(121)}, {"gauge_hours": np.full(5, 1.0)}])
+def test_a_check_finds_times_that_were_changed(small_bank, change):
+    with pytest.raises(InputError, match="bank cascadia: "):
+        changed(small_bank, **change).check()
+
+
+@pytest.mark.parametrize("lost", ["region_json", "id"])
+def test_a_bank_that_does_not_say_what_it_is(small_bank, tmp_path, lost):
+    attrs = {key: value for key, value in small_bank.dataset.attrs.items() if key != lost} | {"slipcast": "bank"}
+    small_bank.dataset.drop_attrs().assign_attrs(attrs).to_netcdf(tmp_path / "bank.nc")
+    with pytest.raises(InputError, match=rf"bank.nc is no whole bank: it lacks {lost}"):
+        GreensBank.open(tmp_path / "bank.nc")
+
+
+def test_a_file_with_a_flipped_bit_is_refused_or_whole(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    content = (tmp_path / "bank.nc").read_bytes()
+    refused = []
+    for place in np.random.default_rng(1).integers(len(content), size=60):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        (tmp_path / "bank.nc").write_bytes(damaged)
+        try:
+            opened = GreensBank.open(tmp_path / "bank.nc")
+            opened.check()
+        except InputError as error:
+            refused.append(str(error))
+        else:
+            npt.assert_array_equal(opened.dataset["response"], small_bank.dataset["response"])
+            npt.assert_array_equal(opened.time_s, small_bank.time_s)
+            assert (opened.gauges, opened.region) == (small_bank.gauges, small_bank.region)
+    assert len(refused) > 40
+    assert "\n" not in "".join(refused)
+
+
+def test_a_file_cut_anywhere_is_refused(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    content = (tmp_path / "bank.nc").read_bytes()
+    for length in [1, 8, 100, *np.linspace(1000, len(content) - 1, 15).astype(int)]:
+        (tmp_path / "bank.nc").write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"bank.nc cannot be read as netCDF: it is truncated or of another"):
+            GreensBank.open(tmp_path / "bank.nc")

@@ -98,6 +98,8 @@ def test_rules_of_the_house(path):
     assert len(text.splitlines()) <= 550
     for node in ast.walk(ast.parse(text)):
         assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts"
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) != "print", f"{path.name}:{node.lineno} prints"
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"{path.name}:{node.lineno} catches everything"
         if isinstance(node, ast.ImportFrom):

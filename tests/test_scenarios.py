@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipcast.errors import InputError
+from slipcast.greens import GreensBank
 from slipcast.inversion import magnitude_of_slip
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.scenarios import ScenarioSet, delay_taps, rupture_records, scenario_set_id, split_codes
@@ -229,3 +230,101 @@ def test_folders_that_are_no_set(small_set, tmp_path):
     (tmp_path / "set.zarr" / ".zmetadata").unlink()
     with pytest.raises(InputError, match=r"set.zarr cannot be read as Zarr"):
         ScenarioSet.open(tmp_path / "set.zarr")
+
+
+# --- damaged folders
+
+
+@pytest.fixture
+def saved(small_set, tmp_path):
+    small_set.save(tmp_path / "set.zarr")
+    return tmp_path / "set.zarr"
+
+
+def chunks(folder, name):
+    """Return the files that hold the numbers of an array."""
+    found = [path for path in (folder / name).iterdir() if not path.name.startswith(".")]
+    assert found
+    return found
+
+
+def use(folder):
+    """Open a set and read what training reads."""
+    scenarios = ScenarioSet.open(folder)
+    scenarios.load_records(["46404"], 45)
+    scenarios.load_weights()
+    scenarios.source_response()
+    scenarios.indices("train")
+
+
+@pytest.mark.parametrize("name", ["records", "weights", "source_response", "split", "time", "gauge"])
+def test_a_set_that_lacks_a_file(saved, name):
+    # Zarr takes a chunk that is not there for one of fill values: it must not pass for a record
+    for path in chunks(saved, name):
+        path.unlink()
+    with pytest.raises(InputError, match=rf"set.zarr.*{name}"):
+        use(saved)
+
+
+@pytest.mark.parametrize("name", ["records", "weights", "source_response", "split", "time", "gauge"])
+def test_a_set_with_a_truncated_file(saved, name):
+    for path in chunks(saved, name):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"set.zarr"):
+        use(saved)
+
+
+@pytest.mark.parametrize("lost", ["region_json", "id", "seed"])
+def test_a_set_that_does_not_say_what_it_is(small_set, tmp_path, lost):
+    attrs = {key: value for key, value in small_set.dataset.attrs.items() if key != lost} | {"slipcast": "scenarios"}
+    dataset = small_set.dataset.drop_attrs().assign_attrs(attrs)
+    dataset.to_zarr(tmp_path / "set.zarr", zarr_format=2, consolidated=True)
+    with pytest.raises(InputError, match=rf"set.zarr is no whole scenario set: it lacks {lost}"):
+        ScenarioSet.open(tmp_path / "set.zarr")
+
+
+# --- arguments
+
+
+def test_the_identity_follows_the_bank(small_bank):
+    other = GreensBank(small_bank.dataset.assign_attrs(id="another"))
+    assert scenario_set_id(other, 5, 40, RuptureSettings()) != scenario_set_id(small_bank, 5, 40, RuptureSettings())
+
+
+def test_another_seed_makes_other_ruptures_and_noise(small_bank, small_set):
+    other = ScenarioSet.build(small_bank, count=40, seed=6)
+    assert not np.isin(other.dataset["magnitude"], small_set.dataset["magnitude"]).any()
+    first, second = (
+        (of.load_records(["46404"], 60, noise_sd_m=0.01) - of.load_records(["46404"], 60)).to_numpy().ravel()
+        for of in (small_set, other)
+    )
+    assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(first.size)
+
+
+def test_noise_of_scenarios_minutes_and_gauges_is_independent(small_set):
+    gauges = ["46404", "46407", "46419"]
+    noise = small_set.load_records(gauges, 100, noise_sd_m=1.0) - small_set.load_records(gauges, 100)
+    for dim in ("scenario", "gauge", "time"):
+        first, second = (noise.isel({dim: part}).to_numpy() for part in (slice(None, -1), slice(1, None)))
+        assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / np.sqrt(first.size)
+
+
+def test_progress_counts_scenarios(small_bank):
+    told = []
+    ScenarioSet.build(small_bank, count=150, seed=1, progress=lambda *of: told.append(of))
+    assert told[-1] == (150, 150)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+@pytest.mark.parametrize("fractions", [(0.9, 0.9, 0.1), (-0.5, 0.9, 0.6), (0.5, 0.5), (0.5, 0.3, 0.1)])
+def test_parts_that_do_not_make_a_whole(small_set, fractions):
+    with pytest.raises(InputError, match=r"fractions must be three numbers >= 0 that sum to 1, got \("):
+        small_set.with_split(fractions, seed=1)
+
+
+@pytest.mark.parametrize(("indices", "number"), [([3, 40], 40), ([-1], -1)])
+def test_scenarios_that_a_set_lacks(small_set, indices, number):
+    for load in (lambda: small_set.load_records(["46404"], 45, indices), lambda: small_set.load_weights(indices)):
+        with pytest.raises(InputError, match=rf"indices must be in \[0, 40\), got {number}"):
+            load()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.testing as npt
 import pytest
 
 from slipcast.errors import InputError
-from slipcast.geodesy import distance_azimuth, great_circle_distance
+from slipcast.geodesy import EARTH_RADIUS_M, distance_azimuth, great_circle_distance
+from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import catalogue, expand_names, standard_name, subdivide, unit_source
 
 CASCADIA = expand_names(["acsza54..65", "acszb55..65", "acszz55..62"])
@@ -41,6 +44,11 @@ def test_both_styles_of_names(name):
 def test_names_of_neither_style(name):
     with pytest.raises(InputError, match=f"a unit source is named like acsza58 or ac58a, got {name!r}"):
         unit_source(name)
+
+
+def test_short_names_reach_the_whole_table():
+    for name, source in catalogue().items():
+        assert unit_source(f"{source.zone[:2]}{source.column}{source.row}") is source, name
 
 
 def test_an_unknown_name_offers_the_nearest():
@@ -77,6 +85,41 @@ def test_rows_chain_down_dip(zone):
     assert len(gaps) > 30
     assert np.median(gaps) < 5e3
     assert np.median(depths) < 500
+
+
+@pytest.mark.parametrize("zone", ["acsz", "cssz", "kisz", "ntsz"])
+def test_neighbours_along_strike_share_corners(zone):
+    # those of the trench row; to a tenth of their length, since every rectangle is a plane and the trench is none
+    gaps = []
+    for source in catalogue().values():
+        following = catalogue().get(f"{zone}b{source.column + 1}")
+        if source.zone == zone and source.row == "b" and following:
+            ours, theirs = source.corners()[:, :2], following.corners()[:, :2]
+            # columns rise along strike or against it; the corners run left to right along the top, then back
+            gaps.append(
+                min(
+                    np.mean([great_circle_distance(*ours[i], *theirs[j]) for i, j in pairs])
+                    for pairs in (((1, 0), (2, 3)), ((0, 1), (3, 2)))
+                )
+            )
+    assert len(gaps) > 30
+    assert np.median(gaps) < 10e3
+
+
+def test_a_point_of_the_plane_lies_where_plane_geometry_puts_it():
+    # on the equator, striking east: down dip is south
+    source = replace(unit_source("acsza58"), lon_deg=0.05, lat_deg=0.0, strike_deg=90.0, dip_deg=60.0)
+    lon, lat, depth = source.point(np.array([0.0, -30e3, 10e3]), np.array([50e3, 50e3, 10e3]))
+    degree = np.radians(1.0) * EARTH_RADIUS_M
+    npt.assert_allclose(lon, [0.05, 360 + 0.05 - 30e3 / degree, 0.05 + 10e3 / degree], atol=1e-6)
+    npt.assert_allclose(lat, [0.0, 0.0, 40e3 * 0.5 / degree], atol=1e-6)
+    npt.assert_allclose(depth, source.depth_m + np.sqrt(3) / 2 * np.array([50e3, 50e3, 10e3]))
+    npt.assert_allclose(source.bottom_depth_m, depth[0])
+
+
+def test_a_metre_on_a_unit_source_is_magnitude_7_47():
+    for name in CASCADIA:
+        assert round(float(moment_magnitude(seismic_moment([1.0], unit_source(name).area_m2))), 2) == 7.47
 
 
 def test_corners_make_a_ring_of_the_right_size():
@@ -142,6 +185,40 @@ def test_neighbours_on_the_unrolled_fault_are_neighbours_on_earth(subfaults):
     assert max(distances) < 60e3
 
 
+def test_steps_along_the_fault_follow_the_columns_in_every_zone():
+    # kisz counts its columns along strike, acsz against it; in both the subfaults of a row make one line, but for gaps
+    # at bends (parts in the wrong order within their source would jump by 100 km and more)
+    for names in (["kisza20..25"], ["acsza54..59"]):
+        parts = subdivide([unit_source(name) for name in expand_names(names)], 25.0)
+        top = parts.down == parts.down.min()
+        order = np.argsort(parts.along[top])
+        lon, lat = parts.lon_deg[top][order], parts.lat_deg[top][order]
+        npt.assert_array_equal(np.diff(parts.along[top][order]), 1)
+        assert great_circle_distance(lon[1:], lat[1:], lon[:-1], lat[:-1]).max() < 60e3
+        columns = np.array([source.column for source in parts.sources])[parts.source_index][top]
+        assert (np.diff(columns[order]) >= 0).all()
+
+
+def test_rows_are_counted_from_the_trench_down():
+    parts = subdivide([unit_source(name) for name in ("acszz58", "acszb58", "acsza58")], 25.0)
+    row = np.array([source.row for source in parts.sources])[parts.source_index]
+    # two parts down dip in each row, b above a above z, and deeper with every step
+    for letter, steps in (("b", {0, 1}), ("a", {2, 3}), ("z", {4, 5})):
+        assert set(parts.down[row == letter].tolist()) == steps
+    depth = [parts.depth_m[parts.down == step].mean() for step in range(6)]
+    assert (np.diff(depth) > 0).all()
+
+
+def test_parts_are_ordered_down_dip_and_then_along_strike():
+    source = unit_source("acsza58")
+    parts = subdivide([source], 25.0)
+    assert parts.divisions == ((4, 2),)
+    lon, lat, depth = source.point(np.array([-37.5e3, -12.5e3, 12.5e3, 37.5e3]), 12.5e3)
+    npt.assert_allclose(parts.lon_deg[:4], lon)
+    npt.assert_allclose(parts.lat_deg[:4], lat)
+    npt.assert_allclose(parts.depth_m, np.repeat([depth, source.point(0.0, 37.5e3)[2]], 4))
+
+
 @pytest.mark.parametrize("size_km", [5.0, 25.0, 100.0])
 def test_sizes(size_km):
     source = unit_source("acsza58")
@@ -150,6 +227,7 @@ def test_sizes(size_km):
     npt.assert_allclose(parts.area_m2.sum(), source.area_m2)
 
 
-def test_a_size_that_cannot_be():
-    with pytest.raises(InputError, match="subfault size must be > 0 km, got 0"):
-        subdivide([unit_source("acsza58")], 0)
+@pytest.mark.parametrize("size_km", [0, -10.0, np.nan])
+def test_a_size_that_cannot_be(size_km):
+    with pytest.raises(InputError, match=f"subfault size must be > 0 km, got {size_km}"):
+        subdivide([unit_source("acsza58")], size_km)

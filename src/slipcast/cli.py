@@ -59,7 +59,6 @@ def main() -> None:
         say(f"slipcast: {_one_line(error)}")
         status = 2
     except (KeyboardInterrupt, typer.Abort):
-        say("slipcast: interrupted; what was finished is kept, nothing is half-written")
         status = 130
     except BrokenPipeError:  # the reader of a pipe has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,6 +68,8 @@ def main() -> None:
             traceback.print_exc()
         say(f"slipcast: fault: {type(error).__name__}: {_one_line(error)} (--debug shows where)")
         status = 1
+    if status == 130:  # typer turns Ctrl-C into this code
+        say("slipcast: interrupted; what was finished is kept, nothing is half-written")
     raise SystemExit(status if isinstance(status, int) else 0)
 
 

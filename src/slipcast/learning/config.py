@@ -13,6 +13,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from slipcast.errors import InputError, invalid_setting
+from slipcast.physics.unit_sources import expand_names
 
 __all__ = ["TrainConfig", "parse_settings"]
 
@@ -47,7 +48,8 @@ class TrainConfig(BaseModel):
         DARTs by name, in the order of the channels. None: the observers of the region, or if it names none
         every DART of the set whose records cover the window, in the order of their names.
     sources : tuple of str or None
-        Unit sources by name, in the order of the outputs. None: all of the set.
+        Unit sources by name in either style, or ranges such as ``acsza54..65``, in the order of the outputs.
+        None: all of the set.
     target : {"area_mean", "least_squares"} or None
         What is learnt: the area-averaged slip of each unit source, or what non-negative least squares finds on
         ``target_window_min`` of the same records (Liu's networks learnt NOAA's inversions). None: the weights
@@ -144,6 +146,12 @@ class TrainConfig(BaseModel):
             super().__init__(**settings)
         except ValidationError as error:
             raise invalid_setting(error, "training setting", TrainConfig.model_fields) from error
+
+    @field_validator("sources")
+    @classmethod
+    def _expanded(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Expand ranges of unit sources and bring all names into the long style."""
+        return tuple(expand_names(names)) if names else names
 
     @field_validator("gauges", "sources")
     @classmethod
