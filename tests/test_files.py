@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from slipcast import files
 from slipcast.errors import InputError
 from slipcast.files import (
     atomic_path,
@@ -106,6 +110,112 @@ def test_the_temporary_of_a_running_writer_is_left_alone(tmp_path):
     assert other.read_text() == "being written"
 
 
+WRITE_AGAIN_AND_AGAIN = """
+    import sys
+    import numpy as np, xarray as xr
+    from slipcast import files
+    write = {"netcdf": files.write_netcdf, "zarr": files.write_zarr}[sys.argv[2]]
+    number = 0
+    while True:
+        number += 1
+        write(xr.Dataset({"slip": ("n", np.full(300_000, number * 1.0))}), sys.argv[1], "slip")
+"""
+
+
+@pytest.mark.parametrize(("kind", "read"), [("netcdf", read_netcdf), ("zarr", read_zarr)])
+def test_kill_9_at_any_moment_leaves_a_whole_file_or_none(tmp_path, kind, read):
+    target = tmp_path / "target"
+    command = [sys.executable, "-c", textwrap.dedent(WRITE_AGAIN_AND_AGAIN), str(target), kind]
+    with subprocess.Popen(command) as writer:
+        deadline = time.monotonic() + 60
+        while not target.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.237)  # somewhere in the middle of one of the next
+        writer.kill()
+    if target.exists():
+        values = read(target, "slip")["slip"].to_numpy()
+        assert values.shape == (300_000,)
+        assert np.ptp(values) == 0  # all of one writing
+        assert values[0] >= 1
+    else:
+        assert kind == "zarr"  # a folder cannot be replaced in one step
+    {"netcdf": write_netcdf, "zarr": write_zarr}[kind](DATASET, target, "slip")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    npt.assert_array_equal(read(target, "slip")["slip"], DATASET["slip"])
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_kill_9_while_a_folder_is_swapped(tmp_path, step):
+    # the swap: the old one aside, the new one in its place, the old one deleted; killed before each of these
+    script = """
+        import os, shutil, signal, sys
+        from slipcast import files
+        from slipcast.files import atomic_path
+        steps = 0
+        def or_die(function):
+            def wrapped(*arguments, **options):
+                global steps
+                steps += 1
+                if steps == int(sys.argv[2]):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*arguments, **options)
+            return wrapped
+        with atomic_path(sys.argv[1]) as temporary:
+            temporary.mkdir()
+            (temporary / "a").write_text("new")
+            os.rename, os.replace, shutil.rmtree = map(or_die, (os.rename, os.replace, shutil.rmtree))
+    """
+    target = tmp_path / "set"
+    target.mkdir()
+    (target / "a").write_text("old")
+    assert run(script, target, step).returncode == -signal.SIGKILL
+    if target.exists():
+        assert (target / "a").read_text() == ("new" if step == 3 else "old")
+    with atomic_path(target) as temporary:
+        temporary.mkdir()
+        (temporary / "a").write_text("newest")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert (target / "a").read_text() == "newest"
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EFBIG, "the file would be larger than this system allows"),
+        (errno.EACCES, "no permission to write there"),
+        (errno.EROFS, "the file system is read-only"),
+        (errno.ENOTDIR, "a part of its path is a file, not a folder"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_what_the_system_says_is_told_in_one_line(tmp_path, number, reason):
+    def fail():
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(InputError, match=rf"^cannot write .*a\.txt: {reason}$"):
+        fail()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_while_netcdf_is_written(tmp_path, monkeypatch):
+    # the HDF5 library tells of it as an error of its own
+    write_netcdf(DATASET, tmp_path / "a.nc", "slip")
+
+    def fail(dataset, path, **options):
+        path.write_bytes(b"half")
+        raise RuntimeError("NetCDF: HDF error")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    with pytest.raises(InputError, match=r"^cannot write .*a\.nc: the disk is full$"):
+        write_netcdf(DATASET, tmp_path / "a.nc", "slip")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+    npt.assert_array_equal(read_netcdf(tmp_path / "a.nc", "slip")["slip"], DATASET["slip"])
+
+
 @pytest.mark.parametrize("kind", ["netcdf", "zarr", "text"])
 def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
     # a limit on the size of files stands in for the disk: the system refuses to write on, as when it is full
@@ -181,3 +291,34 @@ def test_fingerprints_tell_types_shapes_and_values_apart():
     assert len({fingerprint(each) for each in (array, *others)}) == 5
     assert fingerprint(array, "a") == fingerprint(array.copy(), "a")
     assert fingerprint("a", "b") != fingerprint("ab")
+
+
+def test_the_version_of_what_is_run_uninstalled(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    assert files.package_version()[0].isdigit()
+    monkeypatch.setattr(files, "version", missing)
+    assert files.package_version() == "unknown"
+
+
+def test_a_file_for_a_folder_and_a_folder_for_a_file(tmp_path):
+    write_netcdf(DATASET, tmp_path / "a.nc", "slip")
+    write_zarr(DATASET, tmp_path / "a.zarr", "scenarios")
+    with pytest.raises(InputError, match=r"no file .*a\.zarr"):
+        read_netcdf(tmp_path / "a.zarr", "slip")
+    with pytest.raises(InputError, match=r"no folder .*a\.nc"):
+        read_zarr(tmp_path / "a.nc", "scenarios")
+    with pytest.raises(InputError, match=r"a\.zarr holds a scenario set, not records"):
+        read_zarr(tmp_path / "a.zarr", "records")
+    with pytest.raises(InputError, match=r"cannot write .*a\.nc: it is a file, and a folder is to be written"):
+        write_zarr(DATASET, tmp_path / "a.nc", "scenarios")
+    with pytest.raises(InputError, match=r"cannot write .*a\.zarr: it is a folder"):
+        write_netcdf(DATASET, tmp_path / "a.zarr", "slip")
+
+
+def test_a_dataset_is_not_changed_by_writing_it(tmp_path):
+    before = DATASET.copy(deep=True)
+    write_netcdf(DATASET, tmp_path / "a.nc", "slip")
+    write_zarr(DATASET, tmp_path / "a.zarr", "scenarios")
+    xr.testing.assert_identical(DATASET, before)

@@ -173,6 +173,30 @@ def test_correlation_lengths_are_recovered_from_the_samples(hurst):
         npt.assert_allclose(down, von_karman_correlation(SIZE[1] * steps / LENGTHS[1], hurst), atol=0.04)
 
 
+def test_a_rupture_has_the_correlation_lengths_of_its_size(generator):
+    # pairs of subfaults of the generator's own patterns; the mean of the logarithm is zero, so products estimate it
+    length_km, width_km, hurst = 300.0, 100.0, 0.75
+    along_km, down_km = 17.7 + 0.34 * length_km, 6 + 0.4 * width_km  # Mai and Beroza (2002)
+    subfaults = generator.subfaults
+    place = np.full((np.ptp(subfaults.down) + 1, np.ptp(subfaults.along) + 1), -1)
+    place[subfaults.down - subfaults.down.min(), subfaults.along - subfaults.along.min()] = np.arange(len(subfaults))
+    rng = np.random.default_rng(8)
+    fields = []
+    for _ in range(1500):
+        slip = np.append(generator._draw_slip(length_km, width_km, hurst, rng), 0.0)[place]
+        fields.append(np.log(slip, where=slip > 0, out=np.full(slip.shape, np.nan)))
+    fields = np.array(fields)
+    dx, dy = subfaults.length_m[0] / 1e3, subfaults.width_m[0] / 1e3
+    assert (dx, dy) == (20.0, 25.0)
+    for i, j in ((0, 0), (3, 0), (8, 0), (0, 1), (0, 3), (4, 2)):
+        rows, columns = fields.shape[1:]
+        products = fields[:, j:, i:] * fields[:, : rows - j, : columns - i]
+        r = np.hypot(i * dx / along_km, j * dy / down_km)
+        correlation = 1.0 if r == 0 else r**hurst * kv(hurst, r) * 2 ** (1 - hurst) / gamma(hurst)
+        # each of the 1,500 patterns holds a few independent values: 0.05 is four standard errors
+        npt.assert_allclose(np.nanmean(products), np.log1p(0.9**2 * correlation), rtol=0, atol=0.05)
+
+
 # --- time
 
 

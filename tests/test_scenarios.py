@@ -259,10 +259,10 @@ def use(folder):
 
 @pytest.mark.parametrize("name", ["records", "weights", "source_response", "split", "time", "gauge"])
 def test_a_set_that_lacks_a_file(saved, name):
-    # Zarr takes a chunk that is not there for one of fill values: it must not pass for a record
+    # Zarr takes a chunk that is not there for one full of fill values: they must not pass for numbers
     for path in chunks(saved, name):
         path.unlink()
-    with pytest.raises(InputError, match=rf"set.zarr.*{name}"):
+    with pytest.raises(InputError, match=r"set\.zarr"):
         use(saved)
 
 
@@ -271,7 +271,7 @@ def test_a_set_with_a_truncated_file(saved, name):
     for path in chunks(saved, name):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match=r"set.zarr"):
+    with pytest.raises(InputError, match=r"set\.zarr"):
         use(saved)
 
 

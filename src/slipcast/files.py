@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -32,12 +33,15 @@ __all__ = [
     "read_json",
     "read_netcdf",
     "read_zarr",
+    "require",
     "write_json",
     "write_netcdf",
     "write_text",
     "write_zarr",
 ]
 
+_SIZES = "sizes.json"
+_REMOVALS, _REMOVAL_WAIT_S = 20, 0.05
 _FILE_KINDS = {
     "bank": "a bank of Green's functions",
     "scenarios": "a scenario set",
@@ -86,10 +90,15 @@ def fingerprint(*parts: Any) -> str:
 
 def _remove(path: Path) -> None:
     """Delete a file or a folder, whichever it is, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    for _ in range(_REMOVALS):  # threads of a writer that failed may still put files into its folder
+        shutil.rmtree(path, ignore_errors=True)
+        time.sleep(_REMOVAL_WAIT_S)
+        if not path.exists():
+            return
+    shutil.rmtree(path)
 
 
 def _is_running(pid: int) -> bool:
@@ -105,7 +114,7 @@ def _is_running(pid: int) -> bool:
 
 def _clear_stale(target: Path) -> None:
     """Delete temporaries of this target that a killed process left behind."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.partial")
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:\.old)?\.partial")
     for path in target.parent.iterdir():
         if (found := pattern.fullmatch(path.name)) and not _is_running(int(found.group(1))):
             _remove(path)
@@ -254,7 +263,7 @@ def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> Non
     """
     target = Path(path)
     encoding = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "f" and variable.size > 1000
     }
@@ -298,10 +307,15 @@ def read_netcdf(path: str | os.PathLike, kind: str) -> xr.Dataset:
 
 
 def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
-    """Write a dataset as a Zarr folder, whole or not at all (arguments as in :func:`write_netcdf`)."""
+    """Write a dataset as a Zarr folder, whole or not at all (arguments as in :func:`write_netcdf`).
+
+    The folder gets a file ``sizes.json`` with the bytes of every array, since Zarr reads a lost file as fill values.
+    """
     check_target(path, folder=True)
     with atomic_path(path) as temporary:
         _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+        sizes = json.dumps(_array_bytes(temporary), indent=1)
+        (temporary / _SIZES).write_text(sizes, encoding="utf-8")
 
 
 def read_zarr(path: str | os.PathLike, kind: str) -> xr.Dataset:
@@ -309,11 +323,33 @@ def read_zarr(path: str | os.PathLike, kind: str) -> xr.Dataset:
     target = Path(path)
     if not target.is_dir():
         raise InputError(f"no folder {target}")
+    if (target / _SIZES).is_file():
+        found = _array_bytes(target)
+        for name, size in read_json(target / _SIZES).items():
+            if found.get(name) != size:
+                raise InputError(f"{target} is damaged: array {name} has {found.get(name, 0)} bytes, not {size}")
     try:
         dataset = xr.open_zarr(target, zarr_format=2, consolidated=True, chunks=None, decode_times=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{target} cannot be read as Zarr: it is incomplete or of another format") from error
     return _checked_kind(dataset, target, kind)
+
+
+def _array_bytes(folder: Path) -> dict[str, int]:
+    """Add up the sizes of the files of every array in a Zarr folder."""
+    return {
+        array.name: sum(chunk.stat().st_size for chunk in array.iterdir())
+        for array in sorted(folder.iterdir())
+        if array.is_dir()
+    }
+
+
+def require(dataset: xr.Dataset, variables: set[str], attributes: set[str], what: str) -> None:
+    """Refuse a dataset that lacks variables or attributes; InputError with ``what`` and the names that are missing."""
+    if missing := sorted(variables - {str(name) for name in dataset.variables}) + sorted(
+        attributes - set(dataset.attrs)
+    ):
+        raise InputError(f"{what}: it lacks {', '.join(missing)}")
 
 
 def _checked_kind(dataset: xr.Dataset, path: Path, kind: str) -> xr.Dataset:

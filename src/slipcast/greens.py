@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.files import fingerprint, read_netcdf, write_netcdf
+from slipcast.files import fingerprint, read_netcdf, require, write_netcdf
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.bathymetry import Bathymetry
@@ -167,8 +167,9 @@ class GreensBank:
     def open(cls, path: str | os.PathLike) -> GreensBank:
         """Read a bank; InputError if the file is missing, truncated or no bank."""
         dataset = read_netcdf(path, "bank")
-        if missing := {"response", "subfault_source", "gauge_hours"} - set(dataset.variables):
-            raise InputError(f"{path} is no whole bank: it lacks {', '.join(sorted(missing))}")
+        require(
+            dataset, {"response", "subfault_source", "gauge_hours"}, {"id", "region_json"}, f"{path} is no whole bank"
+        )
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -427,7 +428,7 @@ def _run_all(
     runs: list[tuple[str, SubfaultProjection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
 ) -> dict[str, np.ndarray]:
     """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
-    workers = workers or os.cpu_count() or 1
+    workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers must be >= 1, got {workers}")
     stop = threading.Event()
@@ -511,8 +512,12 @@ def _assemble(
 
 
 def _bank_id(dataset: xr.Dataset) -> str:
-    """Fingerprint the numbers of a bank and the region that labels them."""
-    return fingerprint(dataset["response"].to_numpy(), dataset.attrs["region_json"])
+    """Fingerprint the numbers and labels of a bank, and the region they are of."""
+    parts = []
+    for name in sorted(str(name) for name in dataset.variables):
+        values = dataset[name].to_numpy()
+        parts += [name, values if values.dtype.kind in "fiu" else [str(value) for value in values]]
+    return fingerprint(dataset.attrs["region_json"], *parts)
 
 
 def _warn_if_coarse(region: Region, subfaults: Subfaults) -> None:

@@ -34,7 +34,7 @@ def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> 
     Raises
     ------
     InputError
-        If a name is missing or unknown; the message names the first.
+        If a name is missing, unknown or there twice; the message names the first.
 
     Examples
     --------
@@ -45,6 +45,8 @@ def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> 
     have = [str(name) for name in array[dim].to_numpy()]
     if unknown := [name for name in have if name not in set(names)]:
         raise unknown_name(dim, unknown[0], names, where=f"in {what}")
+    if len(set(have)) < len(have):
+        raise InputError(f"{what} has {dim} {next(name for name in have if have.count(name) > 1)} twice")
     if missing := [name for name in names if name not in set(have)]:
         raise InputError(f"{what} lacks {dim} {missing[0]}" + _and_more(missing))
     return array.isel({dim: [have.index(name) for name in names]})

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.files import fingerprint, package_version, read_zarr, write_zarr
+from slipcast.files import fingerprint, package_version, read_zarr, require, write_zarr
 from slipcast.greens import GreensBank
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
@@ -211,8 +211,8 @@ class ScenarioSet:
     def open(cls, path: str | os.PathLike) -> ScenarioSet:
         """Open a set; its large arrays are read when used. InputError if it is missing, incomplete or no set."""
         dataset = read_zarr(path, "scenarios")
-        if missing := {"records", "weights", "split", "source_response"} - set(dataset.variables):
-            raise InputError(f"{path} is no whole scenario set: it lacks {', '.join(sorted(missing))}")
+        needed = {"records", "weights", "split", "source_response"}
+        require(dataset, needed, {"id", "region_json", "seed"}, f"{path} is no whole scenario set")
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -265,7 +265,14 @@ class ScenarioSet:
         Returns
         -------
         scenarios : ScenarioSet
+
+        Raises
+        ------
+        InputError
+            If the fractions do not share out the whole set.
         """
+        if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+            raise InputError(f"fractions must be three numbers >= 0 that sum to 1, got {tuple(fractions)}")
         codes = split_codes(len(self), seed, fractions)
         return ScenarioSet(self.dataset.assign(split=self.dataset["split"].copy(data=codes)))
 
@@ -316,7 +323,7 @@ class ScenarioSet:
         Raises
         ------
         InputError
-            If a gauge is unknown, the window too long, or the noise negative.
+            If a gauge or a scenario is unknown, the window too long, or the noise negative.
         """
         if not noise_sd_m >= 0:
             raise InputError(f"noise_sd_m must be >= 0 m, got {noise_sd_m}")
@@ -326,12 +333,21 @@ class ScenarioSet:
         samples = window_samples(
             self.time_s, window_min, available_s=3600 * float(hours.min()), where=f"scenario set {name}"
         )
-        indices = np.arange(len(self)) if indices is None else np.asarray(indices)
+        indices = self._checked(indices)
         records = self.dataset["records"].isel(gauge=positions, time=np.flatnonzero(samples), scenario=indices).load()
         records = records.assign_coords(scenario=indices).drop_attrs().assign_attrs(units="m")
         if noise_sd_m:
             records = records + np.float32(noise_sd_m) * self._noise(gauges, indices, records.sizes["time"])
         return records
+
+    def _checked(self, indices: Sequence[int] | np.ndarray | None) -> np.ndarray:
+        """Return numbers of scenarios, all of them by default; refuse those that the set does not have."""
+        if indices is None:
+            return np.arange(len(self))
+        indices = np.asarray(indices, dtype=int)
+        if (bad := (indices < 0) | (indices >= len(self))).any():
+            raise InputError(f"indices must be in [0, {len(self)}), got {indices[bad][0]}")
+        return indices
 
     def _noise(self, gauges: Sequence[str], indices: np.ndarray, count: int) -> np.ndarray:
         """Draw standard normal noise, the same for a sample however much is asked for."""
@@ -348,7 +364,7 @@ class ScenarioSet:
 
     def load_weights(self, indices: Sequence[int] | np.ndarray | None = None) -> xr.DataArray:
         """Load the true slip of every unit source, m, dims (scenario, source), of some scenarios or of all."""
-        indices = np.arange(len(self)) if indices is None else np.asarray(indices)
+        indices = self._checked(indices)
         return self.dataset["weights"].isel(scenario=indices).load().assign_coords(scenario=indices)
 
     def source_response(

@@ -387,7 +387,7 @@ class LongWaves:
         area = self.grid.cell_area_m2
         unit = np.zeros(self.grid.shape)
         # scaled by the area at the gauge, to stay near one in float32
-        unit[gauge.rows, gauge.columns] = gauge.weights * area[gauge.rows[0]] / area[gauge.rows]
+        np.add.at(unit, (gauge.rows, gauge.columns), gauge.weights * area[gauge.rows[0]] / area[gauge.rows])
         ratio = (area / area[gauge.rows[0]])[box.slices[0], np.newaxis].astype(self.dtype)
         for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
             yield eta[box.slices] * ratio
