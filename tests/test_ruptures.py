@@ -219,6 +219,17 @@ def test_the_front_travels_at_its_speed(draws, generator):
         assert 10.0 <= draw.rise_time_s <= 40.0
 
 
+def test_speed_and_rise_time_are_what_was_asked():
+    settings = RuptureSettings(magnitude=(8.5, 8.5), speed_km_s=(2.8, 2.8), rise_time_s=(25.0, 25.0))
+    subfaults = fault(size_km=25.0)
+    draw = RuptureGenerator(subfaults, settings).draw(np.random.default_rng(3))
+    slips = draw.slip_m > 0
+    (first,) = np.flatnonzero(slips & (draw.onset_s == 0))
+    steps = np.hypot(subfaults.along - subfaults.along[first], subfaults.down - subfaults.down[first])
+    npt.assert_allclose(draw.onset_s, np.where(slips, 25.0 * steps / 2.8, 0.0), rtol=1e-12)
+    assert draw.rise_time_s == 25.0
+
+
 def test_a_static_rupture_has_no_onset():
     draw = RuptureGenerator(fault(), RuptureSettings(kinematic=False)).draw(np.random.default_rng(1))
     assert not draw.onset_s.any()

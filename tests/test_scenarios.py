@@ -86,6 +86,7 @@ def test_a_set_is_the_beginning_of_a_larger_one(small_bank, small_set):
     # sums in batches of another size: the last bits of float32
     npt.assert_allclose(larger.dataset["records"][:40], small_set.dataset["records"], rtol=0, atol=1e-5)
     assert larger.id != small_set.id
+    assert np.unique(larger.dataset["magnitude"]).size == 150  # no batch repeats another
 
 
 def test_the_identity_follows_every_argument(small_bank, small_set):
@@ -159,6 +160,8 @@ def test_noise_is_the_same_for_every_caller(small_set):
     assert abs(np.corrcoef(noise[:, 0].ravel(), noise[:, 1].ravel())[0, 1]) < 0.1
     other = small_set.load_records(["46419", "46407"], 30, [11, 2], noise_sd_m=0.005)
     npt.assert_array_equal(other.sel(gauge="46407"), noisy.sel(gauge="46407").isel(scenario=[11, 2], time=slice(0, 30)))
+    turned = small_set.load_records(["46407", "46404"], 60, noise_sd_m=0.005)
+    npt.assert_array_equal(turned, noisy.sel(gauge=["46407", "46404"]))
     twice = small_set.load_records(["46404", "46407"], 60, noise_sd_m=0.010) - clean
     npt.assert_allclose(twice, 2 * noise, atol=1e-6)
 
