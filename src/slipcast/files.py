@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -95,10 +95,9 @@ def _remove(path: Path) -> None:
         return
     for _ in range(_REMOVALS):  # threads of a writer that failed may still put files into its folder
         shutil.rmtree(path, ignore_errors=True)
-        time.sleep(_REMOVAL_WAIT_S)
         if not path.exists():
             return
-    shutil.rmtree(path)
+        time.sleep(_REMOVAL_WAIT_S)
 
 
 def _is_running(pid: int) -> bool:
@@ -301,7 +300,7 @@ def read_netcdf(path: str | os.PathLike, kind: str) -> xr.Dataset:
     try:
         with xr.open_dataset(target, engine="netcdf4", decode_times=False) as dataset:
             dataset.load()
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{target} cannot be read as netCDF: it is truncated or of another format") from error
     return _checked_kind(dataset, target, kind)
 
@@ -318,21 +317,44 @@ def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
         (temporary / _SIZES).write_text(sizes, encoding="utf-8")
 
 
-def read_zarr(path: str | os.PathLike, kind: str) -> xr.Dataset:
-    """Open a Zarr folder of a kind, lazily (arguments and errors as in :func:`read_netcdf`)."""
+def read_zarr(
+    path: str | os.PathLike, kind: str, *, variables: Collection[str] = (), attributes: Collection[str] = ()
+) -> xr.Dataset:
+    """Open a Zarr folder of a kind, lazily.
+
+    Parameters
+    ----------
+    path : path
+        A folder written by :func:`write_zarr`.
+    kind : str
+        What it must hold.
+    variables, attributes : collection of str, optional
+        Names that it must have.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        Arrays are read when used.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, not Zarr, of another kind, or a file in it is missing or of another size.
+    """
     target = Path(path)
     if not target.is_dir():
         raise InputError(f"no folder {target}")
-    if (target / _SIZES).is_file():
-        found = _array_bytes(target)
-        for name, size in read_json(target / _SIZES).items():
-            if found.get(name) != size:
-                raise InputError(f"{target} is damaged: array {name} has {found.get(name, 0)} bytes, not {size}")
     try:
         dataset = xr.open_zarr(target, zarr_format=2, consolidated=True, chunks=None, decode_times=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{target} cannot be read as Zarr: it is incomplete or of another format") from error
-    return _checked_kind(dataset, target, kind)
+    dataset = _checked_kind(dataset, target, kind)
+    require(dataset, variables, attributes, f"{target} is no whole {_FILE_KINDS[kind].removeprefix('a ')}")
+    found, sizes = _array_bytes(target), read_json(target / _SIZES)
+    for name in sorted(found.keys() | sizes.keys()):
+        if found.get(name) != sizes.get(name):
+            raise InputError(f"{target} is damaged: array {name} has {found.get(name)} bytes, not {sizes.get(name)}")
+    return dataset
 
 
 def _array_bytes(folder: Path) -> dict[str, int]:
@@ -344,7 +366,7 @@ def _array_bytes(folder: Path) -> dict[str, int]:
     }
 
 
-def require(dataset: xr.Dataset, variables: set[str], attributes: set[str], what: str) -> None:
+def require(dataset: xr.Dataset, variables: Collection[str], attributes: Collection[str], what: str) -> None:
     """Refuse a dataset that lacks variables or attributes; InputError with ``what`` and the names that are missing."""
     if missing := sorted(variables - {str(name) for name in dataset.variables}) + sorted(
         attributes - set(dataset.attrs)

@@ -43,6 +43,13 @@ class GridPlan(_Frozen):
     spacing_arcmin: float = Field(gt=0, le=60)
     hours: float = Field(gt=0, le=48)
 
+    @field_validator("hours")
+    @classmethod
+    def _a_minute_at_least(cls, value: float) -> float:
+        if value < 1 / 60:
+            raise ValueError("must be at least a minute, 1/60")
+        return value
+
     def grid(self) -> Grid:
         """Lay the grid."""
         return Grid.over(self.lon, self.lat, self.spacing_arcmin)

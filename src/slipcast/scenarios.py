@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.files import fingerprint, package_version, read_zarr, require, write_zarr
+from slipcast.files import fingerprint, package_version, read_zarr, write_zarr
 from slipcast.greens import GreensBank
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
@@ -210,10 +210,8 @@ class ScenarioSet:
     @classmethod
     def open(cls, path: str | os.PathLike) -> ScenarioSet:
         """Open a set; its large arrays are read when used. InputError if it is missing, incomplete or no set."""
-        dataset = read_zarr(path, "scenarios")
-        needed = {"records", "weights", "split", "source_response"}
-        require(dataset, needed, {"id", "region_json", "seed"}, f"{path} is no whole scenario set")
-        return cls(dataset)
+        needed = ("records", "weights", "split", "source_response")
+        return cls(read_zarr(path, "scenarios", variables=needed, attributes=("id", "region_json", "seed")))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the set as Zarr, whole or not at all."""
@@ -404,7 +402,7 @@ def split_codes(count: int, seed: int, fractions: Sequence[float] = _FRACTIONS) 
     count, seed : int
         Number of scenarios, and what the division is drawn from.
     fractions : sequence of float, optional
-        Of training and validation; the test part is the rest.
+        Of training and validation, >= 0; the test part is the rest (a third number is not looked at).
 
     Returns
     -------

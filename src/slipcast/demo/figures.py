@@ -78,36 +78,18 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
 
 
 def _overview(cascadia: CascadiaResult):
-    """Draw the idea on one page: what happened, what the buoys recorded, what the network found."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with rc_context({"font.size": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.6}):
-        figure = Figure(figsize=(11.0, 5.0), layout="constrained")
-        FigureCanvasAgg(figure)
-        cells = figure.add_gridspec(len(DARTS), 3, width_ratios=[1.0, 1.35, 1.0])
-        left, right = figure.add_subplot(cells[:, 0]), figure.add_subplot(cells[:, 2])
-        middle = [figure.add_subplot(cells[0, 1])]
-        middle += [figure.add_subplot(cells[row, 1], sharex=middle[0]) for row in range(1, len(DARTS))]
+    """Draw the idea on one page: what the buoys recorded, what happened, what the network found."""
     truth, network = cascadia.slip["truth"], cascadia.slip["network"]
-    for ax, title, estimate in ((left, "An earthquake", truth), (right, "Slip found by the network", network)):
-        plots.plot_slip(
-            estimate.sources,
-            estimate.slip.to_numpy(),
-            magnitude=estimate.magnitude,
-            gauges={g.name: (g.lon, g.lat) for g in cascadia.bank.region.gauges if g.name in DARTS},
-            title=title,
-            ax=ax,
-        )
     darts = cascadia.records.sea_level
     time_s = darts["time"].to_numpy()
-    plots.plot_records(
+    return plots.plot_scenario(
         time_s,
         darts,
         {"network": cascadia.bank.forward(network.slip, gauges=DARTS, window_min=time_s[-1] / 60)},
+        truth.sources,
+        {"an earthquake": truth.slip.to_numpy(), "found by the network": network.slip.to_numpy()},
+        magnitude={"an earthquake": truth.magnitude, "found by the network": network.magnitude},
+        gauges={g.name: (g.lon, g.lat) for g in cascadia.bank.region.gauges if g.name in DARTS},
         window_min=cascadia.checkpoint.window_min,
         title="Records at three DARTs",
-        axes=middle,
     )
-    return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from slipcast.errors import InputError
 from slipcast.greens import SourceResponses
-from slipcast.inversion.estimate import SlipEstimate, magnitude_of_slip
+from slipcast.inversion.estimate import SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.least_squares import LeastSquares, invert_least_squares
 from slipcast.labels import in_order
 from slipcast.records import Records
@@ -15,7 +15,15 @@ from slipcast.records import Records
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["METHODS", "LeastSquares", "SlipEstimate", "invert", "invert_least_squares", "magnitude_of_slip"]
+__all__ = [
+    "METHODS",
+    "LeastSquares",
+    "SlipEstimate",
+    "centroid_latitude",
+    "invert",
+    "invert_least_squares",
+    "magnitude_of_slip",
+]
 
 METHODS = ("nnls", "tikhonov")
 """Methods that need no training."""

@@ -16,7 +16,7 @@ from slipcast.labels import one_event
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import unit_source
 
-__all__ = ["SlipEstimate", "magnitude_of_slip"]
+__all__ = ["SlipEstimate", "centroid_latitude", "magnitude_of_slip"]
 
 
 def magnitude_of_slip(slip_m, sources: Sequence[str]):
@@ -40,6 +40,33 @@ def magnitude_of_slip(slip_m, sources: Sequence[str]):
     7.47
     """
     return moment_magnitude(seismic_moment(slip_m, np.array([unit_source(name).area_m2 for name in sources])))
+
+
+def centroid_latitude(slip_m, sources: Sequence[str]) -> np.ndarray:
+    """Compute the latitude of the middle of slip on unit sources, weighted by moment.
+
+    Parameters
+    ----------
+    slip_m : array, shape (..., n_sources)
+        Slip, m, >= 0.
+    sources : sequence of str
+        Names of the unit sources, in order.
+
+    Returns
+    -------
+    latitude_deg : array, shape (...)
+        Degrees north; NaN without slip.
+
+    Examples
+    --------
+    >>> print(f"{centroid_latitude([1.0, 1.0], ['acsza58', 'acsza59']):.2f}")
+    46.89
+    """
+    faults = [unit_source(name) for name in sources]
+    latitude = np.array([fault.point(0.0, fault.width_m / 2)[1] for fault in faults])
+    moment = np.asarray(slip_m, dtype=float) * np.array([fault.area_m2 for fault in faults])
+    with np.errstate(invalid="ignore"):
+        return (moment @ latitude) / moment.sum(axis=-1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Axes that are not given are made on a figure of their own, which :func:`save_fig
 """
 
 from slipcast.plots.canvas import save_figure
+from slipcast.plots.comparison import plot_errors, plot_scenario
 from slipcast.plots.history import plot_history
 from slipcast.plots.maps import plot_pacific, plot_region, plot_slip
 from slipcast.plots.series import plot_bank, plot_forecast, plot_records
@@ -12,12 +13,14 @@ from slipcast.plots.skill import plot_max_amplitude
 
 __all__ = [
     "plot_bank",
+    "plot_errors",
     "plot_forecast",
     "plot_history",
     "plot_max_amplitude",
     "plot_pacific",
     "plot_records",
     "plot_region",
+    "plot_scenario",
     "plot_slip",
     "save_figure",
 ]

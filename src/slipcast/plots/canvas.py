@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "many_axes",
     "one_axes",
     "save_figure",
+    "stack_and_panels",
 ]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -53,13 +55,36 @@ _STYLE: Any = {
 def _make_axes(width_in: float, height_in: float, rows: int = 1, columns: int = 1, **options) -> np.ndarray:
     """Make a figure that no global state knows of, and its axes, shape (rows, columns)."""
     from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        return _make_figure(width_in, height_in).subplots(rows, columns, squeeze=False, **options)
+
+
+def _make_figure(width_in: float, height_in: float) -> Figure:
+    """Make a figure that no global state knows of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def stack_and_panels(
+    width_in: float, height_in: float, rows: int, widths: Sequence[float]
+) -> tuple[list[Axes], list[Axes]]:
+    """Return axes of a new figure: a first column of ``rows``, one above the other, then a panel a column.
+
+    ``widths`` are relative, the first column's first.
+    """
+    from matplotlib import rc_context
+
     with rc_context(_STYLE):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure.subplots(rows, columns, squeeze=False, **options)
+        figure = _make_figure(width_in, height_in)
+        cells = figure.add_gridspec(rows, len(widths), width_ratios=widths)
+        first = figure.add_subplot(cells[0, 0])
+        stack = [first, *(figure.add_subplot(cells[row, 0], sharex=first) for row in range(1, rows))]
+        return stack, [figure.add_subplot(cells[:, column]) for column in range(1, len(widths))]
 
 
 def one_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:

@@ -257,7 +257,9 @@ def plot_slip(
     magnitude: float | None = None,
     gauges: Mapping[str, tuple[float, float]] | None = None,
     title: str = "",
+    subtitle: str = "",
     note: str = "",
+    largest_m: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw slip on unit sources as a map.
@@ -274,8 +276,12 @@ def plot_slip(
         The DARTs that were used, degrees; all of them are on the map, so leave out those an ocean away.
     title : str, optional
         What slip this is.
+    subtitle : str, optional
+        A second line.
     note : str, optional
         A caution that the reader must see, in a box under the map.
+    largest_m : float, optional
+        End of the colours, m, for maps to be compared; by default the largest slip.
     ax : Axes, optional
         Where to draw.
 
@@ -306,11 +312,12 @@ def plot_slip(
     _draw_map(ax, extent, depth=False)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     filled = _draw_sources(ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)
-    filled.set_clim(0.0, slip.max() or 1.0)
+    filled.set_clim(0.0, (slip.max() if largest_m is None else largest_m) or 1.0)
     colour_bar(ax, filled, "slip (m)")
     _draw_gauges(ax, extent, points)
     strength = "" if magnitude is None else f"$M_w$ {magnitude:.2f}"
-    ax.set_title(": ".join(part for part in (title, strength) if part), fontsize=TITLE_SIZE)
+    heading = ": ".join(part for part in (title, strength) if part)
+    ax.set_title("\n".join(part for part in (heading, subtitle) if part), fontsize=TITLE_SIZE)
     if note:
         _write_note(ax, note)
     _label_gauges(ax, extent, points, outlines, _type_points(ax))
