@@ -368,9 +368,8 @@ def _array_bytes(folder: Path) -> dict[str, int]:
 
 def require(dataset: xr.Dataset, variables: Collection[str], attributes: Collection[str], what: str) -> None:
     """Refuse a dataset that lacks variables or attributes; InputError with ``what`` and the names that are missing."""
-    if missing := sorted(variables - {str(name) for name in dataset.variables}) + sorted(
-        attributes - set(dataset.attrs)
-    ):
+    lost = set(variables) - {str(name) for name in dataset.variables}
+    if missing := sorted(lost) + sorted(set(attributes) - set(dataset.attrs)):
         raise InputError(f"{what}: it lacks {', '.join(missing)}")
 
 
