@@ -143,7 +143,7 @@ def test_from_scenarios_to_a_network(slipcast, files, tmp_path, monkeypatch):
     code, out, err = slipcast("evaluate", "run", files / "set.zarr", "--out", "judged", "--json")
     assert code == 0, err
     assert json.loads(out) == json.loads(Path("judged/metrics.json").read_text())
-    assert Path("judged/max_amplitude.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("judged/figures/max_amplitude.png").read_bytes().startswith(b"\x89PNG")
     assert "weight MSE" in slipcast("evaluate", "run", files / "set.zarr", "--out", "judged")[1]
     code, _, err = slipcast("invert", files / "records.nc", "--bank", files / "bank.nc", "--model", "run")
     assert code == 0, err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -60,9 +59,6 @@ def main() -> None:
         status = 2
     except (KeyboardInterrupt, typer.Abort):
         status = 130
-    except BrokenPipeError:  # the reader of a pipe has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     except Exception as error:  # noqa: BLE001 (the last door: a fault is one line too, and --debug shows it all)
         if debug:
             traceback.print_exc()
@@ -333,40 +329,41 @@ def evaluate(
     scenarios: Annotated[Path, typer.Argument(metavar="SET", help="A scenario set.")],
     out: Out,
     split: Annotated[str, typer.Option(help="test, validation or train.")] = "test",
+    shown: Annotated[
+        str | None, typer.Option("--scenarios", help="Scenarios to be drawn, between commas; by default three.")
+    ] = None,
+    export: Annotated[str | None, typer.Option(help="Predictions for other tools too: npy, csv or both.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge a network beside least squares on the same window: OUT/metrics.json and OUT/max_amplitude.png.
+    """Judge a network beside least squares on the same window and on all of the records; see OUT/report.html.
 
     Example: slipcast evaluate runs/first set.zarr --out runs/first/test
     """
-    from slipcast.evaluate import evaluate as run
-    from slipcast.evaluate import least_squares_method, network_method
-    from slipcast.files import check_target, write_json
+    from slipcast.evaluate import evaluate_network
+    from slipcast.evaluation_page import write_evaluation
+    from slipcast.files import check_target
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.plots import plot_max_amplitude, save_figure
     from slipcast.scenarios import ScenarioSet
 
     check_target(out / "metrics.json")
-    model, opened = Checkpoint.open(checkpoint), ScenarioSet.open(scenarios)
-    methods = {
-        "network": network_method(opened, model),
-        "least squares": least_squares_method(opened, model.gauges, model.window_min),
-    }
-    found = run(opened, methods, split=split, noise_sd_m=model.config.noise_sd_m)
-    write_json(out / "metrics.json", found.scores)
-    if points := found.forecast_points:
-        arrays = found.max_amplitude_arrays()
-        save_figure(plot_max_amplitude(*arrays[:2], points, explained_variance=arrays[2]), out / "max_amplitude.png")
+    try:
+        examples = None if shown is None else [int(text) for text in _names(shown) or []]
+    except ValueError:
+        raise InputError(f"--scenarios must hold numbers between commas, got {shown!r}") from None
+    opened = ScenarioSet.open(scenarios)
+    found = evaluate_network(opened, Checkpoint.open(checkpoint), split=split)
+    page = write_evaluation(out, found, opened, examples=examples, exports=_names(export) or ())
     if as_json:
         _print_json(found.scores)
-    else:
-        for name, score in found.scores.items():
-            mean = score["max_amplitude_mean"].get("explained_variance")
-            write_line(
-                f"{name:<14} weight MSE {score['weight_mse_m2']:.2f} m², mean |Mw error| "
-                f"{score['magnitude_error']['mean_absolute']:.3f}, explained variance of maximum amplitude "
-                + ("not defined" if mean is None else f"{mean:.3f}")
-            )
+        return
+    for name, score in found.scores.items():
+        mean = score["max_amplitude_mean"].get("explained_variance")
+        write_line(
+            f"{name:<24} weight MSE {score['weight_mse_m2']:.2f} m², mean |Mw error| "
+            f"{score['magnitude_error']['mean_absolute']:.3f}, explained variance of maximum amplitude "
+            + ("not defined" if mean is None else f"{mean:.3f}")
+        )
+    write_line(str(page))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
@@ -25,8 +26,13 @@ def say(text: str) -> None:
 
 
 def write_line(text: str) -> None:
-    """Write a line of results on the output stream."""
-    sys.stdout.write(f"{text}\n")
+    """Write a line of results on the output stream; where its reader has had enough, end quietly."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def say_warnings() -> None:

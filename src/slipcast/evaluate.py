@@ -13,7 +13,7 @@ import xarray as xr
 from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecast import arrival_time
-from slipcast.inversion import magnitude_of_slip
+from slipcast.inversion import centroid_latitude, magnitude_of_slip
 from slipcast.labels import in_order
 from slipcast.nonnegative import LeastSquares
 from slipcast.scenarios import ScenarioSet
@@ -21,7 +21,7 @@ from slipcast.scenarios import ScenarioSet
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["Evaluation", "Method", "evaluate", "least_squares_method", "network_method"]
+__all__ = ["Evaluation", "Method", "evaluate", "evaluate_network", "least_squares_method", "network_method"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,11 @@ class Evaluation:
             str(name) for name, kind in zip(self.dataset["gauge"].to_numpy(), kinds, strict=True) if kind == "forecast"
         ]
 
+    @property
+    def darts(self) -> list[str]:
+        """Names of the DARTs that the methods used, in order."""
+        return self.dataset.attrs["gauges"].split()
+
     def max_amplitude_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, list[float | None]]]:
         """Return maximum amplitude at the forecast points, for a scatter plot.
 
@@ -119,6 +124,34 @@ class Evaluation:
             {
                 name: [self.scores[name]["max_amplitude"][point]["explained_variance"] for point in points]
                 for name in self.methods
+            },
+        )
+
+    def errors(self) -> xr.Dataset:
+        """Compute errors scenario by scenario.
+
+        Returns
+        -------
+        errors : xarray.Dataset
+            ``magnitude(method, scenario)``; ``weight_rms(method, scenario)``, m; ``latitude(method, scenario)`` of the
+            centroid, degrees north; each found minus true, but for the root mean square. NaN where there is no slip.
+            Coordinates ``magnitude_true(scenario)``, ``latitude_true(scenario)``.
+        """
+        sources = [str(name) for name in self.dataset["source"].to_numpy()]
+        true, found = self.dataset["weights_true"].to_numpy(), self.dataset["weights"].to_numpy()
+        latitude, dims = centroid_latitude(true, sources), ("method", "scenario")
+        magnitude = magnitude_of_slip(found, sources) - self.dataset["magnitude_true"].to_numpy()
+        return xr.Dataset(
+            {
+                "magnitude": (dims, np.where(np.isfinite(magnitude), magnitude, np.nan)),
+                "weight_rms": (dims, np.sqrt(np.mean((found - true) ** 2, axis=-1)), {"units": "m"}),
+                "latitude": (dims, centroid_latitude(found, sources) - latitude, {"units": "degrees"}),
+            },
+            coords={
+                "method": self.methods,
+                "scenario": self.dataset["scenario"],
+                "magnitude_true": self.dataset["magnitude_true"],
+                "latitude_true": ("scenario", latitude, {"units": "degrees_north"}),
             },
         )
 
@@ -222,9 +255,42 @@ def evaluate(
     dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
     return Evaluation(
         dataset.merge(truth.dataset).assign_attrs(
-            split=split, noise_sd_m=noise_sd_m, fit_min=float(fit_min), scenarios=scenarios.id
+            split=split,
+            noise_sd_m=noise_sd_m,
+            fit_min=float(fit_min),
+            scenarios=scenarios.id,
+            gauges=" ".join(dict.fromkeys(name for method in methods.values() for name in method.gauges)),
         )
     )
+
+
+def evaluate_network(scenarios: ScenarioSet, checkpoint: Checkpoint, *, split: str = "test") -> Evaluation:
+    """Judge a network beside least squares on its window and on the whole of the records of its DARTs.
+
+    Parameters
+    ----------
+    scenarios : ScenarioSet
+        If the network was trained with a split of its own, that one counts.
+    checkpoint : Checkpoint
+        The network.
+    split : {"test", "validation", "train"}, optional
+        Which part.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        Methods ``"network"``, ``"least squares 45 min"`` and ``"least squares 4 h"``, or as long as the windows are.
+    """
+    config, gauges = checkpoint.config, checkpoint.gauges
+    if config.split_fractions is not None:
+        scenarios = scenarios.with_split(config.split_fractions, config.split_seed)
+    hours = [float(scenarios.dataset["gauge_hours"][scenarios.gauges.index(name)]) for name in gauges]
+    methods = {"network": network_method(scenarios, checkpoint)}
+    for window_min in dict.fromkeys((checkpoint.window_min, 60 * min(hours))):
+        whole_hours = window_min >= 120 and window_min % 60 == 0
+        length = f"{window_min / 60:g} h" if whole_hours else f"{window_min:g} min"
+        methods[f"least squares {length}"] = least_squares_method(scenarios, gauges, window_min)
+    return evaluate(scenarios, methods, split=split, noise_sd_m=config.noise_sd_m)
 
 
 class _Truth:

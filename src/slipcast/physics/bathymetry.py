@@ -235,11 +235,16 @@ class Bathymetry:
                 lon_name = _first_name(dataset, _LON_NAMES, "longitude", path)
                 lat_name = _first_name(dataset, _LAT_NAMES, "latitude", path)
                 name = _first_name(dataset, _ELEVATION_NAMES, "elevation", path)
+                if set(dataset[name].dims) != {lat_name, lon_name} or dataset[name].dtype.kind not in "iuf":
+                    raise InputError(
+                        f"bathymetry {path}: {name} must be numbers over ({lat_name}, {lon_name}), "
+                        f"got {dataset[name].dtype} over {dataset[name].dims}"
+                    )
                 elevation = dataset[name].transpose(lat_name, lon_name).to_numpy().astype(np.float32)
                 lon, lat = (dataset[n].to_numpy().astype(float) for n in (lon_name, lat_name))
         except (OSError, RuntimeError) as error:
             raise InputError(f"bathymetry {path} cannot be read as netCDF") from error
-        if lat[0] > lat[-1]:
+        if lat.size and lat[0] > lat[-1]:
             lat, elevation = lat[::-1], elevation[::-1]
         for what, axis in (("longitudes", lon), ("latitudes", lat)):
             step = np.diff(axis)

@@ -69,8 +69,8 @@ def plot_scenario(
         raise InputError("observed must have at least one gauge, got none")
     rows, maps = len(observed), len(slip_m)
     height_in = max(4.8, 0.9 + 1.35 * rows)
-    axes, panels = stack_and_panels(5.2 + 2.9 * maps, height_in, rows, [1.5] + [1.0] * maps)
-    plot_records(time_s, observed, modelled, window_min=window_min, title=title, axes=axes)
+    axes, panels = stack_and_panels(4.4 + 2.1 * maps, height_in, rows, [2.0] + [1.0] * maps)
+    plot_records(time_s, observed, modelled, window_min=window_min, title=title, legend_columns=2, axes=axes)
     largest = max(float(np.max(values)) for values in slip_m.values())
     for ax, (label, values) in zip(panels, slip_m.items()):
         plot_slip(
@@ -81,13 +81,25 @@ def plot_scenario(
             title=label[:1].upper() + label[1:],
             subtitle=(notes or {}).get(label, ""),
             largest_m=largest,
+            bar=ax is panels[-1],
             ax=ax,
         )
+        ax.set_xticks(ax.get_xticks()[1::2])
+        if ax is not panels[0]:
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
     return np.array([*axes, *panels], dtype=object)
 
 
 def plot_errors(
-    against: Any, errors: Mapping[str, Any], *, xlabel: str, ylabel: str, title: str = "", ax: Axes | None = None
+    against: Any,
+    errors: Mapping[str, Any],
+    *,
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw errors of methods against something, with the median of each in bins.
 
@@ -99,6 +111,8 @@ def plot_errors(
         In the unit of ``ylabel``; NaN where there is none.
     xlabel, ylabel : str
         With units.
+    log : bool, optional
+        For errors > 0: a logarithmic scale.
     title : str, optional
         Above the axes.
     ax : Axes, optional
@@ -115,7 +129,11 @@ def plot_errors(
     """
     x = array_of(against, (len(against),), "against", "scenarios")
     ax = one_axes(ax, 5.2, 3.6)
-    ax.axhline(0.0, color="#999999", lw=0.6, zorder=1)
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    else:
+        ax.axhline(0.0, color="#999999", lw=0.6, zorder=1)
     edges = np.linspace(x.min(), x.max(), _BINS + 1)
     bins = np.clip(np.digitize(x, edges) - 1, 0, _BINS - 1)
     for i, (method, values) in enumerate(errors.items()):
@@ -132,5 +150,5 @@ def plot_errors(
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.set_title(title, fontsize=TITLE_SIZE)
-    legend_below(ax, min(3, len(errors)))
+    legend_below(ax, 2)
     return ax

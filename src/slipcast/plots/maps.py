@@ -260,6 +260,7 @@ def plot_slip(
     subtitle: str = "",
     note: str = "",
     largest_m: float | None = None,
+    bar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw slip on unit sources as a map.
@@ -282,6 +283,8 @@ def plot_slip(
         A caution that the reader must see, in a box under the map.
     largest_m : float, optional
         End of the colours, m, for maps to be compared; by default the largest slip.
+    bar : bool, optional
+        Put a colour bar beside the map.
     ax : Axes, optional
         Where to draw.
 
@@ -313,7 +316,8 @@ def plot_slip(
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     filled = _draw_sources(ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)
     filled.set_clim(0.0, (slip.max() if largest_m is None else largest_m) or 1.0)
-    colour_bar(ax, filled, "slip (m)")
+    if bar:
+        colour_bar(ax, filled, "slip (m)")
     _draw_gauges(ax, extent, points)
     strength = "" if magnitude is None else f"$M_w$ {magnitude:.2f}"
     heading = ": ".join(part for part in (title, strength) if part)

@@ -68,6 +68,7 @@ def plot_records(
     window_min: float | None = None,
     start_min: float = 0.0,
     title: str = "",
+    legend_columns: int = 4,
     axes: Any = None,
 ) -> np.ndarray:
     """Draw records at DARTs and what models make of them, one panel a gauge.
@@ -84,6 +85,8 @@ def plot_records(
         End and start of what the inversion used, minutes after the origin; shaded.
     title : str, optional
         Above the first panel.
+    legend_columns : int, optional
+        Of the legend under the last panel.
     axes : array of Axes, optional
         One for each gauge.
 
@@ -117,7 +120,7 @@ def plot_records(
         ax.set_title(f"DART {name}", loc="left", fontsize=8)
         ax.margins(x=0)
     axes[-1].set_xlabel("time after the earthquake (min)")
-    legend_below(axes[-1], 4)
+    legend_below(axes[-1], legend_columns)
     axes[0].set_title(title, fontsize=TITLE_SIZE)
     return axes
 

@@ -24,6 +24,7 @@ def plot_max_amplitude(
     gauge_names: Sequence[str],
     *,
     explained_variance: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Sequence[str]] | None = None,
     axes: Any = None,
 ) -> np.ndarray:
     """Draw predicted against true maximum amplitude, one panel a forecast point.
@@ -38,6 +39,8 @@ def plot_max_amplitude(
         Forecast points, at least one.
     explained_variance : mapping of method to array, shape (n_gauges,), optional
         Written above each panel in the colours of the methods; for all methods or none.
+    notes : mapping of method to sequence of str, one a forecast point, optional
+        Other scores in words, a line for each method instead.
     axes : array of Axes, optional
         One for each forecast point.
 
@@ -63,11 +66,14 @@ def plot_max_amplitude(
     )
     columns = min(4, count)
     rows = -(-count // columns)
-    axes = many_axes(axes, count, 0.5 + 1.85 * columns, 0.9 + 2.05 * rows, columns)
+    lines = 0 if notes is None else len(notes)
+    axes = many_axes(axes, count, 0.5 + 1.85 * columns, 0.9 + (2.05 + 0.11 * lines) * rows, columns)
     for column, (ax, name) in enumerate(zip(axes, gauge_names)):
         series = {method: values[:, column] for method, values in predicted.items()}
         _draw_scatter(ax, true[:, column], series)
-        ax.set_title(name, loc="left", fontsize=8, pad=13 if scores else 4)
+        ax.set_title(name, loc="left", fontsize=8, pad=5 + 8 * lines if lines else 13 if scores else 4)
+        for line, texts in enumerate((notes or {}).values()):
+            _write_above(ax, texts[column], (0, 3 + 8 * (lines - 1 - line)), COLOURS[line % len(COLOURS)], size=5.5)
         if scores:
             _write_scores(ax, [values[column] for values in scores.values()])
         if column % columns == 0:
@@ -111,15 +117,20 @@ def _draw_scatter(ax: Axes, true: np.ndarray, predicted: Mapping[str, np.ndarray
 def _write_scores(ax: Axes, values: Sequence[float]) -> None:
     """Write the scores of the methods above a panel, each in its colour."""
     for i, value in enumerate(values):
-        ax.annotate(
-            f"{value:.2f}",
-            (0.0, 1.0),
-            xycoords="axes fraction",
-            xytext=(25 * i, 3),
-            textcoords="offset points",
-            fontsize=7,
-            color=COLOURS[i % len(COLOURS)],
-        )
+        _write_above(ax, f"{value:.2f}", (25 * i, 3), COLOURS[i % len(COLOURS)], size=7)
+
+
+def _write_above(ax: Axes, text: str, offset: tuple[float, float], colour: str, *, size: float) -> None:
+    """Write above the left end of a panel; the offset is in points."""
+    ax.annotate(
+        text,
+        (0.0, 1.0),
+        xycoords="axes fraction",
+        xytext=offset,
+        textcoords="offset points",
+        fontsize=size,
+        color=colour,
+    )
 
 
 def _legend_of_methods(axes: np.ndarray, *, with_scores: bool) -> None:
