@@ -10,11 +10,12 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
 
+# one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests benchmarks

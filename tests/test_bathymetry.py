@@ -62,6 +62,7 @@ def test_a_grid_across_greenwich_sees_points_on_both_sides():
 @pytest.mark.parametrize(
     ("lon", "lat", "spacing", "message"),
     [
+        ((0, 361), (0, 10), 10, r"by at most 360 degrees, got \(0, 361\)"),
         ((10, 5), (0, 10), 10, "grid longitudes must run from west to east by at most 360 degrees"),
         ((0, 10), (0, 95), 10, r"grid latitudes must rise within \[-89, 89\] degrees"),
         ((0, 10), (10, 0), 10, r"grid latitudes must rise within \[-89, 89\] degrees"),
@@ -187,9 +188,15 @@ def test_a_file_of_cells_covers_a_grid_up_to_their_edges(tmp_path):
     found = Bathymetry.open(write(tmp_path / "cells.nc", lon, lat)).depth_on(GRID)
     inside = np.s_[1:-1, 1:-1]
     npt.assert_allclose(found[inside], -plane(GRID.lon_deg, GRID.lat_deg)[inside], rtol=1e-6)
-    wider = Grid.over((223.0, 232.0), (40.0, 48.0), 10.0)
-    with pytest.raises(InputError, match=r"spans longitudes 224.125 to 231.875 and does not cover the grid's 223 to"):
-        Bathymetry.open(tmp_path / "cells.nc").depth_on(wider)
+    # and no further: a cell more is too much, on any side
+    for lon_range, lat_range, message in (
+        ((223.5, 232.0), (40.0, 48.0), "spans longitudes 224.125 to 231.875 and does not cover the grid's 223.5 to"),
+        ((224.0, 232.5), (40.0, 48.0), "spans longitudes 224.125 to 231.875 and does not cover the grid's 224 to"),
+        ((224.0, 232.0), (39.5, 48.0), "spans latitudes 40.125 to 47.875 and does not cover the grid's 39.5 to"),
+        ((224.0, 232.0), (40.0, 48.5), "spans latitudes 40.125 to 47.875 and does not cover the grid's 40 to"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Bathymetry.open(tmp_path / "cells.nc").depth_on(Grid.over(lon_range, lat_range, 10.0))
 
 
 def test_packed_integers_and_either_order_of_axes(tmp_path):

@@ -42,6 +42,7 @@ __all__ = [
 
 _SIZES = "sizes.json"
 _REMOVALS, _REMOVAL_WAIT_S = 20, 0.05
+_SETTLE_S = 1.0
 _FILE_KINDS = {
     "bank": "a bank of Green's functions",
     "scenarios": "a scenario set",
@@ -312,7 +313,11 @@ def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
     """
     check_target(path, folder=True)
     with atomic_path(path) as temporary:
-        _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+        try:
+            _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+        except OSError:
+            time.sleep(_SETTLE_S)  # other threads of the writer are still at work, and would make the folder anew
+            raise
         sizes = json.dumps(_array_bytes(temporary), indent=1)
         (temporary / _SIZES).write_text(sizes, encoding="utf-8")
 
