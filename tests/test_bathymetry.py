@@ -79,6 +79,8 @@ def test_grids_that_cannot_be(lon, lat, spacing, message):
 def test_a_point_outside_a_grid():
     with pytest.raises(InputError, match=r"point \(200, 45\) is outside the grid, which spans longitudes 224 to 232"):
         GRID.cell(200.0, 45.0)
+    with pytest.raises(InputError, match=r"a point must be finite, got \(nan, 45.0\)"):
+        GRID.cell(np.nan, 45.0)
 
 
 # --- the packaged sea floor
@@ -268,6 +270,8 @@ def layouts():
     values, coords = plane(LON, LAT), {"lon": LON, "lat": LAT}
     lon, lat = np.meshgrid(LON, LAT)
     return {
+        "down": xr.Dataset({"elevation": (("lat", "lon"), values, {"positive": "down"})}, coords=coords),
+        "kilometres": xr.Dataset({"elevation": (("lat", "lon"), values, {"units": "km"})}, coords=coords),
         "time": xr.Dataset({"elevation": (("time", "lat", "lon"), values[np.newaxis])}, coords=coords),
         "curved": xr.Dataset(
             {"elevation": (("row", "column"), values)},

@@ -234,8 +234,11 @@ def test_a_subfault_is_felt_above_its_own_place():
     [
         ({"dip_deg": 0.0}, r"dip_deg must be in \(0, 90\], got 0.0"),
         ({"dip_deg": 91.0}, r"dip_deg must be in \(0, 90\], got 91.0"),
-        ({"length_m": 0.0}, "length_m and width_m must be > 0, got 0.0 and 50000.0"),
-        ({"width_m": -1.0}, "length_m and width_m must be > 0, got 100000.0 and -1.0"),
+        ({"length_m": 0.0}, "length_m and width_m must be > 0 and finite, got 0.0 and 50000.0"),
+        ({"width_m": -1.0}, "length_m and width_m must be > 0 and finite, got 100000.0 and -1.0"),
+        ({"length_m": np.inf}, "length_m and width_m must be > 0 and finite, got inf and 50000.0"),
+        ({"depth_m": np.nan}, "depth_m must be finite, got nan"),
+        ({"divisions": (0, 1)}, r"divisions must be at least 1, got \(0, 1\)"),
         ({"depth_m": 10e3}, r"a fault must lie below the surface, got a top edge -2096.09 m deep"),
     ],
 )

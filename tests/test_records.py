@@ -92,7 +92,7 @@ def test_the_packaged_record_of_chile_2010():
     # the first wave reached this buoy some three hours after the earthquake, with a crest of about 24 cm
     crest = level.sel(time=slice(10_000, 13_500))
     assert 0.2 < float(crest.max()) < 0.27
-    assert 185 < float(crest["time"][int(crest.argmax())]) / 60 < 205
+    assert 185 < float(crest["time"][crest.argmax("time")]) / 60 < 205
     before = level.sel(time=slice(3600, 10_000))
     assert float(np.abs(before).max()) < 0.03  # the tide is out
     with pytest.raises(InputError, match="unknown packaged record 'chile'; nearest: chile2010"):

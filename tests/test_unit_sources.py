@@ -231,3 +231,5 @@ def test_sizes(size_km):
 def test_a_size_that_cannot_be(size_km):
     with pytest.raises(InputError, match=f"subfault size must be > 0 km, got {size_km}"):
         subdivide([unit_source("acsza58")], size_km)
+    with pytest.raises(InputError, match="sources must name at least one unit source, got none"):
+        subdivide([], 10.0)

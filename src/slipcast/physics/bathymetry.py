@@ -148,8 +148,10 @@ class Grid:
         Raises
         ------
         InputError
-            If the point is outside.
+            If the point is outside, or not finite.
         """
+        if not np.isfinite([lon_deg, lat_deg]).all():
+            raise InputError(f"a point must be finite, got ({lon_deg}, {lat_deg})")
         row, column = (int(np.floor(index + 0.5)) for index in self.position(lon_deg, lat_deg))
         n_rows, n_columns = self.shape
         if not (0 <= row < n_rows and 0 <= column < n_columns):
@@ -225,7 +227,8 @@ class Bathymetry:
         Raises
         ------
         InputError
-            If the file is missing, of another format, has other names, an uneven mesh, or gaps (NaN).
+            If the file is missing, of another format, has other names, another unit or direction, an uneven
+            mesh, or gaps (NaN).
         """
         path = Path(path)
         if not path.is_file():
@@ -240,6 +243,7 @@ class Bathymetry:
                         f"bathymetry {path}: {name} must be numbers over ({lat_name}, {lon_name}), "
                         f"got {dataset[name].dtype} over {dataset[name].dims}"
                     )
+                _check_upward_metres(dataset[name], path)
                 elevation = dataset[name].transpose(lat_name, lon_name).to_numpy().astype(np.float32)
                 lon, lat = (dataset[n].to_numpy().astype(float) for n in (lon_name, lat_name))
         except (OSError, RuntimeError) as error:
@@ -325,6 +329,15 @@ class Bathymetry:
                 f"bathymetry {self.title} spans {what}s {axis[0]:g} to {axis[-1]:g} and does not cover the "
                 f"grid's {wanted[0]:g} to {wanted[-1]:g}"
             )
+
+
+def _check_upward_metres(elevation: xr.DataArray, path: Path) -> None:
+    """Refuse an elevation that says of itself that it is positive down, or not in metres."""
+    if str(elevation.attrs.get("positive", "up")).lower() != "up":
+        raise InputError(f"bathymetry {path}: {elevation.name} must be positive up, got positive = 'down'")
+    unit = str(elevation.attrs.get("units", "m")).lower()
+    if unit not in ("m", "meter", "meters", "metre", "metres"):
+        raise InputError(f"bathymetry {path}: {elevation.name} must be in m, got {unit!r}")
 
 
 def _first_name(dataset: xr.Dataset, names: tuple[str, ...], what: str, path: Path) -> str:

@@ -38,18 +38,14 @@ def _strike_slip_term(eta, q, r, r_eta, sin_dip, cos_dip):
 def _dip_slip_term(xi, eta, q, r, x, sin_dip, cos_dip):
     """Vertical term of Okada's eq. (26), dip slip, times -2 pi / U2; x is sqrt(xi^2 + q^2)."""
     d_tilde = eta * sin_dip - q * cos_dip
-    if abs(cos_dip) > 1e-6:
-        if xi == 0.0:
-            i5 = 0.0
-        else:
-            top = eta * (x + q * cos_dip) + x * (r + x) * sin_dip
-            i5 = _POISSON_RATIO_TERM * 2.0 / cos_dip * np.arctan(top / (xi * (r + x) * cos_dip))
-    else:
-        i5 = -_POISSON_RATIO_TERM * xi * sin_dip / (r + d_tilde)
+    i5_cos_dip = 0.0  # it vanishes with the cosine
+    if abs(cos_dip) > 1e-6 and xi != 0.0:
+        top = eta * (x + q * cos_dip) + x * (r + x) * sin_dip
+        i5_cos_dip = _POISSON_RATIO_TERM * 2.0 * np.arctan(top / (xi * (r + x) * cos_dip))
     r_xi = r + xi
     over = d_tilde * q / (r * r_xi) if r_xi > 0.0 else 0.0
     angle = np.arctan(xi * eta / (q * r)) if q != 0.0 else 0.0
-    return over + sin_dip * angle - i5 * sin_dip * cos_dip
+    return over + sin_dip * angle - i5_cos_dip * sin_dip
 
 
 @njit(cache=True)
@@ -125,7 +121,7 @@ def rectangle_uplift(
     Raises
     ------
     InputError
-        If the fault reaches above the surface, or its size or dip is out of range.
+        If the fault reaches above the surface, or its size, dip or number of parts is out of range.
 
     Notes
     -----
@@ -144,8 +140,12 @@ def rectangle_uplift(
     """
     if not 0 < dip_deg <= 90:
         raise InputError(f"dip_deg must be in (0, 90], got {dip_deg}")
-    if not (length_m > 0 and width_m > 0):
-        raise InputError(f"length_m and width_m must be > 0, got {length_m} and {width_m}")
+    if not (0 < length_m < np.inf and 0 < width_m < np.inf):
+        raise InputError(f"length_m and width_m must be > 0 and finite, got {length_m} and {width_m}")
+    if not np.isfinite(depth_m):
+        raise InputError(f"depth_m must be finite, got {depth_m}")
+    if min(divisions) < 1:
+        raise InputError(f"divisions must be at least 1, got {divisions}")
     sin_dip, cos_dip = float(np.sin(np.radians(dip_deg))), float(np.cos(np.radians(dip_deg)))
     if depth_m - width_m * sin_dip < -1e-9 * depth_m:
         raise InputError(f"a fault must lie below the surface, got a top edge {depth_m - width_m * sin_dip:g} m deep")

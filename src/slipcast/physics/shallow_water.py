@@ -104,16 +104,19 @@ def _step(fields, factors, damping, margin, box):
         if j + 1 < rows:
             _bring_forward(n[j + 1, i0:i1], n_factor[j + 1, i0:i1], eta[j, i0:i1], eta[j + 1, i0:i1])
         _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
-        if damp_row[j] < 1:
+        if damp_n[j] < 1:  # also where the row is damped: its southern side lies half a row further out, or in
             for i in range(i0, i1):
                 eta[j, i] *= damp_row[j]
-                m[j, i] *= damp_row[j]
                 n[j, i] *= damp_n[j]
+            for i in range(i0, i1 + 1):
+                m[j, i] *= damp_row[j]
         for k0, k1 in ((i0, min(i1, margin)), (max(i0, columns - margin), i1)):
             if k0 < k1:
                 _damp(eta[j, k0:k1], damp_column[k0:k1])
-                _damp(m[j, k0:k1], damp_m[k0:k1])
                 _damp(n[j, k0:k1], damp_column[k0:k1])
+        for k0, k1 in ((i0, min(i1, margin) + 1), (max(i0, columns - margin), i1 + 1)):
+            if k0 < k1:
+                _damp(m[j, k0:k1], damp_m[k0:k1])
 
 
 @njit(cache=True, nogil=True)

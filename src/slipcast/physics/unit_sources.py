@@ -336,6 +336,8 @@ def subdivide(sources: Sequence[UnitSource], size_km: float) -> Subfaults:
     """
     if not size_km > 0:
         raise InputError(f"subfault size must be > 0 km, got {size_km}")
+    if not len(sources):
+        raise InputError("sources must name at least one unit source, got none")
     zones = {source.zone for source in sources}
     follows_strike = {zone: _columns_follow_strike([s for s in sources if s.zone == zone]) for zone in zones}
     parts: dict[str, list[np.ndarray]] = {
