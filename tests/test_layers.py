@@ -22,6 +22,7 @@ LAYERS = (
     ("records",),
     ("scenarios",),
     ("greens",),
+    ("reciprocity",),
     ("region",),
     ("plots", "metrics", "nonnegative"),
     ("physics",),

@@ -164,7 +164,7 @@ def regions_check(file: str) -> None:
 
     Example: slipcast regions check myregion.toml
     """
-    from slipcast.greens import check_region
+    from slipcast.reciprocity import check_region
     from slipcast.region import Region
 
     region = Region.open(file)

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError, SlipcastWarning
+from slipcast.errors import InputError
 from slipcast.files import fingerprint, read_netcdf, require, write_netcdf
-from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.bathymetry import Bathymetry
-from slipcast.physics.projection import SubfaultProjection, uplift_box
-from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.unit_sources import Subfaults
+from slipcast.reciprocity import SAMPLE_S, Progress, run_gauges, warn_if_coarse
 from slipcast.region import Region
 
-__all__ = ["GreensBank", "SourceResponses", "check_region"]
-
-_SAMPLE_S = 60.0
-_NEAR_FIELD_M = 700e3
-_NEAR_SPACING_ARCMIN = 2.0
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of tasks done, their total, and the name of the last."""
+__all__ = ["GreensBank", "SourceResponses"]
 
 
 class SourceResponses(Protocol):
@@ -151,17 +139,46 @@ class GreensBank:
             bathymetry = Bathymetry.etopo1()
         elif not isinstance(bathymetry, Bathymetry):
             bathymetry = Bathymetry.open(bathymetry)
-        subfaults = region.subfaults()
-        _warn_if_coarse(region, subfaults)
-        runs, depths = [], {}
-        for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
-            projection = SubfaultProjection(waves, subfaults, kajiura=kajiura)
-            count = round(region.grids[name].hours * 3600 / _SAMPLE_S)
-            for gauge, stencil in stencils.items():
-                depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
-                runs.append((gauge, projection, stencil, count))
-        series = _run_all(runs, workers=workers, progress=progress)
-        return cls(_assemble(region, subfaults, bathymetry, series, depths, min_depth_m, kajiura))
+        warn_if_coarse(region)
+        series, depths = run_gauges(
+            region, bathymetry, min_depth_m=min_depth_m, kajiura=kajiura, workers=workers, progress=progress
+        )
+        attributes = {
+            "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
+            "bathymetry": bathymetry.title,
+            "bathymetry_digest": bathymetry.digest,
+            "min_depth_m": min_depth_m,
+            "kajiura": int(kajiura),
+        }
+        return cls.from_series(region, series, depths_m=depths, attributes=attributes)
+
+    @classmethod
+    def from_series(
+        cls,
+        region: Region,
+        series: Mapping[str, np.ndarray],
+        *,
+        depths_m: Mapping[str, float] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> GreensBank:
+        """Make a bank of responses that are known.
+
+        Parameters
+        ----------
+        region : Region
+            Whose gauges and subfaults they are of.
+        series : mapping of gauge name to array, shape (n_times, n_subfaults)
+            m per m of slip, every minute from the origin; lengths may differ.
+        depths_m : mapping of gauge name to float, optional
+            Depth of the water at the gauges, m; NaN where unknown.
+        attributes : mapping, optional
+            Where the responses are from.
+
+        Returns
+        -------
+        bank : GreensBank
+        """
+        return cls(_assemble(region, series, depths_m or {}, attributes or {}))
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> GreensBank:
@@ -385,83 +402,14 @@ class GreensBank:
             raise InputError(f"{name}: its numbers do not match its fingerprint {self.id}; it was changed or damaged")
 
 
-def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
-    """Check a region against the sea floor, without computing any wave.
-
-    Parameters
-    ----------
-    region : Region
-        To be checked.
-    bathymetry : Bathymetry, optional
-        By default the packaged ETOPO1.
-    min_depth_m : float, optional
-        Shallower cells are land.
-
-    Raises
-    ------
-    InputError
-        If a gauge is on land or in the absorbing margin of its grid, or a unit source is not inside a grid.
-    """
-    subfaults = region.subfaults()
-    for _, waves, _ in _gauges_at_sea(region, bathymetry or Bathymetry.etopo1(), min_depth_m):
-        uplift_box(waves, subfaults)
-
-
-def _gauges_at_sea(
-    region: Region, bathymetry: Bathymetry, min_depth_m: float
-) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
-    """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
-    for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
-        grid = region.grids[name].grid()
-        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
-        stencils = {}
-        for gauge in region.gauges:
-            if gauge.grid == name:
-                try:
-                    stencils[gauge.name] = waves.stencil(gauge.lon, gauge.lat)
-                except InputError as error:
-                    raise InputError(f"gauge {gauge.name} on grid {name}: {error}") from error
-        yield name, waves, stencils
-
-
-def _run_all(
-    runs: list[tuple[str, SubfaultProjection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
-) -> dict[str, np.ndarray]:
-    """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
-    workers = (os.cpu_count() or 1) if workers is None else workers
-    if workers < 1:
-        raise InputError(f"workers must be >= 1, got {workers}")
-    stop = threading.Event()
-    series: dict[str, np.ndarray] = {}
-    # the longest first, so that no core ends up alone with one of them
-    runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            futures = {
-                pool.submit(projection.response, stencil, interval_s=_SAMPLE_S, count=count, stop=stop): name
-                for name, projection, stencil, count in runs
-            }
-            for done, future in enumerate(as_completed(futures), start=1):
-                series[futures[future]] = future.result()
-                if progress:
-                    progress(done, len(runs), futures[future])
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return series
-
-
 def _assemble(
     region: Region,
-    subfaults: Subfaults,
-    bathymetry: Bathymetry,
-    series: dict[str, np.ndarray],
-    depths: dict[str, float],
-    min_depth_m: float,
-    kajiura: bool,
+    series: Mapping[str, np.ndarray],
+    depths_m: Mapping[str, float],
+    attributes: Mapping[str, Any],
 ) -> xr.Dataset:
     """Put the responses into one labelled dataset."""
+    subfaults = region.subfaults()
     longest = max(len(values) for values in series.values())
     response = np.full((len(region.gauges), longest, len(subfaults)), np.nan, np.float32)
     for i, gauge in enumerate(region.gauges):
@@ -480,15 +428,15 @@ def _assemble(
             "gauge": [gauge.name for gauge in gauges],
             "time": (
                 "time",
-                np.arange(longest) * _SAMPLE_S,
+                np.arange(longest) * SAMPLE_S,
                 {"units": "s", "long_name": "time since the earthquake"},
             ),
             "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
             "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
-            "gauge_depth": ("gauge", [depths[gauge.name] for gauge in gauges], metres),
+            "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
             "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
             "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
-            "gauge_hours": ("gauge", [region.grids[gauge.grid].hours for gauge in gauges], {"units": "h"}),
+            "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
             "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),
             "subfault_lat": ("subfault", subfaults.lat_deg, degrees_north),
             "subfault_depth": ("subfault", subfaults.depth_m, metres),
@@ -500,11 +448,7 @@ def _assemble(
         attrs={
             "region": region.name,
             "region_json": region.json_text(),
-            "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
-            "bathymetry": bathymetry.title,
-            "bathymetry_digest": bathymetry.digest,
-            "min_depth_m": min_depth_m,
-            "kajiura": int(kajiura),
+            **attributes,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
@@ -518,19 +462,3 @@ def _bank_id(dataset: xr.Dataset) -> str:
         values = dataset[name].to_numpy()
         parts += [name, values if values.dtype.kind in "fiu" else [str(value) for value in values]]
     return fingerprint(dataset.attrs["region_json"], *parts)
-
-
-def _warn_if_coarse(region: Region, subfaults: Subfaults) -> None:
-    """Warn of DARTs near the sources on a grid that does not resolve the waves there."""
-    for gauge in region.gauges:
-        spacing = region.grids[gauge.grid].spacing_arcmin
-        lon = wrap_longitude(gauge.lon)
-        near = great_circle_distance(lon, gauge.lat, subfaults.lon_deg, subfaults.lat_deg).min() < _NEAR_FIELD_M
-        if gauge.kind == "dart" and near and spacing > _NEAR_SPACING_ARCMIN:
-            warnings.warn(
-                f"DART {gauge.name} is near the sources, and its grid {gauge.grid} of {spacing:g} arc-minutes is "
-                f"coarser than {_NEAR_SPACING_ARCMIN:g}: early waves come out too small (docs/grid-convergence.md)",
-                SlipcastWarning,
-                stacklevel=3,
-            )
-            return

@@ -1,0 +1,156 @@
+"""Responses of all subfaults at every gauge of a region, by one run of the solver a gauge."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import numpy as np
+
+from slipcast.errors import InputError, SlipcastWarning
+from slipcast.geodesy import great_circle_distance, wrap_longitude
+from slipcast.physics.bathymetry import Bathymetry
+from slipcast.physics.projection import SubfaultProjection, uplift_box
+from slipcast.physics.shallow_water import GaugeStencil, LongWaves
+from slipcast.region import Region
+
+__all__ = ["SAMPLE_S", "Progress", "check_region", "run_gauges", "warn_if_coarse"]
+
+SAMPLE_S = 60.0
+"""Time between samples, s."""
+
+_NEAR_FIELD_M = 700e3
+_NEAR_SPACING_ARCMIN = 2.0
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of tasks done, their total, and the name of the last."""
+
+
+def run_gauges(
+    region: Region,
+    bathymetry: Bathymetry,
+    *,
+    min_depth_m: float = 10.0,
+    kajiura: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Compute the responses at every gauge of a region.
+
+    Parameters
+    ----------
+    region : Region
+        Gauges, unit sources and grids.
+    bathymetry : Bathymetry
+        Covering the grids.
+    min_depth_m, kajiura, workers, progress
+        As in :meth:`slipcast.greens.GreensBank.build`.
+
+    Returns
+    -------
+    series : dict of gauge name to array, shape (n_times, n_subfaults)
+        m per m of slip, every minute from the origin.
+    depths_m : dict of gauge name to float
+        Depth of the water there, m.
+
+    Raises
+    ------
+    InputError
+        If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
+    """
+    subfaults = region.subfaults()
+    runs, depths = [], {}
+    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
+        projection = SubfaultProjection(waves, subfaults, kajiura=kajiura)
+        count = round(region.grids[name].hours * 3600 / SAMPLE_S)
+        for gauge, stencil in stencils.items():
+            depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
+            runs.append((gauge, projection, stencil, count))
+    return _run_all(runs, workers=workers, progress=progress), depths
+
+
+def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
+    """Check a region against the sea floor, without computing any wave.
+
+    Parameters
+    ----------
+    region : Region
+        To be checked.
+    bathymetry : Bathymetry, optional
+        By default the packaged ETOPO1.
+    min_depth_m : float, optional
+        Shallower cells are land.
+
+    Raises
+    ------
+    InputError
+        If a gauge is on land or in the absorbing margin of its grid, or a unit source is not inside a grid.
+    """
+    subfaults = region.subfaults()
+    for _, waves, _ in _gauges_at_sea(region, bathymetry or Bathymetry.etopo1(), min_depth_m):
+        uplift_box(waves, subfaults)
+
+
+def warn_if_coarse(region: Region) -> None:
+    """Warn of DARTs near the sources on a grid that does not resolve the waves there."""
+    subfaults = region.subfaults()
+    for gauge in region.gauges:
+        spacing = region.grids[gauge.grid].spacing_arcmin
+        lon = wrap_longitude(gauge.lon)
+        near = great_circle_distance(lon, gauge.lat, subfaults.lon_deg, subfaults.lat_deg).min() < _NEAR_FIELD_M
+        if gauge.kind == "dart" and near and spacing > _NEAR_SPACING_ARCMIN:
+            warnings.warn(
+                f"DART {gauge.name} is near the sources, and its grid {gauge.grid} of {spacing:g} arc-minutes is "
+                f"coarser than {_NEAR_SPACING_ARCMIN:g}: early waves come out too small (docs/grid-convergence.md)",
+                SlipcastWarning,
+                stacklevel=3,
+            )
+            return
+
+
+def _gauges_at_sea(
+    region: Region, bathymetry: Bathymetry, min_depth_m: float
+) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
+    """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
+    for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
+        grid = region.grids[name].grid()
+        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
+        stencils = {}
+        for gauge in region.gauges:
+            if gauge.grid == name:
+                try:
+                    stencils[gauge.name] = waves.stencil(gauge.lon, gauge.lat)
+                except InputError as error:
+                    raise InputError(f"gauge {gauge.name} on grid {name}: {error}") from error
+        yield name, waves, stencils
+
+
+def _run_all(
+    runs: list[tuple[str, SubfaultProjection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
+) -> dict[str, np.ndarray]:
+    """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers must be >= 1, got {workers}")
+    stop = threading.Event()
+    series: dict[str, np.ndarray] = {}
+    # the longest first, so that no core ends up alone with one of them
+    runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            futures = {
+                pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
+                for name, projection, stencil, count in runs
+            }
+            for done, future in enumerate(as_completed(futures), start=1):
+                series[futures[future]] = future.result()
+                if progress:
+                    progress(done, len(runs), futures[future])
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return series
