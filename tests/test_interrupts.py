@@ -23,7 +23,13 @@ TRAIN = ["train", "set.zarr", "--window", "60", "--epochs", "120", "--set", "bat
 def stop(folder: Path, arguments: list[str], with_signal: int, *, when) -> subprocess.CompletedProcess:
     """Run slipcast, and send it a signal as soon as something is so."""
     with subprocess.Popen(
-        [*SLIPCAST, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*SLIPCAST, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell lets its background jobs ignore Ctrl-C, and they hand that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 60
         while not when() and process.poll() is None and time.monotonic() < deadline:

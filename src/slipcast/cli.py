@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from slipcast.cli_import import import_app
 from slipcast.cli_plots import plots_app
 from slipcast.console import progress, say, say_warnings, write_line
 from slipcast.errors import InputError
@@ -31,6 +32,7 @@ app.add_typer(_regions, name="regions")
 app.add_typer(_bank, name="bank")
 app.add_typer(_scenarios, name="scenarios")
 app.add_typer(plots_app, name="plot")
+app.add_typer(import_app, name="import")
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
