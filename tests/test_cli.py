@@ -17,7 +17,7 @@ from slipcast.files import read_netcdf
 from slipcast.forecast import Forecast
 from slipcast.inversion import SlipEstimate
 from slipcast.learning.checkpoint import Checkpoint
-from slipcast.records import simulated_records
+from slipcast.records import Records, simulated_records
 
 DARTS = ["46404", "46407", "46419"]
 
@@ -115,6 +115,20 @@ def test_from_records_to_a_forecast(slipcast, files, tmp_path, monkeypatch):
         code, out, err = slipcast(*arguments)
         assert code == 0, err
         assert Path(out.strip()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_records_of_a_calm_sea(slipcast, files, tmp_path):
+    calm = Records.open(files / "records.nc")
+    calm.dataset["sea_level"][:] = 0
+    calm.save(tmp_path / "calm.nc")
+    command = ("invert", tmp_path / "calm.nc", "--bank", files / "bank.nc", "--method", "nnls", "--window", 90)
+    out = tmp_path / "slip.nc"
+    assert slipcast(*command, "--out", out)[:2] == (0, f"{out}: no slip\n")
+    assert json.loads(slipcast(*command, "--out", out, "--json")[1])["magnitude"] is None
+    assert slipcast("plot", "slip", out, "--out", tmp_path / "slip.png")[0] == 0
+    code, shown, _ = slipcast("forecast", out, "--bank", files / "bank.nc", "--out", tmp_path / "forecast.nc")
+    assert code == 0
+    assert all(line.endswith("0.00 m  no wave") for line in shown.splitlines())
 
 
 def test_from_scenarios_to_a_network(slipcast, files, tmp_path, monkeypatch):

@@ -79,7 +79,12 @@ def _one_line(error: BaseException) -> str:
 
 def _print_json(content: Any) -> None:
     """Write JSON on the output stream."""
-    write_line(json.dumps(content, indent=2))
+    write_line(json.dumps(content, indent=2, allow_nan=False))
+
+
+def _or_undefined(score: float | None) -> str:
+    """Word a score that may not exist."""
+    return "not defined" if score is None else f"{score:.3f}"
 
 
 def _by_grid(values: list[str] | None, option: str) -> float | dict[str, float] | None:
@@ -359,11 +364,11 @@ def evaluate(
         _print_json(found.scores)
         return
     for name, score in found.scores.items():
-        mean = score["max_amplitude_mean"].get("explained_variance")
+        explained = _or_undefined(score["max_amplitude_mean"].get("explained_variance"))
         write_line(
             f"{name:<24} weight MSE {score['weight_mse_m2']:.2f} m², mean |Mw error| "
-            f"{score['magnitude_error']['mean_absolute']:.3f}, explained variance of maximum amplitude "
-            + ("not defined" if mean is None else f"{mean:.3f}")
+            f"{_or_undefined(score['magnitude_error']['mean_absolute'])}, explained variance of maximum amplitude "
+            f"{explained}"
         )
     write_line(str(page))
 
@@ -410,7 +415,10 @@ def invert(
         write_line(f"{out}: {slip.slip.shape[0]} events")
     elif as_json:
         found = dict(zip(slip.sources, slip.slip.to_numpy().round(4).tolist()))
-        _print_json({"magnitude": round(slip.magnitude, 3), "slip_m": found, **slip.dataset.attrs})
+        magnitude = round(slip.magnitude, 3) if slip.slip.any() else None
+        _print_json({"magnitude": magnitude, "slip_m": found, **slip.dataset.attrs})
+    elif not slip.slip.any():
+        write_line(f"{out}: no slip")
     else:
         write_line(f"{out}: Mw {slip.magnitude:.2f}, largest slip {float(slip.slip.max()):.1f} m")
 

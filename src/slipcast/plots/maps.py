@@ -319,7 +319,7 @@ def plot_slip(
     if bar:
         colour_bar(ax, filled, "slip (m)")
     _draw_gauges(ax, extent, points)
-    strength = "" if magnitude is None else f"$M_w$ {magnitude:.2f}"
+    strength = "" if magnitude is None else _strength(magnitude)
     heading = ": ".join(part for part in (title, strength) if part)
     ax.set_title("\n".join(part for part in (heading, subtitle) if part), fontsize=TITLE_SIZE)
     if note:
@@ -343,3 +343,8 @@ def _write_note(ax: Axes, note: str) -> None:
     )
     box.patch.set(facecolor="#fff6d6", edgecolor="#b58900", linewidth=0.6)
     ax.add_artist(box)
+
+
+def _strength(magnitude: float) -> str:
+    """Word a magnitude; that of no slip is minus infinity."""
+    return f"$M_w$ {magnitude:.2f}" if np.isfinite(magnitude) else "no slip"
