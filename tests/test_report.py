@@ -198,6 +198,13 @@ def test_map_figure_colours_sources_by_slip(chile):
     assert figure.layout.yaxis.scaleanchor == "x"
     assert all(text.endswith("°W") for text in figure.layout.xaxis.ticktext)
     assert slip == before
+    wider = figures.map_figure(chile, slip, largest_m=70.0)
+    scale = next(t.marker for t in wider.data if t.mode == "markers" and t.text and "slip" in t.text[0])
+    assert (scale.cmin, scale.cmax) == (0.0, 70.0)
+    halved = figures.map_figure(chile, {name: value / 2 for name, value in slip.items()})
+    outlines = [[trace.fillcolor for trace in fig.data if trace.fill == "toself"] for fig in (wider, halved)]
+    assert outlines[0] != outlines[1]
+    assert outlines[1] == [trace.fillcolor for trace in polygons]
 
 
 def test_map_figure_without_slip_and_of_no_slip(chile):

@@ -48,7 +48,13 @@ def _finish(figure: Figure, *, title: str, height: int, **layout: Any) -> Figure
     return figure
 
 
-def map_figure(region: geography.RegionLike, slip_m: Mapping[str, float] | None = None, *, title: str = "") -> Figure:
+def map_figure(
+    region: geography.RegionLike,
+    slip_m: Mapping[str, float] | None = None,
+    *,
+    largest_m: float | None = None,
+    title: str = "",
+) -> Figure:
     """Draw the map of a region, its unit sources coloured by slip.
 
     Parameters
@@ -57,6 +63,8 @@ def map_figure(region: geography.RegionLike, slip_m: Mapping[str, float] | None 
         Gauges near its sources (see :func:`slipcast.plots.geography.split_gauges`) are on the map.
     slip_m : mapping of source to float, optional
         Slip, m, of every unit source of the region.
+    largest_m : float, optional
+        End of the colours, m, for maps to be compared; by default the largest slip.
     title : str, optional
         Above the map.
 
@@ -82,7 +90,7 @@ def map_figure(region: geography.RegionLike, slip_m: Mapping[str, float] | None 
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     figure = go.Figure()
     _add_land(figure, extent)
-    _add_sources(figure, region, outlines, slip_m)
+    _add_sources(figure, region, outlines, slip_m, largest_m)
     for kind, symbol, colour in (("dart", "triangle-up", "#111111"), ("forecast", "circle", COLOURS[0])):
         _add_gauges(figure, extent, [g for g in near if g.kind == kind], kind, symbol, colour)
     _finish(figure, title=title, height=720, plot_bgcolor=_SEA, dragmode="pan", hovermode="closest")
@@ -131,7 +139,11 @@ def _add_land(figure: Figure, extent: geography.Extent) -> None:
 
 
 def _add_sources(
-    figure: Figure, region: geography.RegionLike, outlines: np.ndarray, slip_m: Mapping[str, float] | None
+    figure: Figure,
+    region: geography.RegionLike,
+    outlines: np.ndarray,
+    slip_m: Mapping[str, float] | None,
+    largest_m: float | None,
 ) -> None:
     """Draw unit sources, filled by slip where there is one, and invisible points that answer the pointer."""
     from plotly.colors import sample_colorscale
@@ -142,8 +154,8 @@ def _add_sources(
     fills = ["rgba(213,94,0,0.18)"] * len(region.sources)
     if slip_m is not None:
         slip = _slip_in_order(slip_m, region)
-        largest = max(slip) or 1.0
-        fills = sample_colorscale(_SLIP_COLOURS, [value / largest for value in slip])
+        largest = (max(slip) if largest_m is None else largest_m) or 1.0
+        fills = sample_colorscale(_SLIP_COLOURS, [min(value / largest, 1.0) for value in slip])
         texts = [f"{name}<br>slip {value:.2f} m" for name, value in zip(region.sources, slip)]
         bar = {"title": {"text": "slip (m)", "side": "bottom"}, "orientation": "h", "thickness": 12}
         marker |= {"color": slip, "colorscale": _SLIP_COLOURS, "cmin": 0.0, "cmax": largest}

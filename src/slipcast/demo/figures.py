@@ -17,6 +17,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
     near = {g.name: (g.lon, g.lat) for g in region.gauges if g.name in DARTS}
     shown = {name: estimate for name, estimate in cascadia.slip.items() if name != "truth"}
     darts = cascadia.records.sea_level
+    largest_m = max(float(estimate.slip.max()) for estimate in cascadia.slip.values())
     truth, found, scores = evaluation.max_amplitude_arrays()
     network = cascadia.forecasts["network"].dataset.sel(gauge=evaluation.forecast_points)
     chile_gauge = {"32412": chile.records.resample(chile.bank.time_s).to_numpy()[0]}
@@ -33,6 +34,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
                 estimate.sources,
                 estimate.slip.to_numpy(),
                 magnitude=estimate.magnitude,
+                largest_m=largest_m,
                 gauges=near,
                 title=name[0].upper() + name[1:],
             )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from slipcast import report_figures as interactive
 from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult
@@ -76,11 +78,14 @@ def _one_event(cascadia: CascadiaResult) -> list[Section]:
         ]
         for point in points
     ]
+    shown = ("truth", "network", "least squares 4 h")
+    largest_m = max(float(cascadia.slip[name].slip.max()) for name in shown)
     slip_maps = [
         Figure(
             interactive.map_figure(
                 region,
                 dict(zip(estimate.sources, estimate.slip.to_numpy().tolist())),
+                largest_m=largest_m,
                 title=f"{name[0].upper()}{name[1:]}: Mw {estimate.magnitude:.2f}",
             ),
             caption,
@@ -94,6 +99,14 @@ def _one_event(cascadia: CascadiaResult) -> list[Section]:
                 "Slip found by non-negative least squares from four hours at the same DARTs.",
             ),
         )
+    ]
+    forecast_figures = [
+        Figure(_forecast_figure(traces, names), caption)
+        for names, caption in (
+            ([name for name in points if region.gauge(name).grid == "near"], "Forecast of the network off the coast."),
+            ([name for name in points if region.gauge(name).grid != "near"], "Forecast across the Pacific."),
+        )
+        if names
     ]
     return [
         Heading("One simulated earthquake"),
@@ -109,13 +122,7 @@ def _one_event(cascadia: CascadiaResult) -> list[Section]:
             "Sea level at the DARTs and what each slip makes there. Shaded: the 45 minutes that the network and the "
             "first least squares see. Zoom by dragging.",
         ),
-        Figure(
-            interactive.forecast_figure(
-                traces["time"].to_numpy(),
-                {name: traces["sea_level"].sel(gauge=name).to_numpy() for name in points},
-            ),
-            "Forecast of the network at every forecast point.",
-        ),
+        *forecast_figures,
         Table(
             ["forecast point", "arrival (min)", *(f"{name} (m)" for name in forecasts)],
             rows,
@@ -123,6 +130,14 @@ def _one_event(cascadia: CascadiaResult) -> list[Section]:
             "Offshore indices, not heights at the coast.",
         ),
     ]
+
+
+def _forecast_figure(forecast: xr.Dataset, points: list[str]) -> Any:
+    """Draw a forecast at some points, as long as it goes there."""
+    sea_level = forecast["sea_level"].sel(gauge=points).dropna("time", how="all")
+    return interactive.forecast_figure(
+        sea_level["time"].to_numpy(), {name: sea_level.sel(gauge=name).to_numpy() for name in points}
+    )
 
 
 def _comparison(metrics: dict, cascadia: CascadiaResult) -> list[Section]:
