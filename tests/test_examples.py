@@ -12,6 +12,7 @@ import pytest
 
 from learning_fixtures import scenario_set
 from slipcast.learning import TrainConfig
+from slipcast.learning.search_space import open_search
 from slipcast.learning.train import train
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ def workflow() -> str:
 
 
 def test_the_network_of_the_workflow(workflow, tmp_path, monkeypatch):
-    code, settings = (re.search(rf"```{language}\n(.*?)```", workflow, re.S) for language in ("python", "toml"))
+    code, settings = (re.search(rf"```{start}.*?)```", workflow, re.S) for start in (r"python\n(", r"toml\n(# wide"))
     assert code is not None
     assert settings is not None
     (tmp_path / "mynetworks.py").write_text(code[1])
@@ -43,6 +44,15 @@ def test_the_network_of_the_workflow(workflow, tmp_path, monkeypatch):
     assert trained.architecture == "mynetworks:Wide"
     assert trained.arguments["width"] == 512
     sys.modules.pop("mynetworks")
+
+
+def test_the_search_of_the_workflow(workflow, tmp_path):
+    text = re.search(r"```toml\n(# tune.*?)```", workflow, re.S)
+    assert text is not None
+    (tmp_path / "tune.toml").write_text(text[1])
+    config, space = open_search(tmp_path / "tune.toml")
+    space.check(config, samples=45)
+    assert set(space.parameters_of(TrainConfig(), 45)) == {name for name, _ in space.items()}
 
 
 def test_every_setting_is_in_the_workflow(workflow):

@@ -29,7 +29,12 @@ LAYERS = (
     ("geodesy", "labels", "files"),
     ("errors",),
 )
-HEAVY = {"torch": ("learning",), "matplotlib": ("plots", "demo"), "plotly": ("report", "report_figures")}
+HEAVY = {
+    "torch": ("learning",),
+    "optuna": ("learning",),
+    "matplotlib": ("plots", "demo"),
+    "plotly": ("report", "report_figures"),
+}
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -12,6 +12,7 @@ import typer
 
 from slipcast.cli_import import import_app
 from slipcast.cli_plots import plots_app
+from slipcast.cli_tune import plot_tuning, tune
 from slipcast.console import progress, say, say_warnings, write_line
 from slipcast.errors import InputError
 
@@ -33,6 +34,8 @@ app.add_typer(_bank, name="bank")
 app.add_typer(_scenarios, name="scenarios")
 app.add_typer(plots_app, name="plot")
 app.add_typer(import_app, name="import")
+app.command()(tune)
+plots_app.command("tuning")(plot_tuning)
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

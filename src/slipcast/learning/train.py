@@ -23,7 +23,7 @@ from slipcast.learning.networks import build_network, check_network
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
 from slipcast.scenarios import ScenarioSet
 
-__all__ = ["train", "training_note"]
+__all__ = ["Diverged", "train", "training_note"]
 
 _SAVE_EVERY_S = 5.0
 _CHUNK = 8192
@@ -31,6 +31,10 @@ _CHUNK = 8192
 Losses = Mapping[str, float]
 Progress = Callable[[int, int, Losses, Losses], None]
 """Called with the number of an epoch, the number of epochs, and two rows of the history: its own and the best."""
+
+
+class Diverged(InputError):
+    """A training whose loss is no number any more."""
 
 
 def train(
@@ -184,7 +188,7 @@ class _Training:
                 row[f"{part}_batch_loss_m2"] = by_batch
         row |= exact
         if not all(math.isfinite(loss) for loss in row.values()):
-            raise InputError(
+            raise Diverged(
                 f"training diverged in epoch {epoch} with learning_rate = {self.task.config.learning_rate:g}"
             )
         self.history.append(row)

@@ -10,17 +10,20 @@ from slipcast.plots.history import plot_history
 from slipcast.plots.maps import plot_pacific, plot_region, plot_slip
 from slipcast.plots.series import plot_bank, plot_forecast, plot_records
 from slipcast.plots.skill import plot_max_amplitude
+from slipcast.plots.tuning import plot_importance, plot_search
 
 __all__ = [
     "plot_bank",
     "plot_errors",
     "plot_forecast",
     "plot_history",
+    "plot_importance",
     "plot_max_amplitude",
     "plot_pacific",
     "plot_records",
     "plot_region",
     "plot_scenario",
+    "plot_search",
     "plot_slip",
     "save_figure",
 ]
