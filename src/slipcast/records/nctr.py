@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from slipcast.errors import InputError, unknown_name
 from slipcast.files import fingerprint
@@ -36,6 +39,10 @@ _GAP_S = 150.0
 _ROUNDING_S = 6.0  # times written with few digits; a series that ends this much early still has its last minute
 _WHOLE = 0.9  # of the median length of the series at a gauge
 _SUBFAULT_KM = 100.0  # larger than a unit source, which so is one subfault
+
+
+# what scipy lets through where a file is cut or foreign
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, OverflowError, zlib.error, MatReadError)
 
 
 class _Faulty(Exception):
@@ -387,13 +394,11 @@ def _assemble(bank: GreensBank, runs: Sequence[int], records: np.ndarray, weight
 
 def _read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """Read variables of a MATLAB file."""
-    from scipy.io import loadmat
-
     try:
         variables = loadmat(path, variable_names=list(names))
     except NotImplementedError as error:
         raise InputError(f"{path} is a MATLAB file of version 7.3; save it with -v7") from error
-    except Exception as error:  # scipy lets errors of many kinds through where a file is cut or foreign
+    except _UNREADABLE as error:
         raise InputError(f"{path} cannot be read as a MATLAB file") from error
     if missing := [name for name in names if name not in variables]:
         raise InputError(f"{path} lacks the variable {missing[0]}")
