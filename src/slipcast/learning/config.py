@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from slipcast.errors import InputError, invalid_setting
 from slipcast.physics.unit_sources import expand_names
 
-__all__ = ["TrainConfig", "parse_settings"]
+__all__ = ["TrainConfig", "parse_settings", "read_settings"]
 
 _Count = Annotated[int, Field(strict=True, ge=1)]
 _Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -208,13 +208,7 @@ class TrainConfig(BaseModel):
             If the file is missing or not TOML, or a key is unknown or breaks its rule; the message names the
             key.
         """
-        path = Path(path)
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
-        except ValueError as error:  # TOMLDecodeError, or no UTF-8
-            raise InputError(f"{path} is not valid TOML: {error}") from error
+        settings = read_settings(path)
         try:
             return cls(**settings)
         except InputError as error:
@@ -238,6 +232,17 @@ class TrainConfig(BaseModel):
     def network_settings(self) -> dict[str, Any]:
         """The settings that are arguments of the architecture."""
         return dict(self.network) if ":" in self.model else {key: getattr(self, key) for key in _CONV1D_ONLY}
+
+
+def read_settings(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a TOML file; InputError if it is missing or not TOML."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # TOMLDecodeError, or no UTF-8
+        raise InputError(f"{path} is not valid TOML: {error}") from error
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:

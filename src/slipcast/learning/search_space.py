@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from slipcast.errors import InputError, invalid_setting
-from slipcast.learning.config import TrainConfig
+from slipcast.learning.config import TrainConfig, read_settings
 from slipcast.learning.networks import ARCHITECTURES, build_network, conv_channels
 
 __all__ = ["Range", "SearchSpace", "Suggests", "open_search"]
@@ -209,13 +207,7 @@ def open_search(path: str | os.PathLike) -> tuple[TrainConfig, SearchSpace]:
     InputError
         If the file is missing or not TOML, or a key is unknown or breaks its rule.
     """
-    path = Path(path)
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from error
+    settings = read_settings(path)
     search = settings.pop("search", None)
     if search is not None and not isinstance(search, dict):
         raise InputError(f"{path}: search must be a table [search], got {search!r}")
