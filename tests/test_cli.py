@@ -103,8 +103,19 @@ def test_from_records_to_a_forecast(slipcast, files, tmp_path, monkeypatch):
     found = json.loads(slipcast("invert", records, "--bank", bank, *options)[1])
     assert found["magnitude"] == pytest.approx(SlipEstimate.open("slip.nc").magnitude, abs=1e-3)
     assert (found["method"], set(found["slip_m"])) == ("tikhonov", set(SlipEstimate.open("slip.nc").sources))
+    options = ("--method", "bayes", "--window", 60, "--scenarios", files / "set.zarr", "--out", "b.nc")
+    code, out, _ = slipcast("invert", records, "--bank", bank, *options)
+    assert code == 0
+    assert re.fullmatch(r"b\.nc: Mw \d\.\d\d \(90 %: \d\.\d\d to \d\.\d\d\), largest slip .* m\n", out)
+    found = json.loads(slipcast("invert", records, "--bank", bank, *options, "--json")[1])
+    assert found["magnitude_quantiles"]["0.05"] < found["magnitude"] < found["magnitude_quantiles"]["0.95"]
+    assert "(90 %: " in slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc")[1]
+    rows = json.loads(slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc", "--json")[1])
+    for row in rows:
+        assert list(row["max_amplitude_quantiles_m"].values()) == sorted(row["max_amplitude_quantiles_m"].values())
     for arguments in (
         ("plot", "slip", "slip.nc"),
+        ("plot", "forecast", "bf.nc"),
         ("plot", "forecast", "forecast.nc"),
         ("plot", "records", records),
         ("plot", "records", records, "--slip", "slip.nc", "--bank", bank, "--out", "both.png"),
@@ -216,8 +227,12 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("train SET --out r --config no.toml", "cannot read no.toml"),
         ("train BANK --out r", "no folder BANK"),
         ("evaluate FOLDER SET --out r", "holds no checkpoint (no model.json)"),
-        ("invert RECORDS --bank BANK", "give either a model or a method (nnls, tikhonov)"),
+        ("invert RECORDS --bank BANK", "give either a model or a method (nnls, tikhonov, linear, gaussian, bayes)"),
         ("invert RECORDS --bank BANK --method nnls", "method nnls needs a window, minutes after the origin"),
+        (
+            "invert RECORDS --bank BANK --method tikhonov --window 60 --slip-sd gvc",
+            "--slip-sd must be metres or one of",
+        ),
         ("invert chile2010 --bank BANK --method nnls --window 60", "unknown gauge '32412' in bank cascadia"),
         ("forecast RECORDS --bank BANK", "holds records, not a slip estimate"),
         ("plot bank BANK --source 58", "a unit source is named like acsza58 or ac58a, got '58'"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.testing as npt
@@ -10,11 +13,28 @@ import pytest
 
 from learning_fixtures import make_checkpoint, scenario_set
 from slipcast.errors import InputError
-from slipcast.evaluate import Method, evaluate, least_squares_method, network_method
+from slipcast.evaluate import evaluate, least_squares_method
 from slipcast.inversion import magnitude_of_slip
+from slipcast.inversion.network import Network
 from slipcast.scenarios import ScenarioSet, split_codes
 
 DARTS = ["46404", "46407", "46419"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way from records to slip that is a plain function."""
+
+    gauges: list[str]
+    window_min: int
+    solve: Callable[[np.ndarray], np.ndarray]
+    sources: list[str]
+    method: str = "function"
+    gaps: Literal["none"] = "none"
+
+    @property
+    def times_s(self) -> np.ndarray:
+        return 60.0 * np.arange(1, self.window_min + 1)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +52,13 @@ def twin_set(small_set, small_bank) -> ScenarioSet:
 
 @pytest.fixture(scope="module")
 def judged(twin_set):
-    true = twin_set.load_weights(twin_set.indices("test")).to_numpy()
+    true, sources = twin_set.load_weights(twin_set.indices("test")).to_numpy(), twin_set.sources
     return evaluate(
         twin_set,
         {
-            "perfect": Method(DARTS, 45, lambda records: true),
-            "half": Method(DARTS, 45, lambda records: 0.5 * true),
-            "silent": Method(DARTS, 30, lambda records: 0 * true),
+            "perfect": Method(DARTS, 45, lambda records: true, sources),
+            "half": Method(DARTS, 45, lambda records: 0.5 * true, sources),
+            "silent": Method(DARTS, 30, lambda records: 0 * true, sources),
         },
     )
 
@@ -102,22 +122,24 @@ def test_all_methods_see_the_same_noise(twin_set):
         seen.append(records)
         return np.ones((len(records), 9))
 
-    evaluate(twin_set, {"a": Method(DARTS, 45, look), "b": Method(DARTS[::-1], 30, look)}, noise_sd_m=0.01)
+    sources = twin_set.sources
+    methods = {"a": Method(DARTS, 45, look, sources), "b": Method(DARTS[::-1], 30, look, sources)}
+    evaluate(twin_set, methods, noise_sd_m=0.01)
     npt.assert_array_equal(seen[1], seen[0][:, ::-1, :30])
 
 
 def test_a_network_as_a_method_in_the_order_of_the_set():
     scenarios = scenario_set(sources=("acszb59", "acsza57", "acszb57", "acsza58", "acszb58", "acszz57"))
     checkpoint = make_checkpoint()
-    method = network_method(scenarios, checkpoint)
-    records = scenarios.load_records(checkpoint.gauges, 45)
-    slip, own = method.solve(records.to_numpy()), checkpoint.predict(records)
-    assert slip.shape == (60, 6)
+    records = scenarios.load_records(checkpoint.gauges, 45, scenarios.indices("test"), noise_sd_m=0.005)
+    own = checkpoint.predict(records)
+    slip = evaluate(scenarios, {"network": Network(checkpoint)}).dataset["weights"].to_numpy()[0]
+    assert slip.shape == (9, 6)
     for column, name in enumerate(scenarios.sources):
         expected = own[:, checkpoint.sources.index(name)] if name in checkpoint.sources else 0.0
         npt.assert_array_equal(slip[:, column], expected)
     with pytest.raises(InputError, match="unknown source 'acsza57' in the scenario set"):
-        network_method(scenario_set(sources=("acsza58", "acszb57")), checkpoint)
+        evaluate(scenario_set(sources=("acsza58", "acszb57")), {"network": Network(checkpoint)})
 
 
 def test_what_cannot_be_judged(twin_set):

@@ -89,3 +89,35 @@ def test_a_file_comes_back_also_from_slip_that_was_read(small_bank, tmp_path):
     assert (attrs["method"], attrs["window_min"], attrs["bank"]) == ("nnls", 45.0, small_bank.id)
     with pytest.raises(InputError, match=r"f.nc holds a forecast, not a slip estimate"):
         SlipEstimate.open(tmp_path / "f.nc")
+
+
+def test_draws_of_slip_become_quantiles(small_bank, tmp_path):
+    draws = np.random.default_rng(3).gamma(2.0, 2.0, (2, 60, 9))
+    slip = SlipEstimate.from_slip(
+        draws.mean(axis=1), small_bank.sources, method="bayes", window_min=45, region="cascadia", samples_m=draws
+    )
+    made = forecast(slip, small_bank)
+    levels = np.einsum("gts,eks->ekgt", small_bank.source_response().to_numpy(), draws.astype(np.float32))
+    for place, probability in enumerate((0.05, 0.25, 0.5, 0.75, 0.95)):
+        of_level = made.dataset["sea_level_quantile"].sel(quantile=probability)
+        npt.assert_allclose(of_level, np.quantile(levels, probability, axis=1), atol=1e-5)
+        of_maximum = made.dataset["max_amplitude_quantile"].isel(quantile=place)
+        npt.assert_allclose(of_maximum, np.quantile(levels.max(axis=-1), probability, axis=1), rtol=1e-5)
+    made.save(tmp_path / "f.nc")
+    npt.assert_array_equal(
+        Forecast.open(tmp_path / "f.nc").dataset["max_amplitude_quantile"], made.dataset["max_amplitude_quantile"]
+    )
+    # one event of two is what it is alone; without draws there are no quantiles
+    alone = SlipEstimate(slip.dataset.isel(event=1))
+    npt.assert_allclose(
+        forecast(alone, small_bank, gauges=["newport"]).dataset["max_amplitude_quantile"][:, 0],
+        made.dataset["max_amplitude_quantile"].sel(gauge="newport").isel(event=1),
+    )
+    assert "sea_level_quantile" not in forecast(estimate(SLIP_M, small_bank.sources), small_bank).dataset
+
+
+def test_draws_of_another_shape(small_bank):
+    with pytest.raises(InputError, match=r"samples_m must have shape \(n_samples, 9\), got \(60, 8\)"):
+        SlipEstimate.from_slip(
+            SLIP_M, small_bank.sources, method="b", window_min=45, region="cascadia", samples_m=np.ones((60, 8))
+        )

@@ -53,7 +53,7 @@ def test_records_are_interpolated_to_the_samples_of_the_model():
 
 
 def test_a_missing_gauge_is_named():
-    with pytest.raises(InputError, match="records lack gauge 46407; the model takes 46404, 46407, 46419"):
+    with pytest.raises(InputError, match="records lack gauge 46407; method network takes 46404, 46407, 46419"):
         invert_network(as_records(random_records()[:, ::2], ["46404", "46419"]), make())
 
 

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "slipcast"
 
 # each line may import what stands on it or below it, nothing above
 LAYERS = (
-    ("cli", "cli_import", "cli_plots", "cli_tune", "console", "demo", "evaluation_page", "__init__"),
+    ("cli", "cli_import", "cli_invert", "cli_plots", "cli_tune", "console", "demo", "evaluation_page", "__init__"),
     ("report", "report_figures"),
     ("evaluate",),
     ("forecast",),

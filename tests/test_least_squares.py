@@ -133,7 +133,7 @@ def test_problems_that_do_not_fit(small_bank):
         ({"window_min": 121}, "window of 121 min is longer than the 120 min of bank cascadia at gauge"),
         ({"window_min": 45, "start_min": 45}, r"start_min must be in \[0, 45\) min, got 45"),
         ({"window_min": 45, "gauges": ["46411"]}, "unknown gauge '46411' in bank cascadia; nearest: 464"),
-        ({"window_min": 45, "gauges": ["westport"]}, "unknown gauge 'westport' in records"),
+        ({"window_min": 45, "gauges": ["westport"]}, "records lack gauge westport; method nnls takes westport"),
         ({"window_min": 45, "sources": ["acsza54"]}, "unknown source 'acsza54' in bank cascadia"),
         ({"window_min": 45, "noise_sd_m": -0.1, "slip_sd_m": 1.0}, "noise_sd_m must be > 0 m, got -0.1"),
         ({"window_min": 45, "slip_sd_m": 0.0}, "slip_sd_m must be > 0 m, got 0.0"),
@@ -162,8 +162,11 @@ def test_arrays_that_do_not_fit(small_bank):
 def test_the_door_takes_a_method_or_a_model(small_bank):
     records = records_of(small_bank, TRUE_M)
     for options, message in (
-        ({}, r"give either a model or a method \(nnls, tikhonov\)"),
-        ({"method": "lsq", "window_min": 45}, "method must be one of nnls, tikhonov, got 'lsq'"),
+        ({}, r"give either a model or a method \(nnls, tikhonov, linear, gaussian, bayes\)"),
+        (
+            {"method": "lsq", "window_min": 45},
+            "method must be one of nnls, tikhonov, linear, gaussian, bayes, got 'lsq'",
+        ),
         ({"method": "nnls"}, "method nnls needs a window, minutes after the origin"),
     ):
         with pytest.raises(InputError, match=message):
@@ -195,3 +198,61 @@ def test_slip_that_cannot_be():
     npt.assert_allclose(several.magnitude, [7.668, -np.inf], atol=1e-3)
     with pytest.raises(InputError, match="the slip estimate must hold one event, got 2"):
         several.one_event()
+
+
+# --- damping that the record chooses
+
+
+def test_generalised_cross_validation_by_leaving_out(small_bank):
+    """A solution by the damping of least GCV, found by brute force on the hat matrix."""
+    response = small_bank.source_response(DARTS, window_min=30)
+    matrix = response.to_numpy().reshape(-1, 9)
+    rng = np.random.default_rng(21)
+    records = matrix @ np.full(9, 5.0) + 0.02 * rng.standard_normal(len(matrix))
+    found = LeastSquares(response, slip_sd_m="gcv").solve(records.reshape(3, 30))
+
+    def score(damping):
+        hat = matrix @ np.linalg.solve(matrix.T @ matrix + damping**2 * np.eye(9), matrix.T)
+        left = records - hat @ records
+        return left @ left / (len(matrix) - np.trace(hat)) ** 2
+
+    dampings = np.logspace(-6, 1, 400) * np.linalg.svd(matrix)[1][0]
+    best = dampings[np.argmin([score(damping) for damping in dampings])]
+    expected = LeastSquares(response, noise_sd_m=best, slip_sd_m=1.0).solve(records.reshape(3, 30))
+    plain = LeastSquares(response).solve(records.reshape(3, 30))
+    # the grid of dampings steps by a third
+    assert np.abs(found - expected).max() < 0.1 * np.abs(plain - expected).max()
+
+
+def test_the_discrepancy_is_that_of_the_noise(small_bank):
+    response = small_bank.source_response(DARTS, window_min=60)
+    matrix = response.to_numpy().reshape(-1, 9)
+    noise = 0.05 * np.random.default_rng(22).standard_normal(len(matrix))
+    records = matrix @ np.full(9, 6.0) + noise
+    found = LeastSquares(response, noise_sd_m=0.055, slip_sd_m="discrepancy").solve(records.reshape(3, 60))
+    plain = LeastSquares(response).solve(records.reshape(3, 60))
+    misfit, least = (np.sum((matrix @ slip - records) ** 2) / len(matrix) for slip in (found, plain))
+    # the grid of dampings steps by a third, and slip that is bounded fits no better than slip that is not
+    assert least < 0.85 * 0.055**2 < misfit < 1.02 * 0.055**2
+    # if nothing fits as well as that, the least damping
+    other = LeastSquares(response, noise_sd_m=1e-4, slip_sd_m="discrepancy").solve(records.reshape(3, 60))
+    npt.assert_allclose(other, plain, atol=1e-2)
+
+
+def test_each_record_has_its_own_damping(small_bank):
+    response = small_bank.source_response(DARTS, window_min=45)
+    rng = np.random.default_rng(23)
+    records = response.to_numpy() @ TRUE_M + np.array([1e-4, 0.1])[:, np.newaxis, np.newaxis] * rng.standard_normal(
+        (2, *response.shape[:2])
+    )
+    solver = LeastSquares(response, slip_sd_m="gcv")
+    together = solver.solve(records)
+    npt.assert_allclose(together, [solver.solve(record) for record in records])
+    undamped = LeastSquares(response).solve(records)
+    assert np.abs(together[0] - undamped[0]).max() < np.abs(together[1] - undamped[1]).max()
+
+
+def test_a_rule_that_does_not_exist(small_bank):
+    response = small_bank.source_response(DARTS, window_min=45)
+    with pytest.raises(InputError, match="slip_sd_m must be metres or one of gcv, discrepancy, got 'lcurve'"):
+        LeastSquares(response, slip_sd_m="lcurve")

@@ -291,6 +291,22 @@ def test_long_forecasts_are_in_hours():
     assert ax.get_xlabel() == "time after the earthquake (h)"
 
 
+def test_a_forecast_with_its_interval():
+    level = np.stack([0.1 * np.sin(TIME_S / 600), 0.5 * np.sin(TIME_S / 600)])
+    interval = np.stack([level - 0.1, level + 0.3])
+    ends = [[0.0, 0.4], [0.4, 0.8]]
+    ax: Any = plots.plot_forecast(
+        TIME_S, level, ["hilo", "seaside"], [0.1, 0.5], interval_m=interval, max_interval_m=ends
+    )
+    assert "0.50 (0.40 to 0.80)" in texts(ax)
+    # the first band is that of the largest, seaside, scaled to 0.48 at its own highest end
+    edge = ax.collections[0].get_paths()[0].vertices[:, 1]
+    npt.assert_allclose(edge.max(), 0.48 * (0.5 * np.sin(TIME_S / 600) + 0.3).max() / np.abs(interval[:, 1]).max())
+    npt.assert_allclose(edge.min(), 0.48 * (0.5 * np.sin(TIME_S / 600) - 0.1).min() / np.abs(interval[:, 1]).max())
+    with pytest.raises(InputError, match=r"interval_m must have shape \(2, 2, 120\)"):
+        plots.plot_forecast(TIME_S, level, ["hilo", "seaside"], [0.1, 0.5], interval_m=level)
+
+
 def test_forecast_refuses_what_does_not_fit():
     level = np.zeros((2, TIME_S.size))
     with pytest.raises(InputError, match=r"sea_level_m must have shape \(1, 120\) \(names by time_s\)"):

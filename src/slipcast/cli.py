@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from slipcast.cli_import import import_app
+from slipcast.cli_invert import forecast, invert
 from slipcast.cli_plots import plots_app
 from slipcast.cli_tune import plot_tuning, tune
-from slipcast.console import progress, say, say_warnings, write_line
+from slipcast.console import names_of, print_json, progress, say, say_warnings, write_line
 from slipcast.errors import InputError
 
 __all__ = ["app", "main"]
@@ -39,7 +39,6 @@ plots_app.command("tuning")(plot_tuning)
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-BankFile = Annotated[Path, typer.Option("--bank", help="A bank, from 'slipcast bank build'.")]
 
 
 @app.callback()
@@ -80,11 +79,6 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(text).split())
 
 
-def _print_json(content: Any) -> None:
-    """Write JSON on the output stream."""
-    write_line(json.dumps(content, indent=2, allow_nan=False))
-
-
 def _or_undefined(score: float | None) -> str:
     """Word a score that may not exist."""
     return "not defined" if score is None else f"{score:.3f}"
@@ -106,11 +100,6 @@ def _by_grid(values: list[str] | None, option: str) -> float | dict[str, float] 
     if len(values) > 1:
         raise InputError(f"{option} must be one number, or GRID=NUMBER for each, got {' '.join(values)!r}")
     return numbers[""]
-
-
-def _names(value: str | None) -> list[str] | None:
-    """Read names between commas."""
-    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
 @app.command()
@@ -137,7 +126,7 @@ def regions_list(as_json: Json = False) -> None:
 
     regions = [Region.open(name) for name in region_names()]
     if as_json:
-        _print_json([{"name": r.name, "title": r.title, "sources": len(r.sources)} for r in regions])
+        print_json([{"name": r.name, "title": r.title, "sources": len(r.sources)} for r in regions])
     else:
         for region in regions:
             write_line(
@@ -213,7 +202,7 @@ def bank_build(
             region,
             spacing_arcmin=_by_grid(spacing, "--spacing"),
             hours=_by_grid(hours, "--hours"),
-            gauges=_names(gauges),
+            gauges=names_of(gauges),
             bathymetry=bathymetry,
             kajiura=kajiura,
             workers=workers,
@@ -242,7 +231,7 @@ def bank_check(file: Path, as_json: Json = False) -> None:
         "grids": bank.dataset.attrs["grids"],
     }
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         write_line(f"{file}: bank {bank.id} of {bank.region.name}, {summary['grids']}")
         write_line(
@@ -271,7 +260,7 @@ def scenarios_build(
 
     check_target(out, folder=True)
     try:
-        exponents = tuple(float(text) for text in _names(hurst) or [])
+        exponents = tuple(float(text) for text in names_of(hurst) or [])
     except ValueError:
         raise InputError(f"--hurst must hold numbers between commas, got {hurst!r}") from None
     settings = RuptureSettings(magnitude=magnitude, hurst=exponents, kinematic=not static)
@@ -314,7 +303,7 @@ def train(
     overrides = parse_settings(settings or []) | {key: value for key, value in chosen.items() if value is not None}
     for key, names in (("gauges", gauges), ("sources", sources)):
         if names is not None:
-            overrides[key] = tuple(_names(names) or ())
+            overrides[key] = tuple(names_of(names) or ())
     opened = ScenarioSet.open(scenarios)
     begin = None if config is None else TrainConfig.open(config)
     with progress("Training") as advance:
@@ -357,14 +346,14 @@ def evaluate(
 
     check_target(out / "metrics.json")
     try:
-        examples = None if shown is None else [int(text) for text in _names(shown) or []]
+        examples = None if shown is None else [int(text) for text in names_of(shown) or []]
     except ValueError:
         raise InputError(f"--scenarios must hold numbers between commas, got {shown!r}") from None
     opened = ScenarioSet.open(scenarios)
     found = evaluate_network(opened, Checkpoint.open(checkpoint), split=split)
-    page = write_evaluation(out, found, opened, examples=examples, exports=_names(export) or ())
+    page = write_evaluation(out, found, opened, examples=examples, exports=names_of(export) or ())
     if as_json:
-        _print_json(found.scores)
+        print_json(found.scores)
         return
     for name, score in found.scores.items():
         explained = _or_undefined(score["max_amplitude_mean"].get("explained_variance"))
@@ -376,90 +365,8 @@ def evaluate(
     write_line(str(page))
 
 
-@app.command()
-def invert(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010 for the packaged one.")],
-    bank: BankFile,
-    out: Out = Path("slip.nc"),
-    model: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
-    method: Annotated[str | None, typer.Option(help="nnls or tikhonov.")] = None,
-    window: Annotated[float | None, typer.Option(help="Minutes after the origin; a method needs it.")] = None,
-    start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
-    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
-    noise: Annotated[float, typer.Option(help="For tikhonov: standard deviation of a sample, m.")] = 0.005,
-    slip_sd: Annotated[float, typer.Option(help="For tikhonov: standard deviation of slip, m.")] = 5.0,
-    as_json: Json = False,
-) -> None:
-    """Find the slip that made records.
-
-    Example: slipcast invert chile2010 --bank chile.nc --method tikhonov --start 60 --window 225 --out slip.nc
-    """
-    from slipcast.greens import GreensBank
-    from slipcast.inversion import invert as run
-    from slipcast.records import PACKAGED, Records, packaged_records
-
-    if model is not None:
-        from slipcast.learning.checkpoint import Checkpoint
-
-        network = Checkpoint.open(model)
-    slip = run(
-        packaged_records(records) if records in PACKAGED else Records.open(records),
-        GreensBank.open(bank),
-        model=None if model is None else network,
-        method=method,
-        window_min=window,
-        start_min=start,
-        gauges=_names(gauges),
-        noise_sd_m=noise,
-        slip_sd_m=slip_sd,
-    )
-    slip.save(out)
-    if slip.slip.ndim > 1:
-        write_line(f"{out}: {slip.slip.shape[0]} events")
-    elif as_json:
-        found = dict(zip(slip.sources, slip.slip.to_numpy().round(4).tolist()))
-        magnitude = round(slip.magnitude, 3) if slip.slip.any() else None
-        _print_json({"magnitude": magnitude, "slip_m": found, **slip.dataset.attrs})
-    elif not slip.slip.any():
-        write_line(f"{out}: no slip")
-    else:
-        write_line(f"{out}: Mw {slip.magnitude:.2f}, largest slip {float(slip.slip.max()):.1f} m")
-
-
-@app.command()
-def forecast(slip: Path, bank: BankFile, out: Out = Path("forecast.nc"), as_json: Json = False) -> None:
-    """Forecast sea level at every gauge of a bank from slip.
-
-    Example: slipcast forecast slip.nc --bank bank.nc --out forecast.nc
-    """
-    from slipcast.forecast import forecast as run
-    from slipcast.greens import GreensBank
-    from slipcast.inversion import SlipEstimate
-
-    made = run(SlipEstimate.open(slip), GreensBank.open(bank))
-    made.save(out)
-    if made.max_amplitude.ndim > 1:
-        write_line(f"{out}: {made.max_amplitude.shape[0]} events")
-        return
-    rows = [
-        {
-            "gauge": gauge,
-            "max_amplitude_m": round(height, 4),
-            "arrival_min": round(arrival, 1) if arrival >= 0 else None,
-        }
-        for gauge, height, arrival in zip(
-            made.gauges,
-            made.max_amplitude.to_numpy().tolist(),
-            (made.arrival_time.to_numpy() / 60).tolist(),
-            strict=True,
-        )
-    ]
-    if as_json:
-        _print_json(rows)
-        return
-    for row in sorted(rows, key=lambda row: -row["max_amplitude_m"]):
-        arrives = "no wave" if row["arrival_min"] is None else f"arrives after {row['arrival_min']:.0f} min"
-        write_line(f"{row['gauge']:<14} {row['max_amplitude_m']:6.2f} m  {arrives}")
+app.command()(invert)
+app.command()(forecast)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,13 @@ def plot_forecast(forecast: Path, out: Out = Path("forecast.png")) -> None:
     from slipcast.forecast import Forecast
 
     made = Forecast.open(forecast).one_event()
+    intervals: dict[str, Any] = {}
+    if "sea_level_quantile" in made.dataset:
+        ends = made.dataset.sel(quantile=[0.05, 0.95])
+        intervals = {
+            "interval_m": ends["sea_level_quantile"].to_numpy(),
+            "max_interval_m": ends["max_amplitude_quantile"].to_numpy(),
+        }
     _save(
         plots.plot_forecast(
             made.sea_level["time"].to_numpy(),
@@ -132,6 +139,7 @@ def plot_forecast(forecast: Path, out: Out = Path("forecast.png")) -> None:
             made.gauges,
             made.max_amplitude.to_numpy(),
             arrival_time_s=made.arrival_time.to_numpy(),
+            **intervals,
         ),
         out,
     )

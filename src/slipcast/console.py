@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from slipcast.errors import SlipcastWarning
 
-__all__ = ["progress", "say", "say_warnings", "write_line"]
+__all__ = ["names_of", "print_json", "progress", "say", "say_warnings", "write_line"]
 
 _PLAIN_EVERY_S = 5.0
 
@@ -33,6 +35,16 @@ def write_line(text: str) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+
+
+def print_json(content: Any) -> None:
+    """Write JSON on the output stream."""
+    write_line(json.dumps(content, indent=2, allow_nan=False))
+
+
+def names_of(value: str | None) -> list[str] | None:
+    """Read names between commas."""
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
 def say_warnings() -> None:

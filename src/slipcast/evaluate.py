@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,60 +13,23 @@ import xarray as xr
 from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecast import arrival_time
-from slipcast.inversion import centroid_latitude, magnitude_of_slip
+from slipcast.inversion import Inverter, centroid_latitude, magnitude_of_slip
+from slipcast.inversion.network import Network
 from slipcast.labels import in_order
-from slipcast.nonnegative import LeastSquares
+from slipcast.nonnegative import Damping, LeastSquares
 from slipcast.scenarios import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["Evaluation", "Method", "evaluate", "evaluate_network", "least_squares_method", "network_method"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way from records to slip that can be judged.
-
-    Attributes
-    ----------
-    gauges : list of str
-        DARTs used, in order.
-    window_min : float
-        Minutes after the origin.
-    solve : callable
-        From records, shape (n, n_gauges, n_times), m, to slip, shape (n, n_sources), m, in the set's order of sources.
-    """
-
-    gauges: list[str]
-    window_min: float
-    solve: Callable[[np.ndarray], np.ndarray]
-
-
-def network_method(scenarios: ScenarioSet, checkpoint: Checkpoint) -> Method:
-    """Make a method of a trained network; a unit source that it does not know counts as one without slip.
-
-    Raises
-    ------
-    InputError
-        If the set lacks a source of the network.
-    """
-    columns = in_order(checkpoint.sources, scenarios.sources, dim="source", where="in the scenario set")
-
-    def solve(records: np.ndarray) -> np.ndarray:
-        slip = np.zeros((len(records), len(scenarios.sources)), np.float32)
-        slip[:, columns] = checkpoint.predict(records)
-        return slip
-
-    return Method(list(checkpoint.gauges), checkpoint.window_min, solve)
+__all__ = ["Evaluation", "evaluate", "evaluate_network", "least_squares_method"]
 
 
 def least_squares_method(
-    scenarios: ScenarioSet, gauges: Sequence[str], window_min: float, *, slip_sd_m: float | None = None
-) -> Method:
+    scenarios: ScenarioSet, gauges: Sequence[str], window_min: float, *, slip_sd_m: float | Damping | None = None
+) -> LeastSquares:
     """Make a method of non-negative least squares on a window, damped where ``slip_sd_m`` is given."""
-    response = scenarios.source_response(gauges, window_min=window_min)
-    return Method(list(gauges), window_min, LeastSquares(response, slip_sd_m=slip_sd_m).solve)
+    return LeastSquares(scenarios.source_response(gauges, window_min=window_min), slip_sd_m=slip_sd_m)
 
 
 @dataclass(frozen=True)
@@ -210,7 +173,7 @@ class Evaluation:
 
 def evaluate(
     scenarios: ScenarioSet,
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Inverter],
     *,
     split: str = "test",
     noise_sd_m: float = 0.005,
@@ -222,8 +185,8 @@ def evaluate(
     ----------
     scenarios : ScenarioSet
         With true weights, records and responses of unit sources.
-    methods : mapping of str to Method
-        By name.
+    methods : mapping of str to Inverter
+        By name; a unit source that one does not know counts as one without slip.
     split : {"test", "validation", "train"}, optional
         Which part; choices belong on validation, the test part is for the final word.
     noise_sd_m : float, optional
@@ -238,20 +201,22 @@ def evaluate(
     Raises
     ------
     InputError
-        If there is no method, or the part is empty.
+        If there is no method, the part is empty, or the set lacks a source of a method.
     """
     if not methods:
         raise InputError("methods must hold at least one method")
     indices = scenarios.indices(split)
     if not indices.size:
         raise InputError(f"the scenario set has no scenario in its {split} part")
-    fit_min = fit_min or max(method.window_min for method in methods.values())
+    fit_min = fit_min or max(_window_min(method) for method in methods.values())
     truth = _Truth(scenarios, indices)
     parts = []
     for method in methods.values():
-        records = scenarios.load_records(method.gauges, method.window_min, indices, noise_sd_m=noise_sd_m)
-        weights = np.asarray(method.solve(records.to_numpy()), dtype=float)
-        parts.append(truth.compare(weights, method.gauges, fit_min).assign(window_min=method.window_min))
+        columns = in_order(method.sources, scenarios.sources, dim="source", where="in the scenario set")
+        records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
+        weights = np.zeros((len(indices), len(scenarios.sources)))
+        weights[:, columns] = method.solve(records.sel(time=method.times_s).to_numpy())
+        parts.append(truth.compare(weights, method.gauges, fit_min).assign(window_min=_window_min(method)))
     dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
     return Evaluation(
         dataset.merge(truth.dataset).assign_attrs(
@@ -285,12 +250,17 @@ def evaluate_network(scenarios: ScenarioSet, checkpoint: Checkpoint, *, split: s
     if config.split_fractions is not None:
         scenarios = scenarios.with_split(config.split_fractions, config.split_seed)
     hours = [float(scenarios.dataset["gauge_hours"][scenarios.gauges.index(name)]) for name in gauges]
-    methods = {"network": network_method(scenarios, checkpoint)}
+    methods: dict[str, Inverter] = {"network": Network(checkpoint)}
     for window_min in dict.fromkeys((checkpoint.window_min, 60 * min(hours))):
         whole_hours = window_min >= 120 and window_min % 60 == 0
         length = f"{window_min / 60:g} h" if whole_hours else f"{window_min:g} min"
         methods[f"least squares {length}"] = least_squares_method(scenarios, gauges, window_min)
     return evaluate(scenarios, methods, split=split, noise_sd_m=config.noise_sd_m)
+
+
+def _window_min(method: Inverter) -> float:
+    """Return where the window of a method ends, minutes after the origin."""
+    return float(method.times_s[-1]) / 60
 
 
 class _Truth:

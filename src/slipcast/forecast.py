@@ -12,7 +12,7 @@ import xarray as xr
 
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.greens import SourceResponses
-from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate
 from slipcast.labels import align, one_event
 
 __all__ = ["Forecast", "arrival_time", "forecast"]
@@ -31,6 +31,8 @@ class Forecast:
     dataset : xarray.Dataset
         ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``,
         the highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
+        From slip with draws also their quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
+        ``max_amplitude_quantile([event,] quantile, gauge)``, m.
 
     Notes
     -----
@@ -105,7 +107,8 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     Parameters
     ----------
     slip : SlipEstimate
-        On all or some of the bank's unit sources; where it has none, there is no slip.
+        On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
+        carried to the gauges one by one.
     bank : GreensBank or ScenarioSet
         Responses of unit sources.
     gauges : iterable of str, optional
@@ -129,9 +132,14 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     arrival = arrival_time(sea_level, time)
     peak = np.where(np.isnan(arrival), np.nan, time[filled.argmax(axis=-1)])
     dims = (*lead, "gauge")
+    spread = {}
+    if slip.samples is not None:
+        draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
+        spread = _quantiles(draws, response.to_numpy(), lead)
     return Forecast(
         xr.Dataset(
-            {
+            spread
+            | {
                 "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
                 "max_amplitude": (dims, filled.max(axis=-1), {"units": "m"}),
                 "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
@@ -142,7 +150,27 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
                 ),
                 "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
-            coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})},
+            coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})}
+            | ({"quantile": list(QUANTILES)} if spread else {}),
             attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": bank.id},
         )
     )
+
+
+def _quantiles(draws: np.ndarray, response: np.ndarray, lead: tuple[str, ...]) -> dict:
+    """Carry draws of slip, shape ([n_events,] n_samples, n_sources), to the gauges and take quantiles there."""
+    levels, maxima = [], []
+    for of_event in draws.reshape(-1, *draws.shape[-2:]):  # one event at a time: all draws at once would be large
+        sea_level = np.tensordot(of_event, response, axes=(-1, -1))
+        levels.append(np.quantile(sea_level, QUANTILES, axis=0))
+        maxima.append(np.quantile(np.where(np.isnan(sea_level), -np.inf, sea_level).max(axis=-1), QUANTILES, axis=0))
+    shape = draws.shape[:-2]
+    dims = (*lead, "quantile", "gauge")
+    return {
+        "sea_level_quantile": (
+            (*dims, "time"),
+            np.reshape(levels, (*shape, *levels[0].shape)).astype(np.float32),
+            {"units": "m"},
+        ),
+        "max_amplitude_quantile": (dims, np.reshape(maxima, (*shape, *maxima[0].shape)), {"units": "m"}),
+    }

@@ -23,6 +23,8 @@ from slipcast.region import Region
 
 __all__ = ["GreensBank", "SourceResponses"]
 
+_ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura")
+
 
 class SourceResponses(Protocol):
     """What an inversion or a forecast needs: a bank has it, and a scenario set carries it."""
@@ -192,6 +194,22 @@ class GreensBank:
     def save(self, path: str | os.PathLike) -> None:
         """Write the bank as netCDF4, whole or not at all."""
         write_netcdf(self.dataset, Path(path), "bank")
+
+    def with_window(self, gauges: Iterable[str], window_min: float) -> GreensBank:
+        """Return a smaller bank: some gauges, in the order of the region, from time zero to the end of a window.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown or the window longer than the bank.
+        """
+        region = self.region.with_gauges(list(gauges))
+        index = in_order(region.gauge_names(), self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        count = int(np.flatnonzero(self._window(index, window_min))[-1]) + 1
+        series = dict(zip(region.gauge_names(), self.dataset["response"].to_numpy()[index, :count], strict=True))
+        depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
+        about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
+        return self.from_series(region, series, depths_m=depths, attributes=about)
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
 from slipcast.files import fingerprint, package_version, read_zarr, write_zarr
@@ -195,7 +196,9 @@ class ScenarioSet:
         records = np.empty((count, len(bank.gauges), len(bank.time_s)), np.float32)
         for start in range(0, count, _BATCH):
             stop = min(start + _BATCH, count)
-            batch = [generator.draw(np.random.default_rng([seed, k])) for k in range(start, stop)]
+            # threads that wait for each other over small matrices are many times slower on a busy machine
+            with threadpool_limits(1, user_api="blas"):
+                batch = [generator.draw(np.random.default_rng([seed, k])) for k in range(start, stop)]
             records[start:stop] = rupture_records(
                 bank,
                 np.stack([r.slip_m for r in batch]),

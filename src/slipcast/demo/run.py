@@ -15,11 +15,12 @@ from slipcast.demo.figures import demo_figures
 from slipcast.demo.page import write_page
 from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
 from slipcast.errors import InputError
-from slipcast.evaluate import evaluate, least_squares_method, network_method
+from slipcast.evaluate import evaluate, least_squares_method
 from slipcast.files import check_target, package_version, write_json
 from slipcast.forecast import forecast
 from slipcast.greens import GreensBank
-from slipcast.inversion import SlipEstimate, invert
+from slipcast.inversion import Inverter, SlipEstimate, invert
+from slipcast.inversion.network import Network
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.train import train, training_note
@@ -82,8 +83,8 @@ def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResul
     bank = _bank(region, folder / "bank.nc", show, "Cascadia: Green's functions")
     scenarios = _scenarios(bank, folder / "scenarios.zarr", plan, show)
     checkpoint = _train(scenarios, folder / "model", plan, show)
-    methods = {
-        "network": network_method(scenarios, checkpoint),
+    methods: dict[str, Inverter] = {
+        "network": Network(checkpoint),
         "least squares 45 min": least_squares_method(scenarios, DARTS, plan.window_min),
         "least squares 4 h": least_squares_method(scenarios, DARTS, plan.long_window_min),
     }

@@ -6,27 +6,41 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from slipcast.errors import InputError
-from slipcast.greens import SourceResponses
-from slipcast.inversion.estimate import SlipEstimate, centroid_latitude, magnitude_of_slip
-from slipcast.inversion.least_squares import LeastSquares, invert_least_squares
+from slipcast.greens import GreensBank, SourceResponses
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
+from slipcast.inversion.gaussian import GaussianPosterior
+from slipcast.inversion.inverter import Inverter, SamplingInverter, invert_records
+from slipcast.inversion.least_squares import invert_least_squares
+from slipcast.inversion.moments import JointMoments
 from slipcast.labels import in_order
+from slipcast.nonnegative import Damping, LeastSquares
 from slipcast.records import Records
+from slipcast.scenarios import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
 __all__ = [
     "METHODS",
+    "QUANTILES",
+    "GaussianPosterior",
+    "Inverter",
+    "JointMoments",
     "LeastSquares",
+    "SamplingInverter",
     "SlipEstimate",
     "centroid_latitude",
     "invert",
     "invert_least_squares",
+    "invert_records",
     "magnitude_of_slip",
 ]
 
-METHODS = ("nnls", "tikhonov")
-"""Methods that need no training."""
+METHODS = ("nnls", "tikhonov", "linear", "gaussian", "bayes")
+"""Methods that need no network."""
+
+_FROM_MOMENTS = ("linear", "gaussian", "bayes")
+_N_SAMPLES = 200
 
 
 def invert(
@@ -39,7 +53,8 @@ def invert(
     start_min: float = 0.0,
     gauges: Iterable[str] | None = None,
     noise_sd_m: float = 0.005,
-    slip_sd_m: float = 5.0,
+    slip_sd_m: float | Damping = 5.0,
+    scenarios: ScenarioSet | None = None,
 ) -> SlipEstimate:
     """Find the slip that made records.
 
@@ -51,14 +66,21 @@ def invert(
         Responses of unit sources; it must have those that a model finds slip on.
     model : Checkpoint, optional
         A trained network; then ``window_min``, if given, must be its own.
-    method : {"nnls", "tikhonov"}, optional
-        Without a model; non-negative least squares, plain or damped.
+    method : {"nnls", "tikhonov", "linear", "gaussian", "bayes"}, optional
+        Without a model: non-negative least squares, plain or damped; the linear estimate of least mean squared error;
+        the Gaussian posterior of slip on unit sources, as it is or cut at zero slip. The last three say how uncertain
+        they are.
     window_min, start_min : float, optional
-        Minutes after the origin; a method needs ``window_min``.
+        Minutes after the origin; a method needs ``window_min``. ``start_min`` is for least squares.
     gauges : iterable of str, optional
         For a method; by default all gauges of the records.
-    noise_sd_m, slip_sd_m : float, optional
-        For the damping of ``"tikhonov"``: standard deviations of a sample (model errors included) and of slip, m.
+    noise_sd_m : float, optional
+        Standard deviation of a sample, m (model errors included for ``"tikhonov"``); counts for all but ``"nnls"``.
+    slip_sd_m : float, "gcv" or "discrepancy", optional
+        For ``"tikhonov"``: standard deviation of slip, m, or the rule that chooses the damping.
+    scenarios : ScenarioSet, optional
+        For the last three: whose training part says what to expect. By default a thousand ruptures are drawn, for
+        which ``bank`` must be a :class:`~slipcast.greens.GreensBank`.
 
     Returns
     -------
@@ -85,6 +107,12 @@ def invert(
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if window_min is None:
         raise InputError(f"method {method} needs a window, minutes after the origin")
+    if method in _FROM_MOMENTS:
+        if start_min != 0:
+            raise InputError(f"start_min is for least squares; method {method} begins at the origin")
+        return _invert_gaussian(
+            records, bank, method, scenarios, window_min=window_min, gauges=gauges, noise_sd_m=noise_sd_m
+        )
     return invert_least_squares(
         records,
         bank,
@@ -94,3 +122,27 @@ def invert(
         noise_sd_m=noise_sd_m,
         slip_sd_m=slip_sd_m if method == "tikhonov" else None,
     )
+
+
+def _invert_gaussian(
+    records: Records,
+    bank: SourceResponses,
+    method: str,
+    scenarios: ScenarioSet | None,
+    *,
+    window_min: float,
+    gauges: Iterable[str] | None,
+    noise_sd_m: float,
+) -> SlipEstimate:
+    """Invert with what ruptures of a set, or drawn for it, say beforehand."""
+    names = records.gauges if gauges is None else list(gauges)
+    if scenarios is not None:
+        moments = JointMoments.from_scenarios(scenarios, names, window_min)
+    elif isinstance(bank, GreensBank):
+        moments = JointMoments.from_bank(bank, names, window_min)
+    else:
+        raise InputError(f"method {method} needs scenarios, or a bank to draw ruptures from")
+    if method != "linear":
+        moments = moments.through(bank.source_response(names, sources=moments.sources, window_min=window_min))
+    posterior = GaussianPosterior(moments, noise_sd_m=noise_sd_m, nonnegative=method == "bayes", method=method)
+    return invert_records(posterior, records, region=bank.region.name, bank=bank.id, n_samples=_N_SAMPLES)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +17,10 @@ from slipcast.labels import one_event
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import unit_source
 
-__all__ = ["SlipEstimate", "centroid_latitude", "magnitude_of_slip"]
+__all__ = ["QUANTILES", "SlipEstimate", "centroid_latitude", "magnitude_of_slip"]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Whose quantiles go with an uncertain result: the ends of its 90 % and 50 % intervals, and the median."""
 
 
 def magnitude_of_slip(slip_m, sources: Sequence[str]):
@@ -77,7 +81,9 @@ class SlipEstimate:
     ----------
     dataset : xarray.Dataset
         ``slip([event,] source)`` m, >= 0; ``magnitude([event])``; attributes ``method``, ``window_min``, ``region``,
-        ``model``, ``bank``.
+        ``model``, ``bank``. Where the method knows how uncertain it is: ``slip_sample([event,] sample, source)`` m,
+        draws that fit the records; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
+        ``magnitude_quantile([event,] quantile)`` of these draws.
     """
 
     dataset: xr.Dataset
@@ -95,6 +101,7 @@ class SlipEstimate:
         gauges: Sequence[str] = (),
         model: str = "",
         bank: str = "",
+        samples_m=None,
     ) -> SlipEstimate:
         """Label plain slip.
 
@@ -114,6 +121,8 @@ class SlipEstimate:
             Gauges used.
         model, bank : str, optional
             Identity of the checkpoint and of the bank.
+        samples_m : array, shape ([n_events,] n_samples, n_sources), optional
+            Draws of slip that fit the records, m, >= 0.
 
         Returns
         -------
@@ -122,19 +131,24 @@ class SlipEstimate:
         Raises
         ------
         InputError
-            If a slip is negative or not finite, or the number of sources differs.
+            If a slip is negative or not finite, or the number of sources or events differs.
         """
         slip = np.asarray(slip_m, dtype=float)
         if slip.shape[-1] != len(sources):
             raise InputError(f"slip_m must have {len(sources)} sources, got {slip.shape[-1]}")
         lead = ("event",) * (slip.ndim - 1)
+        variables = {
+            "slip": ((*lead, "source"), slip, {"units": "m"}),
+            "magnitude": (lead, magnitude_of_slip(slip, sources), {"units": "1", "long_name": "Mw"}),
+        }
+        coords: dict[str, Any] = {"source": list(sources)}
+        if samples_m is not None:
+            variables |= _spread(np.asarray(samples_m, dtype=float), slip.shape, lead, sources)
+            coords["quantile"] = list(QUANTILES)
         return cls(
             xr.Dataset(
-                {
-                    "slip": ((*lead, "source"), slip, {"units": "m"}),
-                    "magnitude": (lead, magnitude_of_slip(slip, sources), {"units": "1", "long_name": "Mw"}),
-                },
-                coords={"source": list(sources)},
+                variables,
+                coords=coords,
                 attrs={
                     "method": method,
                     "window_min": float(window_min),
@@ -175,3 +189,26 @@ class SlipEstimate:
         """Moment magnitude: a float for one event, an array for several; -inf without slip."""
         values = self.dataset["magnitude"].to_numpy()
         return float(values) if values.ndim == 0 else values
+
+    @property
+    def samples(self) -> xr.DataArray | None:
+        """Draws of slip that fit the records, m, dims ([event,] sample, source); None if the method has none."""
+        return self.dataset.get("slip_sample")
+
+
+def _spread(samples: np.ndarray, shape: tuple[int, ...], lead: tuple[str, ...], sources: Sequence[str]) -> dict:
+    """Summarise draws of slip as variables of a dataset."""
+    if samples.ndim != len(shape) + 1 or (*samples.shape[:-2], samples.shape[-1]) != shape:
+        expected = ", ".join(str(size) for size in (*shape[:-1], "n_samples", shape[-1]))
+        raise InputError(f"samples_m must have shape ({expected}), got {samples.shape}")
+    magnitude = np.quantile(magnitude_of_slip(samples, sources), QUANTILES, axis=-1, method="lower")
+    return {
+        "slip_sample": ((*lead, "sample", "source"), samples.astype(np.float32), {"units": "m"}),
+        "slip_sd": ((*lead, "source"), samples.std(axis=-2), {"units": "m"}),
+        "slip_quantile": (
+            (*lead, "quantile", "source"),
+            np.moveaxis(np.quantile(samples, QUANTILES, axis=-2), 0, -2),
+            {"units": "m"},
+        ),
+        "magnitude_quantile": ((*lead, "quantile"), np.moveaxis(magnitude, 0, -1), {"units": "1", "long_name": "Mw"}),
+    }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from slipcast.errors import InputError
 from slipcast.greens import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.nonnegative import LeastSquares
+from slipcast.inversion.inverter import invert_records
+from slipcast.nonnegative import Damping, LeastSquares
 from slipcast.records import Records
 
 __all__ = ["invert_least_squares"]
@@ -24,7 +23,7 @@ def invert_least_squares(
     gauges: Iterable[str] | None = None,
     sources: Iterable[str] | None = None,
     noise_sd_m: float = 0.005,
-    slip_sd_m: float | None = None,
+    slip_sd_m: float | Damping | None = None,
 ) -> SlipEstimate:
     """Invert records by non-negative least squares.
 
@@ -40,7 +39,7 @@ def invert_least_squares(
         By default all the gauges of the records, which the bank must have.
     sources : iterable of str, optional
         By default all of the bank.
-    noise_sd_m, slip_sd_m : float, optional
+    noise_sd_m, slip_sd_m : optional
         As in :class:`slipcast.nonnegative.LeastSquares`; with ``slip_sd_m`` the solution is damped.
 
     Returns
@@ -58,18 +57,5 @@ def invert_least_squares(
         raise InputError(f"start_min must be in [0, {window_min:g}) min, got {start_min:g}")
     response = bank.source_response(names, sources=sources, window_min=window_min)
     response = response.isel(time=response["time"].to_numpy() > 60 * start_min)
-    sampled = records.resample(response["time"].to_numpy(), names)
-    silent = ~np.isfinite(sampled.to_numpy()).any(axis=-1).reshape(-1, len(names)).all(axis=0)
-    if silent.any():
-        raise InputError(f"gauge {names[int(np.argmax(silent))]} has no sample in the window of {window_min:g} min")
     solver = LeastSquares(response, noise_sd_m=noise_sd_m, slip_sd_m=slip_sd_m)
-    return SlipEstimate.from_slip(
-        solver.solve(sampled.to_numpy()),
-        [str(name) for name in response["source"].to_numpy()],
-        method="nnls" if slip_sd_m is None else "tikhonov",
-        window_min=window_min,
-        start_min=start_min,
-        region=bank.region.name,
-        gauges=names,
-        bank=bank.id,
-    )
+    return invert_records(solver, records, region=bank.region.name, bank=bank.id, start_min=start_min)

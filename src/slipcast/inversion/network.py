@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.inverter import invert_records
 from slipcast.records import Records
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["invert_network"]
+__all__ = ["Network", "invert_network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network as a way from records to slip.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+        The network with its names, window and scaling.
+    """
+
+    checkpoint: Checkpoint
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+        return "network"
+
+    @property
+    def gauges(self) -> Sequence[str]:
+        """Names of the gauges, in order."""
+        return self.checkpoint.gauges
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Names of the unit sources, in order."""
+        return self.checkpoint.sources
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """Times of the samples, s since the origin."""
+        return self.checkpoint.sample_times_s
+
+    @property
+    def gaps(self) -> Literal["none"]:
+        """It has no notion of a missing sample."""
+        return "none"
+
+    def solve(self, records) -> np.ndarray:
+        """Find slip, as :meth:`slipcast.learning.checkpoint.Checkpoint.predict`."""
+        return self.checkpoint.predict(records)
 
 
 def invert_network(records: Records, checkpoint: Checkpoint) -> SlipEstimate:
@@ -39,24 +84,4 @@ def invert_network(records: Records, checkpoint: Checkpoint) -> SlipEstimate:
     """
     if not records.dataset.attrs.get("tide_removed", 0):
         raise InputError("records must be free of the tide for a network, got tide_removed = 0")
-    gauges = list(checkpoint.gauges)
-    if missing := [name for name in gauges if name not in records.gauges]:
-        raise InputError(f"records lack gauge {', '.join(missing)}; the model takes {', '.join(gauges)}")
-    times_s = checkpoint.sample_times_s
-    sampled = records.resample(times_s, gauges).to_numpy()
-    if (gaps := np.isnan(sampled)).any():
-        *event, gauge, sample = (int(i) for i in np.argwhere(gaps)[0])
-        of_event = f" of event {event[0]}" if event else ""
-        raise InputError(
-            f"gauge {gauges[gauge]}{of_event} has no sample at {times_s[sample] / 60:g} min after the "
-            f"origin; the model needs all of its {checkpoint.window_min:g} min"
-        )
-    return SlipEstimate.from_slip(
-        checkpoint.predict(sampled),
-        list(checkpoint.sources),
-        method="network",
-        window_min=checkpoint.window_min,
-        region=checkpoint.region,
-        gauges=gauges,
-        model=checkpoint.id,
-    )
+    return invert_records(Network(checkpoint), records, region=checkpoint.region, model=checkpoint.id)

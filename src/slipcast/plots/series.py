@@ -125,17 +125,27 @@ def plot_records(
     return axes
 
 
-def _draw_stack(ax: Axes, time_s: np.ndarray, traces: np.ndarray, labels: Sequence[str]) -> float:
-    """Draw traces one above another, each to its own scale; return the seconds in a unit of the axis."""
+def _draw_stack(
+    ax: Axes, time_s: np.ndarray, traces: np.ndarray, labels: Sequence[str], bands: np.ndarray | None = None
+) -> float:
+    """Draw traces one above another, each to its own scale; return the seconds in a unit of the axis.
+
+    A band, shape (2, n_traces, n_times), is what each trace lies in; then the scale is that of the band.
+    """
     hours = float(time_s[-1]) > 3 * 3600.0
     per_unit = 3600.0 if hours else 60.0
     for row, trace in enumerate(traces):
-        largest = np.abs(trace[np.isfinite(trace)]).max(initial=0.0)
+        shown = trace if bands is None else bands[:, row]
+        largest = np.abs(shown[np.isfinite(shown)]).max(initial=0.0)
         level = -float(row)
         ax.axhline(level, color="#cccccc", lw=0.5, zorder=1)
         # scaled to 0.48 so that neighbours touch but do not cross
         height = 0.48 * trace / largest if largest > 0 else trace
-        ax.plot(time_s / per_unit, level + height, color=COLOURS[0], lw=0.9, zorder=2)
+        ax.plot(time_s / per_unit, level + height, color=COLOURS[0], lw=0.9, zorder=3)
+        if bands is not None and largest > 0:
+            low, high = level + 0.48 * shown / largest
+            label = "90 % interval" if row == 0 else None
+            ax.fill_between(time_s / per_unit, low, high, color=COLOURS[0], alpha=0.3, lw=0, label=label, zorder=2)
     ax.set_yticks(-np.arange(len(traces)), labels)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-len(traces) + 0.4, 0.6)
@@ -174,6 +184,8 @@ def plot_forecast(
     max_amplitude_m: Any,
     *,
     arrival_time_s: Any = None,
+    interval_m: Any = None,
+    max_interval_m: Any = None,
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -191,6 +203,10 @@ def plot_forecast(
         Maximum of each, m; written beside the trace and the order of drawing; NaN comes last.
     arrival_time_s : array, shape (n_gauges,), optional
         First arrival, s since the origin; ticked on the trace unless NaN.
+    interval_m : array, shape (2, n_gauges, n_times), optional
+        Lower and upper end of the 90 % interval of sea level, m; shaded.
+    max_interval_m : array, shape (2, n_gauges), optional
+        Likewise of the maximum, m; written beside it.
     title : str, optional
         Above the traces.
     ax : Axes, optional
@@ -209,14 +225,22 @@ def plot_forecast(
     level = array_of(sea_level_m, (len(names), len(time)), "sea_level_m", "names by time_s")
     largest = array_of(max_amplitude_m, (len(names),), "max_amplitude_m", "one value for each of names")
     order = np.argsort(-largest, kind="stable")
+    bands = None
+    if interval_m is not None:
+        bands = array_of(interval_m, (2, *level.shape), "interval_m", "ends by names by time_s")[:, order]
     ax = one_axes(ax, 6.4, 1.2 + 0.36 * len(names))
-    per_unit = _draw_stack(ax, time, level[order], [names[i] for i in order])
+    per_unit = _draw_stack(ax, time, level[order], [names[i] for i in order], bands)
     if arrival_time_s is not None:
         arrival = array_of(arrival_time_s, (len(names),), "arrival_time_s", "one value for each of names")
         rows = -np.arange(len(names))
-        ax.plot(arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=3)
-        legend_below(ax, 1)
-    _write_values(ax, "maximum (m)", [f"{largest[i]:.2f}" for i in order])
+        ax.plot(arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=4)
+    if arrival_time_s is not None or bands is not None:
+        legend_below(ax, 2)
+    values = [f"{value:.2f}" for value in largest]
+    if max_interval_m is not None:
+        ends = array_of(max_interval_m, (2, len(names)), "max_interval_m", "ends by names")
+        values = [f"{value} ({low:.2f} to {high:.2f})" for value, low, high in zip(values, *ends, strict=True)]
+    _write_values(ax, "maximum (m)", [values[i] for i in order])
     ax.set_ylabel("sea level (each trace to its own scale)")
     ax.set_title(title, fontsize=TITLE_SIZE)
     return ax

@@ -1,0 +1,132 @@
+"""What every way from records to slip has in common, and its application to labelled records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.records import Records
+
+__all__ = ["Gaps", "Inverter", "SamplingInverter", "invert_records"]
+
+Gaps = Literal["none", "within gauges", "whole gauges"]
+"""What may be missing in records: nothing, samples but no gauge in every event, or anything but everything."""
+
+
+class Inverter(Protocol):
+    """A way from records to slip."""
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+
+    @property
+    def gauges(self) -> Sequence[str]:
+        """Names of the gauges it uses, in order."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Names of the unit sources it finds slip on, in order."""
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """Times of the samples it uses, s since the origin, shape (n_times,)."""
+
+    @property
+    def gaps(self) -> Gaps:
+        """What may be missing."""
+
+    def solve(self, records) -> np.ndarray:
+        """Find slip, shape (..., n_sources), m, >= 0, from records, shape (..., n_gauges, n_times), m."""
+
+
+@runtime_checkable
+class SamplingInverter(Inverter, Protocol):
+    """A way from records to slip that knows how uncertain it is."""
+
+    def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw slip that fits, shape (..., count, n_sources), m, >= 0; NaN samples of records are missing."""
+
+
+def invert_records(
+    inverter: Inverter,
+    records: Records,
+    *,
+    region: str,
+    bank: str = "",
+    model: str = "",
+    start_min: float = 0.0,
+    n_samples: int = 0,
+    seed: int = 0,
+) -> SlipEstimate:
+    """Apply an inverter to records, by the names of gauges and at its times.
+
+    Parameters
+    ----------
+    inverter : Inverter
+        How.
+    records : Records
+        Of one event or several; gauges that the inverter does not use are left alone.
+    region : str
+        Name of the region.
+    bank, model : str, optional
+        Identity of the bank and of the checkpoint.
+    start_min : float, optional
+        Where its window begins, minutes after the origin, for the label.
+    n_samples : int, optional
+        Draws of slip that go with the estimate, for one that can (:class:`SamplingInverter`).
+    seed : int, optional
+        What they are drawn from.
+
+    Returns
+    -------
+    estimate : SlipEstimate
+
+    Raises
+    ------
+    InputError
+        If the records lack a gauge, or more samples than the inverter can do without.
+    """
+    gauges, times_s = list(inverter.gauges), inverter.times_s
+    if missing := [name for name in gauges if name not in records.gauges]:
+        raise InputError(f"records lack gauge {', '.join(missing)}; method {inverter.method} takes {', '.join(gauges)}")
+    sampled = records.resample(times_s, gauges).to_numpy()
+    _check_gaps(inverter, sampled)
+    samples = None
+    if n_samples and isinstance(inverter, SamplingInverter):
+        samples = inverter.sample(sampled, n_samples, np.random.default_rng(seed))
+    return SlipEstimate.from_slip(
+        inverter.solve(sampled),
+        list(inverter.sources),
+        method=inverter.method,
+        window_min=float(times_s[-1]) / 60,
+        start_min=start_min,
+        region=region,
+        gauges=gauges,
+        model=model,
+        bank=bank,
+        samples_m=samples,
+    )
+
+
+def _check_gaps(inverter: Inverter, records: np.ndarray) -> None:
+    """Refuse records in which more is missing than an inverter can do without; name the first place."""
+    gauges, times_s = inverter.gauges, inverter.times_s
+    missing = np.isnan(records)
+    window = f"{times_s[-1] / 60:g} min"
+    if inverter.gaps == "none" and missing.any():
+        *event, gauge, sample = (int(i) for i in np.argwhere(missing)[0])
+        of_event = f" of event {event[0]}" if event else ""
+        raise InputError(
+            f"gauge {gauges[gauge]}{of_event} has no sample at {times_s[sample] / 60:g} min after the origin; the "
+            f"model needs all of its {window}"
+        )
+    silent = missing.all(axis=-1).reshape(-1, len(gauges)).all(axis=0)
+    if inverter.gaps == "within gauges" and silent.any():
+        raise InputError(f"gauge {gauges[int(np.argmax(silent))]} has no sample in the window of {window}")
+    if silent.all():
+        raise InputError(f"no gauge has a sample in the window of {window}")
