@@ -14,7 +14,7 @@ import pytest
 from learning_fixtures import make_checkpoint, scenario_set
 from slipcast.errors import InputError
 from slipcast.evaluate import evaluate, least_squares_method
-from slipcast.inversion import magnitude_of_slip
+from slipcast.inversion import GaussianPosterior, JointMoments, magnitude_of_slip
 from slipcast.inversion.network import Network
 from slipcast.scenarios import ScenarioSet, split_codes
 
@@ -150,3 +150,72 @@ def test_what_cannot_be_judged(twin_set):
         evaluate(empty, {"a": least_squares_method(twin_set, DARTS, 45)})
     with pytest.raises(InputError, match="split must be one of train, validation, test, got 'all'"):
         evaluate(twin_set, {"a": least_squares_method(twin_set, DARTS, 45)}, split="all")
+
+
+# --- methods that know how uncertain they are
+
+
+@dataclass(frozen=True)
+class Sampling(Method):
+    """A method that scatters its draws around the truth by the scatter it was given."""
+
+    spread_m: float = 0.0
+
+    def sample(self, records: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        centre = self.solve(records)[:, np.newaxis]
+        return np.maximum(centre + self.spread_m * rng.standard_normal((len(records), count, 9)), 0.0)
+
+
+def test_scores_of_uncertainty(twin_set):
+    true, sources = twin_set.load_weights(twin_set.indices("test")).to_numpy(), twin_set.sources
+    rng = np.random.default_rng(6)
+    centre = 20 + true + rng.standard_normal(true.shape)
+    far = ScenarioSet(twin_set.dataset.assign(weights=twin_set.dataset["weights"] + np.float32(20.0)))
+    found = evaluate(
+        far,
+        {
+            "honest": Sampling(DARTS, 45, lambda records: centre, sources, spread_m=1.0),
+            "too sure": Sampling(DARTS, 45, lambda records: centre, sources, spread_m=0.1),
+            "certain": Sampling(DARTS, 45, lambda records: 20 + true, sources, spread_m=0.0),
+            "plain": Method(DARTS, 45, lambda records: centre, sources),
+        },
+        n_draws=500,
+    )
+    honest, sure, certain, plain = (score["uncertainty"] for score in found.scores.values())
+    assert plain is None
+    # 54 trials: three standard deviations of 0.9 are 0.12
+    npt.assert_allclose(honest["slip_coverage_90"], 0.9, atol=0.12)
+    npt.assert_allclose(honest["slip_coverage_50"], 0.5, atol=0.2)
+    assert sure["slip_coverage_90"] < 0.4
+    assert honest["slip_crps_m"] < sure["slip_crps_m"]
+    assert honest["slip_coverage_90"] == honest["slip_coverage_90_where_it_slips"]
+    npt.assert_allclose([certain["slip_crps_m"], certain["slip_coverage_90"]], [0.0, 1.0], atol=1e-5)
+    npt.assert_allclose(
+        found.dataset["weights_quantile"].sel({"method": "honest", "quantile": 0.95}), centre + 1.645, atol=0.3
+    )
+    assert np.isnan(found.dataset["max_amplitude_quantile"].sel({"method": "plain"})).all()
+    json.dumps(found.scores, allow_nan=False)
+
+
+def test_the_waves_of_draws(twin_set):
+    true, sources = twin_set.load_weights(twin_set.indices("test")).to_numpy(), twin_set.sources
+    method = Sampling(DARTS, 45, lambda records: true, sources, spread_m=0.0)
+    found = evaluate(twin_set, {"certain": method}, n_draws=2)
+    # the waves of this set are those of its weights
+    npt.assert_allclose(found.dataset["max_amplitude_quantile"][0, 0], found.dataset["max_amplitude_true"], rtol=1e-5)
+    npt.assert_allclose(found.dataset["max_amplitude_crps"], 0.0, atol=1e-5)
+    # the truth is float32, its interval a point: that it holds is chance, so only the score is asked for
+    assert found.scores["certain"]["uncertainty"]["max_amplitude_crps_m"] < 1e-5
+
+
+def test_the_linear_estimate_as_a_method(twin_set):
+    moments = JointMoments.from_scenarios(twin_set, DARTS, 60)
+    found = evaluate(
+        twin_set,
+        {"linear": GaussianPosterior(moments), "nnls": least_squares_method(twin_set, DARTS, 60)},
+        n_draws=50,
+    )
+    assert found.scores["nnls"]["uncertainty"] is None
+    # on records that are linear in the weights it explains most of them from 28 scenarios
+    assert found.scores["linear"]["weight_mse_m2"] < 0.3 * found.scores["linear"]["weight_variance_m2"]
+    assert 0 <= found.scores["linear"]["uncertainty"]["max_amplitude_coverage_50"] <= 1

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import sklearn.metrics
+from scipy.stats import norm
 
 from slipcast import metrics
 from slipcast.errors import InputError
@@ -80,3 +81,40 @@ def test_where_a_loss_begins_to_rise():
     assert metrics.rising_epoch([3.0, 2.0, 4.0]) is None
     with pytest.raises(InputError, match=r"loss must be finite and of shape \(n_epochs,\), got shape \(1, 2\)"):
         metrics.rising_epoch([[1.0, 2.0]])
+
+
+def test_crps_of_a_normal_distribution():
+    """The closed form of Gneiting and Raftery (2007), equation 21."""
+    draws = np.random.default_rng(2).normal(1.0, 2.0, 200_000)
+    for true in (-3.0, 1.0, 2.5):
+        z = (true - 1.0) / 2.0
+        expected = 2.0 * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
+        npt.assert_allclose(metrics.crps(true, draws), expected, atol=0.02)
+
+
+def test_crps_by_its_definition():
+    draws, true = RNG.gamma(2.0, 1.0, (3, 4, 7)), RNG.gamma(2.0, 1.0, (3, 4))
+    pairs = np.abs(draws[..., :, np.newaxis] - draws[..., np.newaxis, :]).sum(axis=(-2, -1)) / (7 * 6)
+    npt.assert_allclose(
+        metrics.crps(true, draws), np.abs(draws - true[..., np.newaxis]).mean(axis=-1) - pairs / 2, rtol=1e-12
+    )
+    # the number of draws does not count: a few score on average as many do
+    few = metrics.crps(np.full(20_000, 0.7), np.random.default_rng(3).normal(size=(20_000, 3))).mean()
+    many = metrics.crps(np.full(200, 0.7), np.random.default_rng(4).normal(size=(200, 3000))).mean()
+    npt.assert_allclose(few, many, atol=0.02)
+
+
+def test_crps_refuses_what_is_no_prediction():
+    with pytest.raises(InputError, match=r"samples must have shape \(3, 'n_samples >= 2'\), got \(3, 1\)"):
+        metrics.crps(np.zeros(3), np.zeros((3, 1)))
+    with pytest.raises(InputError, match="true and samples must be finite"):
+        metrics.crps(np.zeros(1), [[np.nan, 1.0]])
+
+
+def test_coverage_of_a_normal_distribution():
+    true = np.random.default_rng(5).normal(size=(4000, 3))
+    half = np.full(true.shape, norm.ppf(0.95))
+    npt.assert_allclose(metrics.coverage(true, -half, half), 0.9, atol=0.01)
+    assert metrics.coverage([0.0], [0.0], [0.0]) == 1.0
+    with pytest.raises(InputError, match="true and predicted must have one shape"):
+        metrics.coverage(true, -half, half[1:])

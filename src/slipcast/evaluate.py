@@ -13,7 +13,7 @@ import xarray as xr
 from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecast import arrival_time
-from slipcast.inversion import Inverter, centroid_latitude, magnitude_of_slip
+from slipcast.inversion import QUANTILES, Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.network import Network
 from slipcast.labels import in_order
 from slipcast.nonnegative import Damping, LeastSquares
@@ -42,7 +42,10 @@ class Evaluation:
         ``weights_true(scenario, source)`` and ``weights(method, scenario, source)``, m; ``max_amplitude_true(scenario,
         gauge)`` and ``max_amplitude(method, scenario, gauge)``, m; ``arrival_true`` and ``arrival`` likewise, s;
         ``dart_fit(method, scenario)``, the energy of the noise-free DART records over ``fit_min`` minutes that is
-        explained; ``magnitude_true(scenario)``; ``gauge_kind(gauge)``.
+        explained; ``magnitude_true(scenario)``; ``gauge_kind(gauge)``. If a method draws slip that fits (NaN for those
+        that do not): ``weights_quantile(method, quantile, scenario, source)`` and ``max_amplitude_quantile(method,
+        quantile, scenario, gauge)``, m; ``weights_crps(method, scenario, source)`` and ``max_amplitude_crps(method,
+        scenario, gauge)``, the continuous ranked probability score, m.
     """
 
     dataset: xr.Dataset
@@ -131,6 +134,7 @@ class Evaluation:
         magnitude = magnitude_of_slip(found, sources)
         error = (magnitude - data["magnitude_true"].to_numpy())[np.isfinite(magnitude)]
         points = {name: self._scores_at(data.sel(gauge=name)) for name in self.forecast_points}
+        uncertain = "weights_crps" in data and bool(np.isfinite(data["weights_crps"]).all())
         return {
             "window_min": float(data["window_min"]),
             "weight_mse_m2": metrics.weight_mse(true, found),
@@ -151,7 +155,26 @@ class Evaluation:
                 for key in ("explained_variance", "r2")
                 if points and all(score[key] is not None for score in points.values())
             },
+            "uncertainty": self._scores_of_spread(data) if uncertain else None,
         }
+
+    def _scores_of_spread(self, data: xr.Dataset) -> dict:
+        """Compute how well one method knows its own uncertainty."""
+        at_points = data.sel(gauge=self.forecast_points)
+        true, amplitude = (part.to_numpy() for part in (data["weights_true"], at_points["max_amplitude_true"]))
+        slips = true > 0
+        scores: dict[str, float | None] = {
+            "slip_crps_m": _number(data["weights_crps"].mean()),
+            "max_amplitude_crps_m": _number(at_points["max_amplitude_crps"].mean()),
+        }
+        for share, (low, high) in {"50": (0.25, 0.75), "90": (0.05, 0.95)}.items():
+            ends = [data["weights_quantile"].sel(quantile=p).to_numpy() for p in (low, high)]
+            scores[f"slip_coverage_{share}"] = _number(metrics.coverage(true, *ends))
+            where = [part[slips] for part in (true, *ends)]
+            scores[f"slip_coverage_{share}_where_it_slips"] = _number(metrics.coverage(*where))
+            ends = [at_points["max_amplitude_quantile"].sel(quantile=p).to_numpy() for p in (low, high)]
+            scores[f"max_amplitude_coverage_{share}"] = _number(metrics.coverage(amplitude, *ends))
+        return scores
 
     @staticmethod
     def _scores_at(data: xr.Dataset) -> dict:
@@ -178,6 +201,7 @@ def evaluate(
     split: str = "test",
     noise_sd_m: float = 0.005,
     fit_min: float | None = None,
+    n_draws: int = 200,
 ) -> Evaluation:
     """Judge methods on a part of a scenario set.
 
@@ -193,6 +217,8 @@ def evaluate(
         Noise on the records that methods see, the same for all, m.
     fit_min : float, optional
         Minutes over which the fit at the DARTs is judged; by default the longest window of the methods.
+    n_draws : int, optional
+        Draws of slip by which methods that know their uncertainty are judged.
 
     Returns
     -------
@@ -215,8 +241,16 @@ def evaluate(
         columns = in_order(method.sources, scenarios.sources, dim="source", where="in the scenario set")
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
         weights = np.zeros((len(indices), len(scenarios.sources)))
-        weights[:, columns] = method.solve(records.sel(time=method.times_s).to_numpy())
-        parts.append(truth.compare(weights, method.gauges, fit_min).assign(window_min=_window_min(method)))
+        seen = records.sel(time=method.times_s).to_numpy()
+        weights[:, columns] = method.solve(seen)
+        part = truth.compare(weights, method.gauges, fit_min).assign(window_min=_window_min(method))
+        if any(isinstance(other, SamplingInverter) for other in methods.values()):
+            draws = np.full((len(indices), n_draws, len(scenarios.sources)), np.nan)
+            if isinstance(method, SamplingInverter):
+                draws[:] = 0.0
+                draws[..., columns] = method.sample(seen, n_draws, np.random.default_rng(0))
+            part = part.merge(truth.judge_draws(draws))
+        parts.append(part)
     dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
     return Evaluation(
         dataset.merge(truth.dataset).assign_attrs(
@@ -313,6 +347,36 @@ class _Truth:
                 "source": self.scenarios.sources,
                 "gauge": self.scenarios.gauges,
             },
+        )
+
+    def judge_draws(self, draws: np.ndarray) -> xr.Dataset:
+        """Take quantiles and scores of draws of slip, shape (n_scenarios, n_draws, n_sources), and of their waves.
+
+        Draws that are NaN, of a method that makes none, give NaN.
+        """
+        response = self.response.to_numpy()
+        amplitude, weights = (self.dataset[f"{name}_true"].to_numpy() for name in ("max_amplitude", "weights"))
+        quantiles, scores = np.full((len(QUANTILES), *amplitude.shape), np.nan), np.full(amplitude.shape, np.nan)
+        of_slip = np.full(weights.shape, np.nan)
+        drawn = bool(np.isfinite(draws).all())
+        if drawn:
+            of_slip = metrics.crps(weights, draws.swapaxes(1, 2))
+        for row, of_scenario in enumerate(draws if drawn else ()):
+            maxima = _maximum(np.tensordot(response, of_scenario, axes=(-1, -1)).swapaxes(1, 2))
+            quantiles[:, row] = np.quantile(maxima, QUANTILES, axis=-1)
+            scores[row] = metrics.crps(amplitude[row], maxima)
+        return xr.Dataset(
+            {
+                "weights_quantile": (
+                    ("quantile", "scenario", "source"),
+                    np.quantile(draws, QUANTILES, axis=1),
+                    {"units": "m"},
+                ),
+                "weights_crps": (("scenario", "source"), of_slip, {"units": "m"}),
+                "max_amplitude_quantile": (("quantile", "scenario", "gauge"), quantiles, {"units": "m"}),
+                "max_amplitude_crps": (("scenario", "gauge"), scores, {"units": "m"}),
+            },
+            coords={"quantile": list(QUANTILES)},
         )
 
 

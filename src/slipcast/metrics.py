@@ -6,7 +6,17 @@ import numpy as np
 
 from slipcast.errors import InputError
 
-__all__ = ["bias", "explained_variance", "r2", "rising_epoch", "top_decile_bias", "variance_reduction", "weight_mse"]
+__all__ = [
+    "bias",
+    "coverage",
+    "crps",
+    "explained_variance",
+    "r2",
+    "rising_epoch",
+    "top_decile_bias",
+    "variance_reduction",
+    "weight_mse",
+]
 
 
 def _pair(true, predicted) -> tuple[np.ndarray, np.ndarray]:
@@ -145,6 +155,68 @@ def top_decile_bias(true, predicted) -> np.ndarray:
             np.take_along_axis(predicted, top, axis=0).mean(axis=0) / np.take_along_axis(true, top, axis=0).mean(axis=0)
             - 1.0
         )
+
+
+def coverage(true, low, high) -> float:
+    """Compute how often intervals hold the truth.
+
+    Parameters
+    ----------
+    true, low, high : array, shape (n, ...)
+        Finite; the ends belong to an interval.
+
+    Returns
+    -------
+    share : float
+        Over all elements, in [0, 1].
+
+    Examples
+    --------
+    >>> coverage([1.0, 2.0, 3.0, 4.0], [0.0, 2.0, 0.0, 5.0], [2.0, 2.0, 1.0, 6.0])
+    0.5
+    """
+    true, low = _pair(true, low)
+    true, high = _pair(true, high)
+    return float(np.mean((low <= true) & (true <= high)))
+
+
+def crps(true, samples) -> np.ndarray:
+    r"""Compute the continuous ranked probability score of draws.
+
+    Parameters
+    ----------
+    true : array, shape (...)
+        Finite.
+    samples : array, shape (..., n_samples)
+        Independent draws of a prediction, at least two, finite.
+
+    Returns
+    -------
+    score : array, shape (...)
+        In the unit of the truth, the lower the better: the absolute error if the prediction is certain. Its mean over
+        cases is least for the true distribution.
+
+    Notes
+    -----
+    :math:`\overline{|x_i - y|} - \frac12 \overline{|x_i - x_j|}`, the second mean over pairs of different draws, so
+    that the number of draws does not count (Gneiting and Raftery 2007, JASA 102, 359; Ferro 2014, QJRMS 140, 1917).
+
+    Examples
+    --------
+    >>> crps(1.0, [0.0, 3.0]).item()
+    0.0
+    >>> crps(1.0, [3.0, 3.0]).item()
+    2.0
+    """
+    true, samples = np.asarray(true, dtype=float), np.asarray(samples, dtype=float)
+    if samples.shape[:-1] != true.shape or samples.shape[-1] < 2:
+        raise InputError(f"samples must have shape {(*true.shape, 'n_samples >= 2')}, got {samples.shape}")
+    if not (np.isfinite(true).all() and np.isfinite(samples).all()):
+        raise InputError("true and samples must be finite")
+    count = samples.shape[-1]
+    # of rising draws, the i-th is the greater one of i pairs and the smaller one of n - 1 - i
+    pairs = np.sort(samples, axis=-1) @ (2.0 * np.arange(count) - count + 1)
+    return np.abs(samples - true[..., np.newaxis]).mean(axis=-1) - pairs / (count * (count - 1))
 
 
 def _one_minus_ratio(part, whole) -> np.ndarray:
