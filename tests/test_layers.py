@@ -20,6 +20,7 @@ LAYERS = (
     ("inversion",),
     ("learning",),
     ("records",),
+    ("stream",),
     ("scenarios",),
     ("greens",),
     ("reciprocity",),

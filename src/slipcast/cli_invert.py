@@ -56,9 +56,9 @@ def invert(
         raise InputError(f"--slip-sd must be metres or one of {', '.join(DAMPINGS)}, got {slip_sd!r}") from None
 
     if model is not None:
-        from slipcast.learning.checkpoint import Checkpoint
+        from slipcast.inversion.network import open_model
 
-        network = Checkpoint.open(model)
+        network = open_model(model)
     slip = run(
         packaged_records(records) if records in PACKAGED else Records.open(records),
         GreensBank.open(bank),

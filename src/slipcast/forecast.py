@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
-from slipcast.greens import SourceResponses
+from slipcast.greens import GreensBank, SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate
 from slipcast.labels import align, one_event
 
@@ -108,7 +110,8 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     ----------
     slip : SlipEstimate
         On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
-        carried to the gauges one by one.
+        carried to the gauges one by one, from the subfaults if they are on these and the bank has them; then sea level
+        and its maximum are the means of those of the draws.
     bank : GreensBank or ScenarioSet
         Responses of unit sources.
     gauges : iterable of str, optional
@@ -125,23 +128,22 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     """
     response = bank.source_response(gauges, sources=slip.sources)
     values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
-    sea_level = np.tensordot(values, response.to_numpy(), axes=(-1, -1))
     time = response["time"].to_numpy()
     lead = ("event",) * (values.ndim - 1)
-    filled = np.where(np.isnan(sea_level), -np.inf, sea_level)
-    arrival = arrival_time(sea_level, time)
-    peak = np.where(np.isnan(arrival), np.nan, time[filled.argmax(axis=-1)])
     dims = (*lead, "gauge")
-    spread = {}
-    if slip.samples is not None:
-        draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
-        spread = _quantiles(draws, response.to_numpy(), lead)
+    if slip.samples is None:
+        sea_level = np.tensordot(values, response.to_numpy(), axes=(-1, -1))
+        maxima, spread = _no_gap(sea_level).max(axis=-1), dict[str, Any]()
+    else:
+        sea_level, maxima, spread = _carry(*_draws_and_response(slip, slip.samples, bank, response), lead)
+    arrival = arrival_time(sea_level, time)
+    peak = np.where(np.isnan(arrival), np.nan, time[_no_gap(sea_level).argmax(axis=-1)])
     return Forecast(
         xr.Dataset(
             spread
             | {
                 "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
-                "max_amplitude": (dims, filled.max(axis=-1), {"units": "m"}),
+                "max_amplitude": (dims, maxima, {"units": "m"}),
                 "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
                 "max_time": (
                     dims,
@@ -157,16 +159,37 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     )
 
 
-def _quantiles(draws: np.ndarray, response: np.ndarray, lead: tuple[str, ...]) -> dict:
-    """Carry draws of slip, shape ([n_events,] n_samples, n_sources), to the gauges and take quantiles there."""
-    levels, maxima = [], []
+def _no_gap(sea_level: np.ndarray) -> np.ndarray:
+    """Replace what is not forecast, for the search of the highest level."""
+    return np.where(np.isnan(sea_level), -np.inf, sea_level)
+
+
+def _draws_and_response(
+    slip: SlipEstimate, samples: xr.DataArray, bank: SourceResponses, response: xr.DataArray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return draws of slip and the response to what they are on: subfaults if it can be, else unit sources."""
+    if "subfault_sample" in slip.dataset and isinstance(bank, GreensBank):
+        draws = slip.dataset["subfault_sample"].to_numpy()
+        if draws.shape[-1] != len(bank.subfaults):
+            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
+        places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
+        return draws, bank.dataset["response"].to_numpy()[places]
+    return align(samples, "source", slip.sources, what="slip").to_numpy(), response.to_numpy()
+
+
+def _carry(draws: np.ndarray, response: np.ndarray, lead: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Carry draws of slip, shape ([n_events,] n_samples, n), to the gauges: means of level and maximum, quantiles."""
+    levels, mean_levels, maxima, mean_maxima = [], [], [], []
     for of_event in draws.reshape(-1, *draws.shape[-2:]):  # one event at a time: all draws at once would be large
         sea_level = np.tensordot(of_event, response, axes=(-1, -1))
+        of_maximum = _no_gap(sea_level).max(axis=-1)
         levels.append(np.quantile(sea_level, QUANTILES, axis=0))
-        maxima.append(np.quantile(np.where(np.isnan(sea_level), -np.inf, sea_level).max(axis=-1), QUANTILES, axis=0))
+        mean_levels.append(sea_level.mean(axis=0))
+        maxima.append(np.quantile(of_maximum, QUANTILES, axis=0))
+        mean_maxima.append(of_maximum.mean(axis=0))
     shape = draws.shape[:-2]
     dims = (*lead, "quantile", "gauge")
-    return {
+    spread = {
         "sea_level_quantile": (
             (*dims, "time"),
             np.reshape(levels, (*shape, *levels[0].shape)).astype(np.float32),
@@ -174,3 +197,8 @@ def _quantiles(draws: np.ndarray, response: np.ndarray, lead: tuple[str, ...]) -
         ),
         "max_amplitude_quantile": (dims, np.reshape(maxima, (*shape, *maxima[0].shape)), {"units": "m"}),
     }
+    return (
+        np.reshape(mean_levels, (*shape, *mean_levels[0].shape)),
+        np.reshape(mean_maxima, (*shape, *mean_maxima[0].shape)),
+        spread,
+    )

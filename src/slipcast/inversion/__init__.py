@@ -9,7 +9,7 @@ from slipcast.errors import InputError
 from slipcast.greens import GreensBank, SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.gaussian import GaussianPosterior
-from slipcast.inversion.inverter import Inverter, SamplingInverter, invert_records
+from slipcast.inversion.inverter import Inverter, SamplingInverter, SubfaultInverter, invert_records
 from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.inversion.moments import JointMoments
 from slipcast.labels import in_order
@@ -19,6 +19,7 @@ from slipcast.scenarios import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
+    from slipcast.learning.slip_sampler import SlipSampler
 
 __all__ = [
     "METHODS",
@@ -29,6 +30,7 @@ __all__ = [
     "LeastSquares",
     "SamplingInverter",
     "SlipEstimate",
+    "SubfaultInverter",
     "centroid_latitude",
     "invert",
     "invert_least_squares",
@@ -47,7 +49,7 @@ def invert(
     records: Records,
     bank: SourceResponses,
     *,
-    model: Checkpoint | None = None,
+    model: Checkpoint | SlipSampler | None = None,
     method: str | None = None,
     window_min: float | None = None,
     start_min: float = 0.0,
@@ -64,8 +66,8 @@ def invert(
         Of one event or several.
     bank : GreensBank or ScenarioSet
         Responses of unit sources; it must have those that a model finds slip on.
-    model : Checkpoint, optional
-        A trained network; then ``window_min``, if given, must be its own.
+    model : Checkpoint or SlipSampler, optional
+        A trained network; then ``window_min``, if given, must be its own, or for a sampler within what it knows.
     method : {"nnls", "tikhonov", "linear", "gaussian", "bayes"}, optional
         Without a model: non-negative least squares, plain or damped; the linear estimate of least mean squared error;
         the Gaussian posterior of slip on unit sources, as it is or cut at zero slip. The last three say how uncertain
@@ -94,14 +96,17 @@ def invert(
     if (model is None) == (method is None):
         raise InputError(f"give either a model or a method ({', '.join(METHODS)})")
     if model is not None:
-        from slipcast.inversion.network import invert_network
+        from slipcast.inversion.network import invert_network, invert_sampler
+        from slipcast.learning.slip_sampler import SlipSampler
 
         for option, given in (("start_min", start_min != 0), ("gauges", gauges is not None)):
             if given:
                 raise InputError(f"{option} is for a method; a model uses what it was trained for")
+        in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
+        if isinstance(model, SlipSampler):
+            return invert_sampler(records, model, window_min=window_min)
         if window_min is not None and window_min != model.window_min:
             raise InputError(f"window of {window_min:g} min is not the model's {model.window_min:g} min")
-        in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
         return invert_network(records, model)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

@@ -83,7 +83,8 @@ class SlipEstimate:
         ``slip([event,] source)`` m, >= 0; ``magnitude([event])``; attributes ``method``, ``window_min``, ``region``,
         ``model``, ``bank``. Where the method knows how uncertain it is: ``slip_sample([event,] sample, source)`` m,
         draws that fit the records; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
-        ``magnitude_quantile([event,] quantile)`` of these draws.
+        ``magnitude_quantile([event,] quantile)`` of these draws; ``subfault_sample([event,] sample, subfault)`` m, the
+        same draws on the subfaults of the region, if the method finds them.
     """
 
     dataset: xr.Dataset
@@ -102,6 +103,7 @@ class SlipEstimate:
         model: str = "",
         bank: str = "",
         samples_m=None,
+        subfault_samples_m=None,
     ) -> SlipEstimate:
         """Label plain slip.
 
@@ -123,6 +125,8 @@ class SlipEstimate:
             Identity of the checkpoint and of the bank.
         samples_m : array, shape ([n_events,] n_samples, n_sources), optional
             Draws of slip that fit the records, m, >= 0.
+        subfault_samples_m : array, shape ([n_events,] n_samples, n_subfaults), optional
+            The same draws on subfaults, m.
 
         Returns
         -------
@@ -145,6 +149,9 @@ class SlipEstimate:
         if samples_m is not None:
             variables |= _spread(np.asarray(samples_m, dtype=float), slip.shape, lead, sources)
             coords["quantile"] = list(QUANTILES)
+        if subfault_samples_m is not None:
+            draws = np.asarray(subfault_samples_m, dtype=np.float32)
+            variables["subfault_sample"] = ((*lead, "sample", "subfault"), draws, {"units": "m"})
         return cls(
             xr.Dataset(
                 variables,

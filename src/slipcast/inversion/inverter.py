@@ -11,7 +11,7 @@ from slipcast.errors import InputError
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.records import Records
 
-__all__ = ["Gaps", "Inverter", "SamplingInverter", "invert_records"]
+__all__ = ["Gaps", "Inverter", "SamplingInverter", "SubfaultInverter", "invert_records", "invert_samples"]
 
 Gaps = Literal["none", "within gauges", "whole gauges"]
 """What may be missing in records: nothing, samples but no gauge in every event, or anything but everything."""
@@ -52,6 +52,17 @@ class SamplingInverter(Inverter, Protocol):
         """Draw slip that fits, shape (..., count, n_sources), m, >= 0; NaN samples of records are missing."""
 
 
+@runtime_checkable
+class SubfaultInverter(SamplingInverter, Protocol):
+    """A way from records to slip on subfaults, finer than unit sources."""
+
+    def sample_subfaults(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw slip that fits, shape (..., count, n_subfaults), m."""
+
+    def mean_over_sources(self, slip_m) -> np.ndarray:
+        """Average slip on subfaults over unit sources, shape (..., n_sources), m, >= 0."""
+
+
 def invert_records(
     inverter: Inverter,
     records: Records,
@@ -78,7 +89,8 @@ def invert_records(
     start_min : float, optional
         Where its window begins, minutes after the origin, for the label.
     n_samples : int, optional
-        Draws of slip that go with the estimate, for one that can (:class:`SamplingInverter`).
+        Draws of slip that go with the estimate, for one that can (:class:`SamplingInverter`); the slip of a
+        :class:`SubfaultInverter` is then the mean of these draws.
     seed : int, optional
         What they are drawn from.
 
@@ -94,13 +106,45 @@ def invert_records(
     gauges, times_s = list(inverter.gauges), inverter.times_s
     if missing := [name for name in gauges if name not in records.gauges]:
         raise InputError(f"records lack gauge {', '.join(missing)}; method {inverter.method} takes {', '.join(gauges)}")
-    sampled = records.resample(times_s, gauges).to_numpy()
+    return invert_samples(
+        inverter,
+        records.resample(times_s, gauges).to_numpy(),
+        region=region,
+        bank=bank,
+        model=model,
+        start_min=start_min,
+        n_samples=n_samples,
+        seed=seed,
+    )
+
+
+def invert_samples(
+    inverter: Inverter,
+    sampled: np.ndarray,
+    *,
+    region: str,
+    bank: str = "",
+    model: str = "",
+    start_min: float = 0.0,
+    n_samples: int = 0,
+    seed: int = 0,
+) -> SlipEstimate:
+    """Apply an inverter to samples in its own order, shape ([n_events,] n_gauges, n_times), m; NaN is missing.
+
+    The other parameters, what comes back and what is refused are those of :func:`invert_records`.
+    """
+    gauges, times_s = list(inverter.gauges), inverter.times_s
     _check_gaps(inverter, sampled)
-    samples = None
-    if n_samples and isinstance(inverter, SamplingInverter):
+    slip = inverter.solve(sampled)
+    samples = subfaults = None
+    if n_samples and isinstance(inverter, SubfaultInverter):
+        subfaults = inverter.sample_subfaults(sampled, n_samples, np.random.default_rng(seed))
+        samples = inverter.mean_over_sources(subfaults)
+        slip = samples.mean(axis=-2)
+    elif n_samples and isinstance(inverter, SamplingInverter):
         samples = inverter.sample(sampled, n_samples, np.random.default_rng(seed))
     return SlipEstimate.from_slip(
-        inverter.solve(sampled),
+        slip,
         list(inverter.sources),
         method=inverter.method,
         window_min=float(times_s[-1]) / 60,
@@ -110,6 +154,7 @@ def invert_records(
         model=model,
         bank=bank,
         samples_m=samples,
+        subfault_samples_m=subfaults,
     )
 
 

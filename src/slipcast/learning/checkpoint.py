@@ -24,7 +24,7 @@ from slipcast.files import atomic_path, fingerprint, package_version, read_json
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.networks import build_network
 
-__all__ = ["BEST_FOLDER", "STATE_FILE", "Checkpoint", "checkpoint_folder"]
+__all__ = ["BEST_FOLDER", "STATE_FILE", "Checkpoint", "checkpoint_folder", "made_with"]
 
 STATE_FILE = "training.safetensors"
 """Where a training that is under way keeps its state, in the folder of its checkpoint."""
@@ -36,7 +36,7 @@ _FORMAT = 1
 _CHUNK = 4096
 
 
-def _versions() -> dict[str, str]:
+def made_with() -> dict[str, str]:
     """Return the versions that a checkpoint was made with."""
     return {
         "slipcast": package_version(),
@@ -103,7 +103,7 @@ class Checkpoint:
     scenarios: str
     region: str
     sample_step_s: float = 60.0
-    versions: Mapping[str, str] = field(default_factory=_versions)
+    versions: Mapping[str, str] = field(default_factory=made_with)
 
     def __post_init__(self):
         for name, labels, argument in (

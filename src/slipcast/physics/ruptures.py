@@ -244,23 +244,56 @@ class RuptureGenerator:
         InputError
             If the fault is too small: the magnitude asks for more slip than is plausible, try after try.
         """
+        return self.draw_alike(rng, 1, magnitude=magnitude)[0]
+
+    def draw_alike(self, rng: np.random.Generator, count: int, *, magnitude: float | None = None) -> list[Rupture]:
+        """Draw ruptures that share magnitude, length, width and Hurst exponent, and nothing else.
+
+        Most of the cost of a rupture is in the modes of its size; a hundred alike cost little more than ten that
+        differ. Good for what wants many ruptures and minds little that they come in families, as a training does.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        count : int
+            How many, >= 1.
+        magnitude : float, optional
+            Mw; by default drawn from the settings.
+
+        Returns
+        -------
+        ruptures : list of Rupture
+            ``count`` of them, or fewer but at least one where most patterns of the size pass the plausible slip.
+
+        Raises
+        ------
+        InputError
+            As :meth:`draw`, or if the count is less than one.
+        """
+        if count < 1:
+            raise InputError(f"count must be >= 1, got {count}")
         magnitude = float(rng.uniform(*self.settings.magnitude)) if magnitude is None else float(magnitude)
-        for attempt in range(_MAX_SIZES * _MAX_PATTERNS):
+        ruptures: list[Rupture] = []
+        for _ in range(_MAX_SIZES):
             # the size is kept while patterns are tried, so that rejection does not favour large ruptures
-            if attempt % _MAX_PATTERNS == 0:
-                length_km, width_km = (float(size) for size in draw_dimensions(magnitude, rng))
-                hurst = float(rng.choice(self.settings.hurst))
-            slip = self._draw_slip(length_km, width_km, hurst, rng)
-            slip *= moment_of_magnitude(magnitude) / seismic_moment(slip, self.subfaults.area_m2)
-            if slip.max() <= max_plausible_slip(magnitude):
-                break
-        else:
-            raise InputError(
-                f"the fault is too small for magnitude {magnitude:.2f}: slip passes the plausible maximum of "
-                f"{max_plausible_slip(magnitude):.0f} m"
-            )
-        onset, rise_time = self._draw_onset(slip, rng)
-        return Rupture(slip, onset, rise_time, magnitude, length_km, width_km, hurst)
+            length_km, width_km = (float(size) for size in draw_dimensions(magnitude, rng))
+            hurst = float(rng.choice(self.settings.hurst))
+            tries = 0
+            while tries < _MAX_PATTERNS and len(ruptures) < count:
+                tries += 1
+                slip = self._draw_slip(length_km, width_km, hurst, rng)
+                slip *= moment_of_magnitude(magnitude) / seismic_moment(slip, self.subfaults.area_m2)
+                if slip.max() <= max_plausible_slip(magnitude):
+                    onset, rise_time = self._draw_onset(slip, rng)
+                    ruptures.append(Rupture(slip, onset, rise_time, magnitude, length_km, width_km, hurst))
+                    tries = 0
+            if ruptures:
+                return ruptures
+        raise InputError(
+            f"the fault is too small for magnitude {magnitude:.2f}: slip passes the plausible maximum of "
+            f"{max_plausible_slip(magnitude):.0f} m"
+        )
 
     def _draw_slip(self, length_km: float, width_km: float, hurst: float, rng: np.random.Generator) -> np.ndarray:
         """Draw a slip pattern of any scale on a patch of a given size at a random place."""

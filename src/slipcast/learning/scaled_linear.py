@@ -1,0 +1,202 @@
+"""Linear estimates from whatever samples there are, with the size of the event found from the same samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from slipcast.errors import InputError
+
+__all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
+
+_MOST_OPERATORS = 512
+# sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
+_SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
+
+
+@dataclass(frozen=True)
+class ScaledEstimate:
+    """What the samples of some records say.
+
+    Attributes
+    ----------
+    size_m : array, shape (n,)
+        Root mean square slip on unit sources, m: mean of its logarithm given the samples.
+    log_size_sd : array, shape (n,)
+        Standard deviation of that logarithm.
+    latent : array, shape (n, n_latent)
+        Expected latent quantities of an event of size 1 m.
+    slip_sd : array, shape (n, n_sources)
+        Standard deviation of slip on unit sources given samples and size, in units of the size.
+    """
+
+    size_m: np.ndarray
+    log_size_sd: np.ndarray
+    latent: np.ndarray
+    slip_sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScaledMoments:
+    """Second moments of ruptures that were scaled to a root mean square slip on unit sources of 1 m.
+
+    Attributes
+    ----------
+    records : array, shape (n_samples, n_samples)
+        Of records without noise, m^2.
+    latent : array, shape (n_latent, n_samples)
+        Of latent quantities with records.
+    slip : array, shape (n_sources, n_samples)
+        Of slip on unit sources with records, m^2.
+    slip_power : array, shape (n_sources,)
+        Mean squared slip, m^2.
+    """
+
+    records: np.ndarray
+    latent: np.ndarray
+    slip: np.ndarray
+    slip_power: np.ndarray
+
+    def __post_init__(self):
+        n_samples, n_sources = len(self.records), len(self.slip_power)
+        fits = (
+            self.records.shape == (n_samples, n_samples)
+            and self.latent.shape[1:] == (n_samples,)
+            and self.slip.shape == (n_sources, n_samples)
+        )
+        if not fits:
+            raise InputError(
+                f"moments must have shapes (n, n), (k, n), (s, n) and (s,), got {self.records.shape}, "
+                f"{self.latent.shape}, {self.slip.shape} and {self.slip_power.shape}"
+            )
+
+    @classmethod
+    def from_scenarios(cls, records, latent, weights) -> ScaledMoments:
+        """Estimate the moments.
+
+        Parameters
+        ----------
+        records : array, shape (n, n_samples)
+            m, without noise.
+        latent : array, shape (n, n_latent)
+            Linear in slip, as records are.
+        weights : array, shape (n, n_sources)
+            Slip on unit sources, m.
+
+        Returns
+        -------
+        moments : ScaledMoments
+        """
+        records, latent, weights = (np.asarray(part, dtype=float) for part in (records, latent, weights))
+        size = np.sqrt(np.square(weights).mean(axis=1, keepdims=True))
+        if not (size > 0).all():
+            raise InputError(f"weights must not be zero throughout, got scenario {int(np.argmin(size))} without slip")
+        records, latent, weights = records / size, latent / size, weights / size
+        count = len(records)
+        return cls(
+            records.T @ records / count,
+            latent.T @ records / count,
+            weights.T @ records / count,
+            np.square(weights).mean(axis=0),
+        )
+
+
+@dataclass(frozen=True)
+class ScaledLinear:
+    r"""Estimate linear quantities of an event from the samples that there are.
+
+    Attributes
+    ----------
+    moments : ScaledMoments
+        Of events of size 1 m.
+
+    Notes
+    -----
+    An event of size s has records :math:`d = s\,d_1 + \epsilon`. With :math:`M` the second moment of :math:`d_1` at the
+    samples that are there, :math:`M = V D V^T`, and :math:`c = V^T d`, the size has the likelihood of :math:`c_j \sim
+    N(0, s^2 D_j + \sigma^2)`, taken on a grid of :math:`\log s`; the estimate is :math:`M_{yd} V (D +
+    \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size. Records and noise that are
+    twice as large give a size that is twice as large, and all else the same. A sample that is missing plays no part.
+    """
+
+    moments: ScaledMoments
+    _operators: dict[bytes, _Operator] = field(default_factory=dict, repr=False, compare=False)
+
+    def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
+        """Estimate from records that have the same samples.
+
+        Parameters
+        ----------
+        records : array, shape (n, n_samples)
+            m; what is not known may be anything.
+        known : array of bool, shape (n_samples,)
+            Which samples are there, at least one.
+        noise_sd_m : float
+            Standard deviation of a sample, m, > 0.
+
+        Returns
+        -------
+        estimate : ScaledEstimate
+            float32.
+
+        Raises
+        ------
+        InputError
+            If no sample is known.
+        """
+        known = np.asarray(known, dtype=bool)
+        if not known.any():
+            raise InputError("known must hold at least one sample, got none")
+        operator = self._operator(known)
+        turned = np.asarray(records)[:, known].astype(np.float32) @ operator.turn
+        return operator.estimate(turned, noise_sd_m, self.moments.slip_power)
+
+    def _operator(self, known: np.ndarray) -> _Operator:
+        """Return the operator for some samples, kept for the next time."""
+        key = np.packbits(known).tobytes()
+        if key not in self._operators:
+            if len(self._operators) >= _MOST_OPERATORS:
+                self._operators.clear()
+            self._operators[key] = _Operator.of(self.moments, known)
+        return self._operators[key]
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """What turns the samples of one pattern of gaps into an estimate."""
+
+    power: np.ndarray
+    turn: np.ndarray
+    latent: np.ndarray
+    slip_squared: np.ndarray
+
+    @classmethod
+    def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
+        """Diagonalise the moments of the samples."""
+        # threads that wait for each other over small matrices are many times slower on a busy machine
+        with threadpool_limits(1, user_api="blas"):
+            power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
+        return cls(
+            np.maximum(power, 1e-12),
+            turn.astype(np.float32),
+            (moments.latent[:, known] @ turn).astype(np.float32).T.copy(),
+            np.square(moments.slip[:, known] @ turn).astype(np.float32).T.copy(),
+        )
+
+    def estimate(self, turned: np.ndarray, noise_sd_m: float, slip_power: np.ndarray) -> ScaledEstimate:
+        """Estimate from turned samples, shape (n, n_known)."""
+        variance = _SIZES_IN_NOISE[:, np.newaxis] ** 2 * self.power + 1.0
+        energy = np.square(turned.astype(float) / noise_sd_m)
+        log_likelihood = -0.5 * (np.log(variance).sum(axis=1) + energy @ (1.0 / variance).T)
+        chance = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+        chance /= chance.sum(axis=1, keepdims=True)
+        log_sizes = np.log(_SIZES_IN_NOISE)
+        log_size = chance @ log_sizes
+        spread = np.sqrt(np.maximum(chance @ np.square(log_sizes) - log_size**2, 0.0))
+        size = (np.exp(log_size) * noise_sd_m).astype(np.float32)
+        share = 1.0 / (self.power.astype(np.float32) + np.square(np.float32(noise_sd_m) / size)[:, np.newaxis])
+        latent = (turned / size[:, np.newaxis] * share) @ self.latent
+        left = slip_power.astype(np.float32) - share @ self.slip_squared
+        return ScaledEstimate(size, spread.astype(np.float32), latent, np.sqrt(np.maximum(left, 1e-6)))
