@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +12,15 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from accuracy_fixtures import GaussianSampler
 from learning_fixtures import make_checkpoint, scenario_set
+from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.evaluate import evaluate, least_squares_method
-from slipcast.inversion import GaussianPosterior, JointMoments, magnitude_of_slip
+from slipcast.forecast import arrival_time
+from slipcast.inversion import GaussianPosterior, JointMoments, WaveInverter, magnitude_of_slip
 from slipcast.inversion.network import Network
+from slipcast.judging import Truth, Windowed, judge
 from slipcast.scenarios import ScenarioSet, split_codes
 
 DARTS = ["46404", "46407", "46419"]
@@ -219,3 +224,94 @@ def test_the_linear_estimate_as_a_method(twin_set):
     # on records that are linear in the weights it explains most of them from 28 scenarios
     assert found.scores["linear"]["weight_mse_m2"] < 0.3 * found.scores["linear"]["weight_variance_m2"]
     assert 0 <= found.scores["linear"]["uncertainty"]["max_amplitude_coverage_50"] <= 1
+
+
+# --- samplers with waves of their own
+
+
+@pytest.fixture(scope="module")
+def gaussian(small_bank) -> GaussianSampler:
+    return GaussianSampler(small_bank)
+
+
+def test_a_sampler_of_waves_is_judged_by_them(small_set, gaussian):
+    """Its amplitudes are slip in another order and unit, and its waves are those of unit sources."""
+    same = GaussianPosterior(gaussian.posterior.moments)
+    found = evaluate(small_set, {"waves": gaussian, "sources": same}, n_draws=40).dataset
+    one, other = (found.sel({"method": name}) for name in ("waves", "sources"))
+    for name in ("max_amplitude", "max_amplitude_quantile", "max_amplitude_crps", "weights_quantile", "weights_crps"):
+        npt.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    npt.assert_allclose(one["dart_fit"], other["dart_fit"], atol=1e-4)
+    # slip is the mean of draws for the one, the mean of the posterior, cut at zero, for the other
+    records = small_set.load_records(DARTS, 60, small_set.indices("test"), noise_sd_m=0.005)
+    draws = gaussian.sample(records, 40, np.random.default_rng(0))
+    npt.assert_allclose(one["weights"], draws.mean(axis=1), rtol=1e-4, atol=1e-4)
+    npt.assert_allclose(other["weights"], gaussian.solve(records), rtol=1e-4, atol=1e-4)
+    # waves that are twice as high make maxima that are
+    louder = copy.copy(gaussian)
+    louder.waves = {name: 2 * wave for name, wave in gaussian.waves.items()}
+    twice = evaluate(small_set, {"waves": louder}, n_draws=40).dataset
+    npt.assert_allclose(twice["max_amplitude"][0], 2 * one["max_amplitude"], rtol=1e-5)
+    npt.assert_allclose(twice["max_amplitude_quantile"][0], 2 * one["max_amplitude_quantile"], rtol=1e-5)
+
+
+def test_the_forecast_of_a_method_that_draws_is_the_mean_of_its_draws(small_set, small_bank, gaussian):
+    found = evaluate(small_set, {"sources": gaussian.posterior}, n_draws=30).dataset
+    indices = small_set.indices("test")
+    records = small_set.load_records(DARTS, 60, indices, noise_sd_m=0.005)
+    draws = gaussian.posterior.sample(records, 30, np.random.default_rng(0))
+    levels = np.einsum("gts,nks->ngkt", small_bank.source_response().to_numpy(), draws)
+    npt.assert_allclose(found["max_amplitude"][0], levels.max(axis=-1).mean(axis=-1), rtol=1e-4)
+    npt.assert_allclose(found["arrival"][0], arrival_time(levels.mean(axis=2), small_set.time_s))
+    covered = metrics.randomised_coverage(
+        small_set.load_weights(indices), draws.swapaxes(1, 2), 0.9, np.random.default_rng(1)
+    )
+    stated = evaluate(small_set, {"sources": gaussian.posterior}, n_draws=30).scores["sources"]["uncertainty"]
+    npt.assert_allclose(stated["slip_randomised_coverage_90"], covered, atol=0.15)
+
+
+def test_waves_that_do_not_reach(small_set, gaussian):
+    records = small_set.load_records(DARTS, 60)
+    truth = Truth(small_set, np.arange(40))
+    short, silent = copy.copy(gaussian), copy.copy(gaussian)
+    short.waves = gaussian.waves | {"westport": gaussian.waves["westport"][:, :100]}
+    silent.waves = {name: wave for name, wave in gaussian.waves.items() if name != "newport"}
+    for method, message in (
+        (short, "waves of method fake at gauge westport end after 99 min, those of the scenarios after 120 min"),
+        (silent, "method fake has no waves at gauge newport"),
+    ):
+        with pytest.raises(InputError, match=message):
+            judge(method, truth, records, fit_min=60, n_draws=2)
+    with pytest.raises(InputError, match="n_draws must be >= 2 for method fake, whose waves are of draws, got 0"):
+        judge(gaussian, truth, records, fit_min=60)
+
+
+def test_a_sampler_that_is_given_less(small_set, gaussian):
+    some = Windowed(gaussian, 20, ["46419", "46404"])
+    records = small_set.load_records(["46419", "46404"], 20, noise_sd_m=0.005).to_numpy()
+    whole = np.full((40, 3, 60), np.nan)
+    whole[:, [2, 0], :20] = records
+    npt.assert_array_equal(some.times_s, 60.0 * np.arange(1, 21))
+    npt.assert_allclose(some.solve(records), gaussian.solve(whole), rtol=1e-5, atol=1e-5)
+    npt.assert_allclose(some.solve(records[3]), gaussian.solve(whole[3]), rtol=1e-5, atol=1e-5)
+    for name in ("sample", "draw"):
+        one, other = (
+            getattr(who, name)(of_who, 5, np.random.default_rng(2))
+            for who, of_who in ((some, records), (gaussian, whole))
+        )
+        npt.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    assert isinstance(some, WaveInverter)
+    amplitudes = some.draw(records[:2], 3, np.random.default_rng(4))
+    npt.assert_array_equal(some.subfault_slip(amplitudes), gaussian.subfault_slip(amplitudes))
+    assert Windowed(gaussian, 60).gauges == tuple(DARTS)
+    found = evaluate(small_set, {"some": some, "all": Windowed(gaussian, 60)}, n_draws=40)
+    assert found.scores["some"]["window_min"] == 20
+    assert found.scores["some"]["weight_mse_m2"] > found.scores["all"]["weight_mse_m2"]
+    with pytest.raises(InputError, match=r"records must have shape \(..., 2, 20\), got \(40, 3, 60\)"):
+        some.solve(whole)
+    with pytest.raises(InputError, match=r"window_min must be in \(0, 60\] and hold a sample, got 61"):
+        Windowed(gaussian, 61)
+    with pytest.raises(InputError, match=r"window_min must be in \(0, 60\] and hold a sample, got 0.5"):
+        Windowed(gaussian, 0.5)
+    with pytest.raises(InputError, match="unknown gauge '51407' of the sampler"):
+        Windowed(gaussian, 20, ["51407"])

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import erf
 
 from slipcast.greens import GreensBank
-from slipcast.scenarios import delay_taps, rupture_records
+from slipcast.scenarios import delay_taps, rupture_records, slip_by_lag
 
 HUMP_S, WIDTH_S = 2400.0, 300.0
 
@@ -115,3 +115,18 @@ def test_no_tap_lies_in_the_future():
     # nor further away than it must: two samples on each side, but at the very beginning
     far = np.abs(lags - np.linspace(0, 10, 1001)[:, np.newaxis])[lags[:, 0] > 0]
     assert far.max() <= 2.0
+
+
+def test_slip_by_lag_is_the_taps_of_three_delays():
+    rng = np.random.default_rng(4)
+    slip = rng.uniform(0, 5, (3, 20)) * (rng.random((3, 20)) < 0.6)
+    onset, rise_time = rng.uniform(0, 400, (3, 20)), np.array([10.0, 25.0, 40.0])
+    found = slip_by_lag(slip, onset, rise_time, 60.0)
+    expected = np.zeros_like(found, dtype=float)
+    for at, share in ((0.5 - np.sqrt(0.15), 5 / 18), (0.5, 8 / 18), (0.5 + np.sqrt(0.15), 5 / 18)):
+        for rupture, subfault in np.argwhere(slip):
+            lags, weights = delay_taps(onset[rupture, subfault] + at * rise_time[rupture], 60.0)
+            for lag, weight in zip(lags, weights, strict=True):
+                expected[lag, rupture, subfault] += share * weight * slip[rupture, subfault]
+    npt.assert_allclose(found, expected, atol=1e-5)
+    npt.assert_allclose(found.sum(axis=0), slip, rtol=1e-5)

@@ -13,9 +13,21 @@ SOURCE = Path(__file__).parents[1] / "src" / "slipcast"
 
 # each line may import what stands on it or below it, nothing above
 LAYERS = (
-    ("cli", "cli_import", "cli_invert", "cli_plots", "cli_tune", "console", "demo", "evaluation_page", "__init__"),
+    (
+        "cli",
+        "cli_benchmark",
+        "cli_import",
+        "cli_invert",
+        "cli_plots",
+        "cli_tune",
+        "console",
+        "demo",
+        "evaluation_page",
+        "__init__",
+    ),
     ("report", "report_figures"),
-    ("evaluate",),
+    ("accuracy", "evaluate"),
+    ("judging",),
     ("forecast",),
     ("inversion",),
     ("learning",),
@@ -31,7 +43,7 @@ LAYERS = (
     ("errors",),
 )
 HEAVY = {
-    "torch": ("learning",),
+    "torch": ("learning", "accuracy"),
     "optuna": ("learning",),
     "matplotlib": ("plots", "demo"),
     "plotly": ("report", "report_figures"),

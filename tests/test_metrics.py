@@ -118,3 +118,56 @@ def test_coverage_of_a_normal_distribution():
     assert metrics.coverage([0.0], [0.0], [0.0]) == 1.0
     with pytest.raises(InputError, match="true and predicted must have one shape"):
         metrics.coverage(true, -half, half[1:])
+
+
+# --- predictions with a point mass
+
+
+def slip_like(rng, *shape) -> np.ndarray:
+    """Return numbers of which seven in ten are zero."""
+    return np.where(rng.uniform(size=shape) < 0.7, 0.0, rng.gamma(2.0, 1.0, shape))
+
+
+@pytest.mark.parametrize("n_draws", [3, 19, 40])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_calibrated_draws_cover_the_share_however_few_they_are(share, n_draws):
+    rng = np.random.default_rng(7)
+    both = slip_like(rng, 40_000, n_draws + 1)
+    # 40,000 cases: three standard deviations are 0.0075
+    npt.assert_allclose(metrics.randomised_coverage(both[:, 0], both[:, 1:], share, rng), share, atol=0.0075)
+    # the ends belong to a closed interval, and so does the point mass there
+    ends = np.quantile(both[:, 1:], [(1 - share) / 2, (1 + share) / 2], axis=1)
+    if n_draws == 40:
+        assert metrics.coverage(both[:, 0], *ends) > share + 0.02
+
+
+def test_draws_that_are_too_sure_or_too_wide():
+    rng = np.random.default_rng(8)
+    centre = rng.normal(0.0, 2.0, (8000, 1))
+    true = np.maximum(centre[:, 0] + rng.standard_normal(8000), 0.0)
+    for spread, low, high in ((0.4, 0.0, 0.75), (1.0, 0.89, 0.91), (3.0, 0.96, 1.0)):
+        draws = np.maximum(centre + spread * rng.standard_normal((8000, 50)), 0.0)
+        assert low < metrics.randomised_coverage(true, draws, 0.9, rng) < high
+
+
+def test_the_transform_is_uniform_and_lies_among_its_ties():
+    rng = np.random.default_rng(9)
+    both = slip_like(rng, 20_000, 11)
+    pit = metrics.randomised_pit(both[:, 0], both[:, 1:], rng)
+    npt.assert_allclose(np.histogram(pit, bins=10, range=(0, 1))[0] / 20_000, 0.1, atol=0.01)
+    assert pit.min() >= 0
+    assert pit.max() < 1
+    many = metrics.randomised_pit(np.full(5000, 2.0), np.broadcast_to([1.0, 2.0, 2.0, 3.0], (5000, 4)), rng)
+    npt.assert_allclose([many.min(), many.max(), many.mean()], [0.2, 0.8, 0.5], atol=0.01)
+    covered = [metrics.interval_coverage(pit, share) for share in (0.2, 0.5, 0.8)]
+    npt.assert_allclose(covered, [0.2, 0.5, 0.8], atol=0.012)
+
+
+def test_transforms_that_cannot_be():
+    rng = np.random.default_rng(10)
+    with pytest.raises(InputError, match=r"samples must have shape \(3, 'n_samples >= 1'\), got \(3, 0\)"):
+        metrics.randomised_pit(np.zeros(3), np.zeros((3, 0)), rng)
+    with pytest.raises(InputError, match="true and samples must be finite"):
+        metrics.randomised_pit(np.zeros(1), [[np.inf, 1.0]], rng)
+    with pytest.raises(InputError, match=r"share must be in \(0, 1\), got 1"):
+        metrics.randomised_coverage(np.zeros(1), [[0.0, 1.0]], 1, rng)

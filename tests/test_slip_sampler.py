@@ -9,27 +9,33 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import torch
+import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.forecast import forecast
-from slipcast.inversion import SubfaultInverter, invert
+from slipcast.greens import GreensBank
+from slipcast.inversion import WaveInverter, invert
 from slipcast.inversion.network import open_model
+from slipcast.learning.event_modes import EventAnalysis, EventModes
+from slipcast.learning.heights import HeightScatter
 from slipcast.learning.scaled_linear import ScaledLinear, ScaledMoments
-from slipcast.learning.slip_basis import SlipBasis
 from slipcast.learning.slip_generator import energy_score, marginal_crps
 from slipcast.learning.slip_sampler import SlipSampler
+from slipcast.learning.spoil import Spoiler, stretched
 from slipcast.learning.train_sampler import SamplerConfig, train_sampler
 from slipcast.metrics import crps
 from slipcast.records import Records, simulated_records
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios import ScenarioSet, rupture_records
 from slipcast.stream import ScenarioStream
 
 DARTS = ["46404", "46407", "46419"]
 SMALL = SamplerConfig(
     n_scenarios=3000,
+    n_calibration=400,
     n_modes=24,
     n_latent=12,
     width=64,
+    depth=2,
     draw_width=32,
     n_random=24,
     steps=400,
@@ -64,50 +70,88 @@ def window(scenarios, window_min, *, gauges=(0, 1, 2)) -> np.ndarray:
     return records
 
 
-# --- a basis of slip
+# --- modes of events
 
 
 @pytest.fixture(scope="module")
-def slips(small_bank) -> np.ndarray:
-    batches = ScenarioStream(small_bank, DARTS, 10).batches(200, np.random.default_rng(1))
-    return np.concatenate([batch.slip for batch in islice(batches, 3)])
+def ruptures(small_bank) -> tuple[np.ndarray, ...]:
+    batches = list(islice(ScenarioStream(small_bank, DARTS, 10).batches(200, np.random.default_rng(1)), 3))
+    names = ("slip", "onset", "rise_time")
+    return tuple(np.concatenate([getattr(batch, name) for batch in batches]) for name in names)
 
 
-def test_a_few_modes_make_the_waves_of_many_subfaults(small_bank, slips):
-    basis = SlipBasis.from_slip(small_bank, slips[:500], n_modes=40)
-    again = slips[500:] @ basis.analysis.T @ basis.synthesis
-    response = small_bank.dataset["response"].to_numpy()
-    wave, found = (np.einsum("gts,ns->ngt", response, part) for part in (slips[500:], again))
-    assert np.sum((wave - found) ** 2) < 0.01 * np.sum(wave**2)
-    averaging = small_bank.subfaults.averaging_matrix()
-    assert np.sum(((again - slips[500:]) @ averaging.T) ** 2) < 0.002 * np.sum((slips[500:] @ averaging.T) ** 2)
-    # the more modes, the closer
+def test_a_few_modes_make_the_waves_of_many_subfaults(small_bank, ruptures):
+    learnt, unseen = (tuple(part[where] for part in ruptures) for where in (slice(500), slice(500, None)))
+    weights = unseen[0] @ small_bank.subfaults.averaging_matrix().T
+    wave = rupture_records(small_bank, *unseen)
     errors = []
-    for n_modes in (5, 20, 40):
-        fewer = SlipBasis.from_slip(small_bank, slips[:500], n_modes=n_modes)
-        made = np.einsum("gts,ns->ngt", response, slips[500:] @ fewer.analysis.T @ fewer.synthesis)
-        errors.append(np.sum((wave - made) ** 2))
+    for n_modes in (5, 20, 60):
+        analysis = EventAnalysis.from_ruptures(small_bank, *learnt, n_modes=n_modes)
+        amplitudes = analysis.amplitudes(*unseen)
+        found = np.stack([amplitudes @ analysis.modes.waves[name] for name in small_bank.gauges], axis=1)
+        errors.append(np.sum((wave - found) ** 2) / np.sum(wave**2))
     assert errors[0] > 3 * errors[1] > 3 * errors[2]
+    assert errors[2] < 0.01
+    assert np.sum((amplitudes @ analysis.modes.to_sources - weights) ** 2) < 0.002 * np.sum(weights**2)
+    # the same slip at time zero makes waves from which delays are missing
+    at_once = np.einsum("gts,ns->ngt", small_bank.dataset["response"].to_numpy(), unseen[0])
+    assert np.sum((wave - at_once) ** 2) > 2 * np.sum((wave - found) ** 2)
 
 
-def test_as_many_modes_as_subfaults_keep_all(small_bank, slips):
-    basis = SlipBasis.from_slip(small_bank, slips, n_modes=72)
-    npt.assert_allclose(slips[:20] @ basis.analysis.T @ basis.synthesis, slips[:20], atol=0.02 * slips[:20].max())
-    size = np.sqrt(np.square(slips @ small_bank.subfaults.averaging_matrix().T).mean(axis=1, keepdims=True))
-    npt.assert_allclose(np.square(slips / size @ basis.analysis.T).mean(axis=0), basis.amplitude_sd**2, rtol=1e-3)
+def test_amplitudes_are_linear_in_slip_and_the_first_are_the_same(small_bank, ruptures):
+    analysis = EventAnalysis.from_ruptures(small_bank, *ruptures, n_modes=30)
+    slip, onset, rise_time = (part[:20] for part in ruptures)
+    once, small = (analysis.amplitudes(factor * slip, onset, rise_time) for factor in (1.0, 1e-6))
+    npt.assert_allclose(1e6 * small, once, rtol=1e-4, atol=1e-4 * np.abs(once).max())
+    first = analysis.modes.first(10)
+    npt.assert_array_equal(first.waves["westport"], analysis.modes.waves["westport"][:10])
+    assert (np.diff(analysis.modes.amplitude_sd) < 1e-3).all()
+    size = np.sqrt(np.square(ruptures[0] @ small_bank.subfaults.averaging_matrix().T).mean(axis=1, keepdims=True))
+    power = np.square(analysis.amplitudes(*ruptures) / size).mean(axis=0)
+    npt.assert_allclose(power, analysis.modes.amplitude_sd**2, rtol=1e-3)
 
 
-def test_slip_that_is_no_basis(small_bank, slips):
+def test_slip_that_makes_no_modes(small_bank, ruptures):
+    slip, onset, rise_time = ruptures
     with pytest.raises(InputError, match=r"slip_m must have shape \(n_ruptures, 72\), got \(3, 71\)"):
-        SlipBasis.from_slip(small_bank, slips[:3, :71])
+        EventAnalysis.from_ruptures(small_bank, slip[:3, :71], onset[:3], rise_time[:3], n_modes=2)
     with pytest.raises(InputError, match=r"n_modes must be in \[1, 30\], got 31"):
-        SlipBasis.from_slip(small_bank, slips[:30], n_modes=31)
-    still = slips[:30].copy()
+        EventAnalysis.from_ruptures(small_bank, slip[:30], onset[:30], rise_time[:30], n_modes=31)
+    still = slip[:30].copy()
     still[4] = 0
     with pytest.raises(InputError, match="slip_m must not be zero throughout, got rupture 4 without slip"):
-        SlipBasis.from_slip(small_bank, still, n_modes=5)
-    with pytest.raises(InputError, match="analysis, synthesis and amplitude_sd must have shapes"):
-        SlipBasis(np.ones((2, 3)), np.ones((2, 3)), np.ones(3))
+        EventAnalysis.from_ruptures(small_bank, still, onset[:30], rise_time[:30], n_modes=5)
+    analysis = EventAnalysis.from_ruptures(small_bank, slip[:50], onset[:50], rise_time[:50], n_modes=5)
+    with pytest.raises(InputError, match=r"slip must not be later than \d+ min, got a rupture with later slip"):
+        analysis.amplitudes(slip[:2], onset[:2] + 3600 * (slip[:2] > 0), rise_time[:2])
+    with pytest.raises(InputError, match="to_subfaults must have 2 modes, got 3"):
+        EventModes(np.ones(2), np.ones((2, 4)), np.ones((3, 4)), {})
+    with pytest.raises(InputError, match="waves at westport must have 2 modes, got 1"):
+        EventModes(np.ones(2), np.ones((2, 4)), np.ones((2, 4)), {"westport": np.ones((1, 5))})
+
+
+# --- records that no scenario makes
+
+
+def test_noise_and_what_spoils_records():
+    rng = np.random.default_rng(1)
+    minutes = np.arange(1, 121)
+    wave = np.broadcast_to(np.sin(minutes / 5.0), (400, 3, 120)).astype(np.float32)
+    clean = Spoiler(0.005, 0.0).spoil(wave, rng) - wave
+    npt.assert_allclose(clean.std(), 0.005, rtol=0.02)
+    error = (Spoiler(0.005, 0.5).spoil(wave, rng) - wave).std(axis=(1, 2))
+    # half of the records are left alone but for white noise
+    assert 0.4 < np.mean(error < 0.0055) < 0.6
+    assert error.max() > 0.05
+    npt.assert_array_equal(wave[0, 0], np.sin(minutes / 5.0).astype(np.float32))
+
+
+def test_waves_that_come_late():
+    minutes = np.arange(1, 121.0)
+    ramp = np.broadcast_to(minutes, (2, 1, 120)).astype(np.float32)
+    late = stretched(ramp, np.array([[1.0], [1.25]]))
+    npt.assert_allclose(late[0, 0], minutes, rtol=1e-6)
+    npt.assert_allclose(late[1, 0, 4:], minutes[4:] / 1.25, rtol=1e-6)
 
 
 # --- linear estimates
@@ -134,11 +178,11 @@ def test_the_size_and_the_linear_estimate():
     assert np.mean(error**2) < np.mean(found.log_size_sd**2) < 0.2
     for row in (0, 7):
         cross, inner = moments.latent[:, known], moments.records[np.ix_(known, known)]
-        inner = inner + (0.05 / found.size_m[row]) ** 2 * np.eye(9)
+        inner = inner + (found.noise_m[row] / found.size_m[row]) ** 2 * np.eye(9)
         expected = cross @ np.linalg.solve(inner, (size * records + noise)[row, known] / found.size_m[row])
         npt.assert_allclose(found.latent[row], expected, rtol=2e-3, atol=2e-3)
-        left = moments.slip_power - np.einsum("si,si->s", cross @ np.linalg.inv(inner), cross)
-        npt.assert_allclose(found.slip_sd[row], np.sqrt(left), rtol=0.02, atol=2e-3)
+        left = moments.latent_power - np.einsum("si,si->s", cross @ np.linalg.inv(inner), cross)
+        npt.assert_allclose(found.latent_sd[row], np.sqrt(left), rtol=0.02, atol=5e-3)
 
 
 def test_twice_the_records_and_the_noise_are_twice_the_size():
@@ -148,7 +192,16 @@ def test_twice_the_records_and_the_noise_are_twice_the_size():
     once, twice = (linear.estimate(factor * seen, np.ones(12, bool), factor * 0.05) for factor in (1, 2))
     npt.assert_allclose(twice.size_m, 2 * once.size_m, rtol=1e-5)
     npt.assert_allclose(twice.latent, once.latent, rtol=1e-3, atol=1e-4)
-    npt.assert_allclose(twice.slip_sd, once.slip_sd, rtol=1e-3)
+    npt.assert_allclose(twice.latent_sd, once.latent_sd, rtol=1e-3)
+
+
+def test_records_that_the_model_cannot_make_are_taken_for_noisy():
+    size, slip, records = gaussian_problem(500)
+    linear = ScaledLinear(ScaledMoments.from_scenarios(records, slip, slip))
+    rng = np.random.default_rng(6)
+    for noise in (0.05, 0.4):
+        found = linear.estimate(size * records + noise * rng.standard_normal(records.shape), np.ones(12, bool), 0.05)
+        assert np.exp(np.mean(np.log(found.noise_m))) == pytest.approx(noise, rel=0.35)
 
 
 def test_moments_that_do_not_fit():
@@ -159,7 +212,7 @@ def test_moments_that_do_not_fit():
     with pytest.raises(InputError, match="weights must not be zero throughout, got scenario 0 without slip"):
         ScaledMoments.from_scenarios(records, slip, 0 * slip)
     with pytest.raises(InputError, match="moments must have shapes"):
-        ScaledMoments(moments.records[:5], moments.latent, moments.slip, moments.slip_power)
+        ScaledMoments(moments.records[:5], moments.latent, moments.latent_power)
 
 
 # --- scores
@@ -181,6 +234,31 @@ def test_scores_of_draws():
         for factor in (0.7, 1.0, 1.4)
     ]
     assert scores[1] < min(scores[0], scores[2])
+
+
+# --- scatter of heights
+
+
+def test_what_the_waves_of_draws_lack_is_found_and_put_back():
+    rng = np.random.default_rng(12)
+    spread = rng.uniform(0.02, 0.6, 6000)
+    middle = rng.uniform(-1, 1, 6000)
+    draws = np.exp(middle[:, np.newaxis] + spread[:, np.newaxis] * rng.standard_normal((6000, 400)))
+    lacking = np.sqrt(0.1**2 + (0.5 * spread) ** 2)
+    true = np.exp(middle + 0.05 + np.hypot(spread, lacking) * rng.standard_normal(6000))
+    heights = HeightScatter.fit({"a": true}, {"a": draws})
+    assert heights.shift["a"] == pytest.approx(0.05, abs=0.02)
+    assert heights.floor["a"] == pytest.approx(0.1, abs=0.03)
+    assert heights.share["a"] == pytest.approx(0.5, abs=0.1)
+    factors = heights.factors(draws, "a")
+    npt.assert_allclose(np.log(factors).mean(axis=1), heights.shift["a"], atol=1e-6)
+    for name, scattered, expected in (("as drawn", draws, False), ("put back", draws * factors, True)):
+        low, high = np.quantile(scattered, [0.05, 0.95], axis=1)
+        assert (abs(np.mean((low <= true) & (true <= high)) - 0.9) < 0.02) == expected, name
+    # the same draws get the same factors, other gauges others
+    npt.assert_array_equal(factors, heights.factors(draws, "a"))
+    none = HeightScatter.none(["a", "b"])
+    npt.assert_array_equal(none.factors(draws[:5], "b"), 1.0)
 
 
 # --- the sampler
@@ -214,7 +292,7 @@ def test_what_is_missing_does_not_matter(sampler, unseen):
         strict=True,
     ):
         npt.assert_array_equal(one, other)
-    assert alone.shape == (1, 20, 9)
+    npt.assert_allclose(alone, sampler.sample(records[3:4].copy(), 20, np.random.default_rng(2)))
     with pytest.raises(InputError, match="record 1 has no sample in the window"):
         sampler.sample(np.stack([records[0], np.full((3, 120), np.nan)]), 5, np.random.default_rng(3))
     with pytest.raises(InputError, match=r"records must have shape \(..., 3, 120\), got \(3, 60\)"):
@@ -235,7 +313,7 @@ def test_twice_the_records_and_the_noise_are_twice_the_slip(sampler, unseen):
 def test_noise_alone_is_no_earthquake(sampler, unseen):
     noise = 0.005 * np.random.default_rng(5).standard_normal((20, 3, 120))
     slip = sampler.solve(noise)
-    # a hundredth of the mean slip of the set; the smallest of its earthquakes slips by some decimetres
+    # the smallest earthquakes of the set slip by some decimetres
     assert slip.max() < 0.02 * unseen.load_weights().to_numpy().max()
 
 
@@ -260,6 +338,27 @@ def test_the_same_seed_trains_the_same_sampler(small_bank, tmp_path):
     assert first.id == second.id != third.id
 
 
+def test_trainings_that_cannot_be(small_bank, tmp_path):
+    with pytest.raises(InputError, match="workers must be >= 1, got 0"):
+        train_sampler(small_bank, SMALL, tmp_path, workers=0)
+    with pytest.raises(InputError, match="n_modes must be at most the 72 subfaults of the bank, got 80"):
+        train_sampler(small_bank, SMALL.model_copy(update={"n_modes": 80}), tmp_path)
+    with pytest.raises(InputError, match="unknown usual gauge '46411' among the gauges of the sampler"):
+        train_sampler(small_bank, SMALL.model_copy(update={"usual_gauges": ("46411",), "n_scenarios": 700}), tmp_path)
+
+
+def test_parts_that_do_not_fit(sampler):
+    for change, message in (
+        ({"sources": ["acsza57"]}, "sources of a sampler must be 1, got 9"),
+        ({"feature_mean": np.ones(3)}, "features of a sampler must be"),
+        ({"feature_sd": np.ones(3)}, "scales of features of a sampler must be"),
+        ({"modes": sampler.modes.first(5)}, "modes of a sampler must be 24, got 5"),
+        ({"heights": HeightScatter.none(["a"])}, "heights of a sampler must be of the gauges of its waves"),
+    ):
+        with pytest.raises(InputError, match=message):
+            SlipSampler(**{**vars(sampler), **change})
+
+
 def test_files_that_are_damaged(folder, tmp_path):
     copy = tmp_path / "copy"
 
@@ -274,12 +373,17 @@ def test_files_that_are_damaged(folder, tmp_path):
     for name, content, message in (
         ("model.safetensors", weights[:1000], "model.safetensors is truncated or no safetensors file"),
         ("model.safetensors", weights[:-4] + b"0000", "are not of the same sampler"),
-        ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 1"),
+        ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 2"),
         ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a sampler"),
         ("model.json", json.dumps(about | {"window_min": "long"}).encode(), "is damaged at window_min"),
         (
             "model.json",
             json.dumps(about | {"arguments": about["arguments"] | {"width": 32}}).encode(),
+            "model.safetensors does not fit model.json",
+        ),
+        (
+            "model.json",
+            json.dumps(about | {"arguments": {"width": 32}}).encode(),
             "model.safetensors does not fit model.json",
         ),
         ("model.json", json.dumps(about | {"gauges": ["46404"]}).encode(), "moments of records of a sampler must be"),
@@ -297,7 +401,7 @@ def test_files_that_are_damaged(folder, tmp_path):
 def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     records = simulated_records(unseen, 4, DARTS, window_min=120, noise_sd_m=0.005)
     found = invert(records, small_bank, model=sampler, window_min=60)
-    assert isinstance(sampler, SubfaultInverter)
+    assert isinstance(sampler, WaveInverter)
     assert (found.dataset.attrs["method"], found.dataset.attrs["window_min"]) == ("sampler", 60.0)
     assert found.dataset["subfault_sample"].shape == (200, 72)
     npt.assert_allclose(found.slip, found.samples.mean("sample"), rtol=1e-4, atol=1e-5)
@@ -307,6 +411,21 @@ def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     levels = np.einsum("gts,ks->kgt", response, found.dataset["subfault_sample"].to_numpy())
     npt.assert_allclose(made.sea_level, levels.mean(axis=0), atol=1e-4)
     npt.assert_allclose(made.max_amplitude, levels.max(axis=-1).mean(axis=0), rtol=1e-4)
+    # the model's own waves know the delays of slip
+    own = forecast(found, sampler)
+    assert own.gauges == small_bank.gauges
+    amplitudes = found.dataset["amplitude_sample"].to_numpy()
+    highest = sampler.sea_level(amplitudes, "westport").max(axis=1)
+    npt.assert_allclose(own.max_amplitude.sel(gauge="westport"), highest.mean(), rtol=1e-5)
+    npt.assert_allclose(
+        own.dataset["max_amplitude_quantile"].sel(gauge="westport"),
+        np.quantile(highest, [0.05, 0.25, 0.5, 0.75, 0.95]),
+        rtol=1e-5,
+    )
+    # at time zero no slip has happened; later waves are much alike
+    npt.assert_allclose(own.sea_level.isel(time=0), 0.0, atol=1e-3 * float(abs(made.sea_level).max()))
+    assert np.corrcoef(own.sea_level.to_numpy().ravel(), made.sea_level.to_numpy().ravel())[0, 1] > 0.9
+    assert forecast(found, sampler, gauges=["newport"]).gauges == ["newport"]
     # records that end early, other gauges, another order: the same as a shorter window of those
     early = Records(records.dataset.isel(time=records.time_s <= 1800, gauge=[2, 0]))
     some = Records(records.dataset.isel(gauge=[0, 2]))
@@ -317,10 +436,21 @@ def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
 
 def test_what_the_door_refuses(sampler, small_bank, unseen):
     records = simulated_records(unseen, 4, DARTS, window_min=120)
-    with pytest.raises(
-        InputError, match=r"window must be in \(0, 120\] min, the longest that the model knows, got 121"
-    ):
+    with pytest.raises(InputError, match=r"window must be in \[5, 120\] min, those that the model knows, got 121"):
         invert(records, small_bank, model=sampler, window_min=121)
+    with pytest.raises(InputError, match=r"window must be in \[5, 120\] min, those that the model knows, got 4"):
+        invert(records, small_bank, model=sampler, window_min=4)
+    late = records.dataset.where(records.dataset["time"] > 1200)
+    with pytest.raises(InputError, match=r"in the window of 20 min$"):
+        invert(Records(late), small_bank, model=sampler, window_min=20)
+    both = xr.concat([records.dataset, late], dim="event")
+    with pytest.raises(InputError, match="no gauge has a sample in the window of 20 min in event 1"):
+        invert(Records(both), small_bank, model=sampler, window_min=20)
+    deaf = records.dataset.where(records.dataset["gauge"] != "46407")
+    assert invert(Records(deaf), model=sampler, window_min=20).dataset.attrs["gauges"] == "46404 46419"
+    for option in ({"noise_sd_m": 0.01}, {"slip_sd_m": 3.0}, {"scenarios": unseen}, {"start_min": 5.0}):
+        with pytest.raises(InputError, match=f"{next(iter(option))} is for a method; a model uses"):
+            invert(records, small_bank, model=sampler, **option)
     renamed = Records(records.dataset.assign_coords(gauge=["a", "b", "c"]))
     with pytest.raises(InputError, match="records have none of the gauges that the model takes: 46404, 46407, 46419"):
         invert(renamed, small_bank, model=sampler)
@@ -331,6 +461,17 @@ def test_what_the_door_refuses(sampler, small_bank, unseen):
     wrong = type(found)(found.dataset.isel(subfault=slice(None, 70)))
     with pytest.raises(InputError, match="slip is on 70 subfaults, the bank has 72"):
         forecast(wrong, small_bank)
+    turned = GreensBank(small_bank.dataset)
+    turned.__dict__["region"] = small_bank.region.model_copy(update={"sources": small_bank.region.sources[::-1]})
+    with pytest.raises(InputError, match="draws on subfaults are of other unit sources, or in another order"):
+        forecast(found, turned)
+    with pytest.raises(InputError, match="gauges must name at least one gauge, got none"):
+        forecast(found, sampler, gauges=[])
+    other = SlipSampler(**{**vars(sampler), "noise_sd_m": 0.01})
+    with pytest.raises(InputError, match=f"model {other.id} forecasts the slip that it drew, got slip of {sampler.id}"):
+        forecast(found, other)
+    with pytest.raises(InputError, match="got slip of nnls; give a bank for that"):
+        forecast(invert(records, small_bank, method="nnls", window_min=30), sampler)
 
 
 def test_settings(tmp_path):
@@ -342,6 +483,9 @@ def test_settings(tmp_path):
         ("steps = 0", "steps"),
         ("windows_min = [60, 5]", "windows_min must rise, got"),
         ("draws = 1", "draws"),
+        ("windows_min = []", "windows_min must rise, got"),
+        ('usual_gauges = ["46404", "46404"]', "usual_gauges must be different gauges"),
+        ("gauges = []", "gauges must be different gauges, at least one"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from slipcast.forecast import Forecast, forecast
     from slipcast.greens import GreensBank
     from slipcast.inversion import SlipEstimate, invert
+    from slipcast.inversion.network import open_model
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
     from slipcast.learning.train import train
@@ -41,6 +42,7 @@ _HOMES = {
     "evaluate": "evaluate",
     "forecast": "forecast",
     "invert": "inversion",
+    "open_model": "inversion.network",
     "packaged_records": "records",
     "region_names": "region",
     "train": "learning.train",
@@ -62,6 +64,7 @@ __all__ = [
     "evaluate",
     "forecast",
     "invert",
+    "open_model",
     "packaged_records",
     "region_names",
     "train",

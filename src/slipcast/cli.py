@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from slipcast.cli_benchmark import benchmark_app
 from slipcast.cli_import import import_app
 from slipcast.cli_invert import forecast, invert
 from slipcast.cli_plots import plots_app
@@ -34,6 +35,7 @@ app.add_typer(_bank, name="bank")
 app.add_typer(_scenarios, name="scenarios")
 app.add_typer(plots_app, name="plot")
 app.add_typer(import_app, name="import")
+app.add_typer(benchmark_app, name="benchmark")
 app.command()(tune)
 plots_app.command("tuning")(plot_tuning)
 

@@ -19,22 +19,26 @@ __all__ = ["forecast", "invert"]
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-BankFile = Annotated[Path, typer.Option("--bank", help="A bank, from 'slipcast bank build'.")]
+Model = Annotated[str | None, typer.Option(help="A trained network: a folder, or cascadia, which is in the package.")]
 
 
 def invert(
     records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010 for the packaged one.")],
-    bank: BankFile,
+    bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Out = Path("slip.nc"),
-    model: Annotated[Path | None, typer.Option(help="A checkpoint.")] = None,
+    model: Model = None,
     method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
     window: Annotated[float | None, typer.Option(help="Minutes after the origin; a method needs it.")] = None,
     start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
     gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
-    noise: Annotated[float, typer.Option(help="Standard deviation of a sample, m; for all methods but nnls.")] = 0.005,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="All methods but nnls: standard deviation of a sample, m, by default 0.005."),
+    ] = None,
     slip_sd: Annotated[
-        str, typer.Option(help="For tikhonov: standard deviation of slip, m, or gcv or discrepancy.")
-    ] = "5",
+        str | None,
+        typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy."),
+    ] = None,
     scenarios: Annotated[
         Path | None, typer.Option(help="For linear, gaussian, bayes: a set to learn from; else ruptures are drawn.")
     ] = None,
@@ -42,8 +46,12 @@ def invert(
 ) -> None:
     """Find the slip that made records.
 
-    Example: slipcast invert chile2010 --bank chile.nc --method tikhonov --start 60 --window 225 --out slip.nc
+    Example: slipcast invert records.nc --model cascadia --window 20 --out slip.nc
+
+    Or: slipcast invert chile2010 --bank chile.nc --method tikhonov --start 60 --window 225 --out slip.nc
     """
+    import numpy as np
+
     from slipcast.greens import GreensBank
     from slipcast.inversion import invert as run
     from slipcast.nonnegative import DAMPINGS
@@ -51,7 +59,7 @@ def invert(
     from slipcast.scenarios import ScenarioSet
 
     try:
-        damping = cast("Damping", slip_sd) if slip_sd in DAMPINGS else float(slip_sd)
+        damping = cast("Damping", slip_sd) if slip_sd is None or slip_sd in DAMPINGS else float(slip_sd)
     except ValueError:
         raise InputError(f"--slip-sd must be metres or one of {', '.join(DAMPINGS)}, got {slip_sd!r}") from None
 
@@ -61,7 +69,7 @@ def invert(
         network = open_model(model)
     slip = run(
         packaged_records(records) if records in PACKAGED else Records.open(records),
-        GreensBank.open(bank),
+        None if bank is None else GreensBank.open(bank),
         model=None if model is None else network,
         method=method,
         window_min=window,
@@ -84,7 +92,10 @@ def invert(
     elif not slip.slip.any():
         write_line(f"{out}: no slip")
     else:
-        interval = "" if spread is None else f" (90 %: {spread[0]:.2f} to {spread[-1]:.2f})"
+        interval = ""
+        if spread is not None:
+            low = f"{spread[0]:.2f}" if np.isfinite(spread[0]) else "no slip"
+            interval = f" (90 %: {low} to {spread[-1]:.2f})"
         write_line(f"{out}: Mw {slip.magnitude:.2f}{interval}, largest slip {float(slip.slip.max()):.1f} m")
 
 
@@ -98,16 +109,31 @@ def _by_probability(quantiles: np.ndarray) -> dict[str, float | None]:
     }
 
 
-def forecast(slip: Path, bank: BankFile, out: Out = Path("forecast.nc"), as_json: Json = False) -> None:
-    """Forecast sea level at every gauge of a bank from slip.
+def forecast(
+    slip: Path,
+    bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'.")] = None,
+    model: Model = None,
+    out: Out = Path("forecast.nc"),
+    as_json: Json = False,
+) -> None:
+    """Forecast sea level at every gauge of a bank, or of the model that found the slip.
 
-    Example: slipcast forecast slip.nc --bank bank.nc --out forecast.nc
+    Example: slipcast forecast slip.nc --model cascadia --out forecast.nc
+
+    Or: slipcast forecast slip.nc --bank bank.nc --out forecast.nc
     """
     from slipcast.forecast import forecast as run
     from slipcast.greens import GreensBank
     from slipcast.inversion import SlipEstimate
 
-    made = run(SlipEstimate.open(slip), GreensBank.open(bank))
+    if bank is not None and model is None:
+        made = run(SlipEstimate.open(slip), GreensBank.open(bank))
+    elif model is not None and bank is None:
+        from slipcast.inversion.network import open_sampler
+
+        made = run(SlipEstimate.open(slip), open_sampler(model))
+    else:
+        raise InputError("a forecast needs either --bank or --model")
     made.save(out)
     if made.max_amplitude.ndim > 1:
         write_line(f"{out}: {made.max_amplitude.shape[0]} events")

@@ -12,10 +12,9 @@ import xarray as xr
 
 from slipcast import metrics
 from slipcast.errors import InputError
-from slipcast.forecast import arrival_time
-from slipcast.inversion import QUANTILES, Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
+from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.network import Network
-from slipcast.labels import in_order
+from slipcast.judging import Truth, judge
 from slipcast.nonnegative import Damping, LeastSquares
 from slipcast.scenarios import ScenarioSet
 
@@ -45,7 +44,8 @@ class Evaluation:
         explained; ``magnitude_true(scenario)``; ``gauge_kind(gauge)``. If a method draws slip that fits (NaN for those
         that do not): ``weights_quantile(method, quantile, scenario, source)`` and ``max_amplitude_quantile(method,
         quantile, scenario, gauge)``, m; ``weights_crps(method, scenario, source)`` and ``max_amplitude_crps(method,
-        scenario, gauge)``, the continuous ranked probability score, m.
+        scenario, gauge)``, the continuous ranked probability score, m; ``weights_pit`` and ``max_amplitude_pit``
+        likewise, the randomised probability integral transform.
     """
 
     dataset: xr.Dataset
@@ -170,6 +170,8 @@ class Evaluation:
         for share, (low, high) in {"50": (0.25, 0.75), "90": (0.05, 0.95)}.items():
             ends = [data["weights_quantile"].sel(quantile=p).to_numpy() for p in (low, high)]
             scores[f"slip_coverage_{share}"] = _number(metrics.coverage(true, *ends))
+            covered = metrics.interval_coverage(data["weights_pit"], int(share) / 100)
+            scores[f"slip_randomised_coverage_{share}"] = _number(covered)
             where = [part[slips] for part in (true, *ends)]
             scores[f"slip_coverage_{share}_where_it_slips"] = _number(metrics.coverage(*where))
             ends = [at_points["max_amplitude_quantile"].sel(quantile=p).to_numpy() for p in (low, high)]
@@ -210,7 +212,8 @@ def evaluate(
     scenarios : ScenarioSet
         With true weights, records and responses of unit sources.
     methods : mapping of str to Inverter
-        By name; a unit source that one does not know counts as one without slip.
+        By name; a unit source that one does not know counts as one without slip. A
+        :class:`~slipcast.inversion.WaveInverter` is judged by its own waves, others by those of unit sources.
     split : {"test", "validation", "train"}, optional
         Which part; choices belong on validation, the test part is for the final word.
     noise_sd_m : float, optional
@@ -235,22 +238,13 @@ def evaluate(
     if not indices.size:
         raise InputError(f"the scenario set has no scenario in its {split} part")
     fit_min = fit_min or max(_window_min(method) for method in methods.values())
-    truth = _Truth(scenarios, indices)
+    truth = Truth(scenarios, indices)
+    n_draws = n_draws if any(isinstance(method, SamplingInverter) for method in methods.values()) else 0
     parts = []
     for method in methods.values():
-        columns = in_order(method.sources, scenarios.sources, dim="source", where="in the scenario set")
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
-        weights = np.zeros((len(indices), len(scenarios.sources)))
-        seen = records.sel(time=method.times_s).to_numpy()
-        weights[:, columns] = method.solve(seen)
-        part = truth.compare(weights, method.gauges, fit_min).assign(window_min=_window_min(method))
-        if any(isinstance(other, SamplingInverter) for other in methods.values()):
-            draws = np.full((len(indices), n_draws, len(scenarios.sources)), np.nan)
-            if isinstance(method, SamplingInverter):
-                draws[:] = 0.0
-                draws[..., columns] = method.sample(seen, n_draws, np.random.default_rng(0))
-            part = part.merge(truth.judge_draws(draws))
-        parts.append(part)
+        part = judge(method, truth, records, fit_min=fit_min, n_draws=n_draws)
+        parts.append(part.assign(window_min=_window_min(method)))
     dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
     return Evaluation(
         dataset.merge(truth.dataset).assign_attrs(
@@ -295,94 +289,6 @@ def evaluate_network(scenarios: ScenarioSet, checkpoint: Checkpoint, *, split: s
 def _window_min(method: Inverter) -> float:
     """Return where the window of a method ends, minutes after the origin."""
     return float(method.times_s[-1]) / 60
-
-
-class _Truth:
-    """True weights and waves of some scenarios."""
-
-    def __init__(self, scenarios: ScenarioSet, indices: np.ndarray):
-        self.scenarios = scenarios
-        self.indices = indices
-        self.response = scenarios.source_response()
-        sea_level = scenarios.dataset["records"].isel(scenario=indices).to_numpy()
-        weights = scenarios.load_weights(indices)
-        self.dataset = xr.Dataset(
-            {
-                "weights_true": (("scenario", "source"), weights.to_numpy().astype(float), {"units": "m"}),
-                "max_amplitude_true": (("scenario", "gauge"), _maximum(sea_level), {"units": "m"}),
-                "arrival_true": (
-                    ("scenario", "gauge"),
-                    arrival_time(sea_level, scenarios.time_s),
-                    {"units": "s"},
-                ),
-                "magnitude_true": ("scenario", scenarios.dataset["magnitude"].to_numpy()[indices]),
-            },
-            coords={
-                "scenario": indices,
-                "source": scenarios.sources,
-                "gauge": scenarios.gauges,
-                "gauge_kind": ("gauge", scenarios.dataset["gauge_kind"].to_numpy()),
-            },
-        )
-
-    def compare(self, weights: np.ndarray, gauges: Sequence[str], fit_min: float) -> xr.Dataset:
-        """Forecast from weights, and measure the fit at the DARTs used."""
-        maxima, arrivals = [], []
-        for row in weights:  # one scenario at a time: all waves of all scenarios would be large
-            sea_level = self.response.to_numpy() @ row
-            maxima.append(_maximum(sea_level))
-            arrivals.append(arrival_time(sea_level, self.scenarios.time_s))
-        modelled = np.tensordot(weights, self.scenarios.source_response(gauges, window_min=fit_min), axes=(-1, -1))
-        observed = self.scenarios.load_records(gauges, fit_min, self.indices).to_numpy()
-        fit = metrics.variance_reduction(observed.reshape(len(weights), -1), modelled.reshape(len(weights), -1))
-        return xr.Dataset(
-            {
-                "weights": (("scenario", "source"), weights, {"units": "m"}),
-                "max_amplitude": (("scenario", "gauge"), np.array(maxima), {"units": "m"}),
-                "arrival": (("scenario", "gauge"), np.array(arrivals), {"units": "s"}),
-                "dart_fit": ("scenario", fit),
-            },
-            coords={
-                "scenario": self.indices,
-                "source": self.scenarios.sources,
-                "gauge": self.scenarios.gauges,
-            },
-        )
-
-    def judge_draws(self, draws: np.ndarray) -> xr.Dataset:
-        """Take quantiles and scores of draws of slip, shape (n_scenarios, n_draws, n_sources), and of their waves.
-
-        Draws that are NaN, of a method that makes none, give NaN.
-        """
-        response = self.response.to_numpy()
-        amplitude, weights = (self.dataset[f"{name}_true"].to_numpy() for name in ("max_amplitude", "weights"))
-        quantiles, scores = np.full((len(QUANTILES), *amplitude.shape), np.nan), np.full(amplitude.shape, np.nan)
-        of_slip = np.full(weights.shape, np.nan)
-        drawn = bool(np.isfinite(draws).all())
-        if drawn:
-            of_slip = metrics.crps(weights, draws.swapaxes(1, 2))
-        for row, of_scenario in enumerate(draws if drawn else ()):
-            maxima = _maximum(np.tensordot(response, of_scenario, axes=(-1, -1)).swapaxes(1, 2))
-            quantiles[:, row] = np.quantile(maxima, QUANTILES, axis=-1)
-            scores[row] = metrics.crps(amplitude[row], maxima)
-        return xr.Dataset(
-            {
-                "weights_quantile": (
-                    ("quantile", "scenario", "source"),
-                    np.quantile(draws, QUANTILES, axis=1),
-                    {"units": "m"},
-                ),
-                "weights_crps": (("scenario", "source"), of_slip, {"units": "m"}),
-                "max_amplitude_quantile": (("quantile", "scenario", "gauge"), quantiles, {"units": "m"}),
-                "max_amplitude_crps": (("scenario", "gauge"), scores, {"units": "m"}),
-            },
-            coords={"quantile": list(QUANTILES)},
-        )
-
-
-def _maximum(sea_level: np.ndarray) -> np.ndarray:
-    """Return the highest sea level along the last axis, NaN left out."""
-    return np.where(np.isnan(sea_level), -np.inf, sea_level).max(axis=-1)
 
 
 def _number(value) -> float | None:

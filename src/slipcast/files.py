@@ -49,6 +49,7 @@ _FILE_KINDS = {
     "records": "records",
     "slip": "a slip estimate",
     "forecast": "a forecast",
+    "judgement": "what a method makes of scenarios",
 }
 
 
@@ -258,7 +259,7 @@ def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> Non
         With units in the attributes of its variables.
     path : path
         The target.
-    kind : {"bank", "records", "slip", "forecast"}
+    kind : {"bank", "records", "slip", "forecast", "judgement"}
         What the file holds; a reader refuses another kind.
     """
     target = Path(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -15,10 +16,16 @@ from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.greens import GreensBank, SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate
-from slipcast.labels import align, one_event
+from slipcast.inversion.inverter import WaveInverter
+from slipcast.labels import align, in_order, one_event
+
+if TYPE_CHECKING:
+    from slipcast.learning.slip_sampler import SlipSampler
 
 __all__ = ["Forecast", "arrival_time", "forecast"]
 
+_Level = Callable[[np.ndarray], np.ndarray]  # draws, shape (n_draws, n), to waves at a gauge, (n_draws, n_times)
+_METRES = {"units": "m"}
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
 _FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
@@ -103,17 +110,19 @@ def arrival_time(sea_level_m, time_s) -> np.ndarray:
     return np.where(over.any(axis=-1), np.asarray(time_s, dtype=float)[over.argmax(axis=-1)], np.nan)
 
 
-def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str] | None = None) -> Forecast:
+def forecast(
+    slip: SlipEstimate, waves: SourceResponses | SlipSampler, *, gauges: Iterable[str] | None = None
+) -> Forecast:
     """Forecast sea level at gauges from slip.
 
     Parameters
     ----------
     slip : SlipEstimate
         On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
-        carried to the gauges one by one, from the subfaults if they are on these and the bank has them; then sea level
-        and its maximum are the means of those of the draws.
-    bank : GreensBank or ScenarioSet
-        Responses of unit sources.
+        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws.
+    waves : GreensBank, ScenarioSet or SlipSampler
+        Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
+        at time zero; or the model that drew the slip, which also knows how late it was, at the gauges of its bank.
     gauges : iterable of str, optional
         By default all.
 
@@ -124,18 +133,19 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
     Raises
     ------
     InputError
-        If the slip is on a source, or a gauge is asked for, that the bank does not have.
+        If the slip is on a source, or a gauge is asked for, that the bank does not have, or of another model.
     """
-    response = bank.source_response(gauges, sources=slip.sources)
     values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
-    time = response["time"].to_numpy()
     lead = ("event",) * (values.ndim - 1)
-    dims = (*lead, "gauge")
-    if slip.samples is None:
-        sea_level = np.tensordot(values, response.to_numpy(), axes=(-1, -1))
-        maxima, spread = _no_gap(sea_level).max(axis=-1), dict[str, Any]()
+    names, time, origin = list(gauges) if gauges is not None else None, None, ""
+    if isinstance(waves, WaveInverter):
+        draws, levels, time, names, origin = _from_model(slip, waves, names)
     else:
-        sea_level, maxima, spread = _carry(*_draws_and_response(slip, slip.samples, bank, response), lead)
+        response = waves.source_response(names, sources=slip.sources)
+        time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
+        draws, levels = _from_bank(slip, values, waves, response)
+    sea_level, maxima, spread = _carry(draws, levels, lead, len(time), uncertain=slip.samples is not None)
+    dims = (*lead, "gauge")
     arrival = arrival_time(sea_level, time)
     peak = np.where(np.isnan(arrival), np.nan, time[_no_gap(sea_level).argmax(axis=-1)])
     return Forecast(
@@ -152,53 +162,85 @@ def forecast(slip: SlipEstimate, bank: SourceResponses, *, gauges: Iterable[str]
                 ),
                 "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
-            coords={"gauge": response["gauge"].to_numpy(), "time": ("time", time, {"units": "s"})}
+            coords={"gauge": names, "time": ("time", time, {"units": "s"})}
             | ({"quantile": list(QUANTILES)} if spread else {}),
-            attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": bank.id},
+            attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": origin},
         )
+    )
+
+
+def _from_model(
+    slip: SlipEstimate, model: SlipSampler, gauges: list[str] | None
+) -> tuple[np.ndarray, list[_Level], np.ndarray, list[str], str]:
+    """Return the amplitudes that a model drew, what makes waves of them, times, gauges and the model's bank."""
+    if "amplitude_sample" not in slip.dataset or slip.dataset.attrs.get("model") != model.id:
+        raise InputError(
+            f"model {model.id} forecasts the slip that it drew, got slip of "
+            f"{slip.dataset.attrs.get('model') or slip.dataset.attrs.get('method')}; give a bank for that"
+        )
+    found = list(model.waves)
+    if gauges is not None and not gauges:
+        raise InputError("gauges must name at least one gauge, got none")
+    names = [found[i] for i in in_order(gauges, found, dim="gauge", where=f"in model {model.region}")]
+    levels: list[_Level] = [partial(model.sea_level, gauge=name) for name in names]
+    time = 60.0 * np.arange(max(model.waves[name].shape[1] for name in names))
+    return slip.dataset["amplitude_sample"].to_numpy(), levels, time, names, model.bank
+
+
+def _from_bank(
+    slip: SlipEstimate, values: np.ndarray, bank: SourceResponses, response: xr.DataArray
+) -> tuple[np.ndarray, list[_Level]]:
+    """Return draws of slip, or slip alone, and at each gauge what makes waves of them."""
+    draws, by_gauge = values[..., np.newaxis, :], response.to_numpy()
+    if slip.samples is not None:
+        draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
+    if "subfault_sample" in slip.dataset and isinstance(bank, GreensBank):
+        if slip.sources != bank.sources:
+            raise InputError(f"draws on subfaults are of other unit sources, or in another order, than bank {bank.id}")
+        draws = slip.dataset["subfault_sample"].to_numpy()
+        if draws.shape[-1] != len(bank.subfaults):
+            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
+        places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
+        by_gauge = bank.dataset["response"].to_numpy()[places]
+    return draws, [partial(_respond, response=of_gauge[np.isfinite(of_gauge[:, 0])]) for of_gauge in by_gauge]
+
+
+def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Turn draws of slip, shape (n_draws, n), into waves, (n_draws, n_times)."""
+    return draws @ response.T
+
+
+def _carry(
+    draws: np.ndarray, levels: Sequence[_Level], lead: tuple[str, ...], n_times: int, *, uncertain: bool
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Carry draws, shape ([n_events,] n_samples, n), to the gauges: means of level and maximum, and quantiles."""
+    rows = draws.reshape(-1, *draws.shape[-2:])
+    shape = (len(rows), len(levels))
+    mean_level, mean_maximum = np.full((*shape, n_times), np.nan), np.empty(shape)
+    level = np.full((len(rows), len(QUANTILES), len(levels), n_times), np.nan, np.float32)
+    maximum = np.empty((len(rows), len(QUANTILES), len(levels)))
+    for event, of_event in enumerate(rows):  # one event and gauge at a time: all draws at once would be large
+        for gauge, level_of in enumerate(levels):
+            sea_level = level_of(of_event)
+            count = sea_level.shape[1]
+            highest = sea_level.max(axis=1)
+            mean_level[event, gauge, :count] = sea_level.mean(axis=0)
+            mean_maximum[event, gauge] = highest.mean()
+            if uncertain:
+                level[event, :, gauge, :count] = np.quantile(sea_level, QUANTILES, axis=0)
+                maximum[event, :, gauge] = np.quantile(highest, QUANTILES)
+    events = draws.shape[:-2]
+    spread = {
+        "sea_level_quantile": ((*lead, "quantile", "gauge", "time"), level.reshape(*events, *level.shape[1:]), _METRES),
+        "max_amplitude_quantile": ((*lead, "quantile", "gauge"), maximum.reshape(*events, *maximum.shape[1:]), _METRES),
+    }
+    return (
+        mean_level.reshape(*events, *mean_level.shape[1:]),
+        mean_maximum.reshape(*events, len(levels)),
+        spread if uncertain else {},
     )
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:
     """Replace what is not forecast, for the search of the highest level."""
     return np.where(np.isnan(sea_level), -np.inf, sea_level)
-
-
-def _draws_and_response(
-    slip: SlipEstimate, samples: xr.DataArray, bank: SourceResponses, response: xr.DataArray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return draws of slip and the response to what they are on: subfaults if it can be, else unit sources."""
-    if "subfault_sample" in slip.dataset and isinstance(bank, GreensBank):
-        draws = slip.dataset["subfault_sample"].to_numpy()
-        if draws.shape[-1] != len(bank.subfaults):
-            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
-        places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
-        return draws, bank.dataset["response"].to_numpy()[places]
-    return align(samples, "source", slip.sources, what="slip").to_numpy(), response.to_numpy()
-
-
-def _carry(draws: np.ndarray, response: np.ndarray, lead: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Carry draws of slip, shape ([n_events,] n_samples, n), to the gauges: means of level and maximum, quantiles."""
-    levels, mean_levels, maxima, mean_maxima = [], [], [], []
-    for of_event in draws.reshape(-1, *draws.shape[-2:]):  # one event at a time: all draws at once would be large
-        sea_level = np.tensordot(of_event, response, axes=(-1, -1))
-        of_maximum = _no_gap(sea_level).max(axis=-1)
-        levels.append(np.quantile(sea_level, QUANTILES, axis=0))
-        mean_levels.append(sea_level.mean(axis=0))
-        maxima.append(np.quantile(of_maximum, QUANTILES, axis=0))
-        mean_maxima.append(of_maximum.mean(axis=0))
-    shape = draws.shape[:-2]
-    dims = (*lead, "quantile", "gauge")
-    spread = {
-        "sea_level_quantile": (
-            (*dims, "time"),
-            np.reshape(levels, (*shape, *levels[0].shape)).astype(np.float32),
-            {"units": "m"},
-        ),
-        "max_amplitude_quantile": (dims, np.reshape(maxima, (*shape, *maxima[0].shape)), {"units": "m"}),
-    }
-    return (
-        np.reshape(mean_levels, (*shape, *mean_levels[0].shape)),
-        np.reshape(mean_maxima, (*shape, *mean_maxima[0].shape)),
-        spread,
-    )

@@ -11,7 +11,10 @@ __all__ = [
     "coverage",
     "crps",
     "explained_variance",
+    "interval_coverage",
     "r2",
+    "randomised_coverage",
+    "randomised_pit",
     "rising_epoch",
     "top_decile_bias",
     "variance_reduction",
@@ -178,6 +181,98 @@ def coverage(true, low, high) -> float:
     true, low = _pair(true, low)
     true, high = _pair(true, high)
     return float(np.mean((low <= true) & (true <= high)))
+
+
+def randomised_pit(true, samples, rng: np.random.Generator) -> np.ndarray:
+    r"""Compute the randomised probability integral transform of truths under draws.
+
+    Parameters
+    ----------
+    true : array, shape (...)
+        Finite.
+    samples : array, shape (..., n_samples)
+        Independent draws of a prediction, at least one, finite; values may come several times.
+    rng : numpy.random.Generator
+        Source of the randomness that breaks ties.
+
+    Returns
+    -------
+    pit : array, shape (...)
+        In [0, 1); uniform if truth and draws are of one distribution, whatever that is and however few draws there are.
+
+    Notes
+    -----
+    :math:`u = P(x < y) + v P(x = y)` with :math:`v` uniform (Smith 1985, J. Forecast. 4, 283; Czado, Gneiting and Held
+    2009, Biometrics 65, 1254), the truth counted among the draws: with :math:`b` of :math:`m` draws below it and
+    :math:`e` equal to it, :math:`u = (b + v (e + 1))/(m + 1)`.
+
+    Examples
+    --------
+    >>> 0.5 <= randomised_pit(2.0, [1.0, 2.0, 3.0], np.random.default_rng(1)).item() * 2 <= 1.5
+    True
+    """
+    true, samples = np.asarray(true, dtype=float), np.asarray(samples)
+    if samples.shape[:-1] != true.shape or samples.shape[-1] < 1:
+        raise InputError(f"samples must have shape {(*true.shape, 'n_samples >= 1')}, got {samples.shape}")
+    if not (np.isfinite(true).all() and np.isfinite(samples).all()):
+        raise InputError("true and samples must be finite")
+    below = (samples < true[..., np.newaxis]).sum(axis=-1)
+    equal = (samples == true[..., np.newaxis]).sum(axis=-1)
+    return (below + rng.uniform(size=true.shape) * (equal + 1)) / (samples.shape[-1] + 1)
+
+
+def interval_coverage(pit, share: float) -> float:
+    """Compute how often a central interval holds the truth, from probability integral transforms.
+
+    Parameters
+    ----------
+    pit : array
+        As :func:`randomised_pit` gives them.
+    share : float
+        Of the interval, in (0, 1): 0.9 for the one from the 5 % to the 95 % quantile.
+
+    Returns
+    -------
+    covered : float
+        In [0, 1]; the share itself if the prediction is calibrated.
+
+    Examples
+    --------
+    >>> interval_coverage([0.01, 0.2, 0.5, 0.97], 0.9)
+    0.5
+    """
+    if not 0 < share < 1:
+        raise InputError(f"share must be in (0, 1), got {share}")
+    return float(np.mean(np.abs(np.asarray(pit, dtype=float) - 0.5) <= share / 2))
+
+
+def randomised_coverage(true, samples, share: float, rng: np.random.Generator) -> float:
+    """Compute how often a central interval of draws holds the truth, for predictions that may have a point mass.
+
+    Parameters
+    ----------
+    true : array, shape (...)
+        Finite.
+    samples : array, shape (..., n_samples)
+        Independent draws of a prediction, finite.
+    share : float
+        Of the interval, in (0, 1).
+    rng : numpy.random.Generator
+        Source of the randomness that breaks ties.
+
+    Returns
+    -------
+    covered : float
+        In [0, 1]; in expectation the share itself if truth and draws are of one distribution. A closed interval, as
+        :func:`coverage` takes it, holds more where a value has a probability of its own, as no slip has.
+
+    Examples
+    --------
+    >>> slips = np.random.default_rng(1).normal(size=(5000, 21)).clip(0)
+    >>> print(f"{randomised_coverage(slips[:, 0], slips[:, 1:], 0.5, np.random.default_rng(2)):.1f}")
+    0.5
+    """
+    return interval_coverage(randomised_pit(true, samples, rng), share)
 
 
 def crps(true, samples) -> np.ndarray:

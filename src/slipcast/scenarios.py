@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numba import njit
 from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
@@ -21,7 +22,7 @@ from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.region import Region
 
-__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records", "scenario_set_id", "split_codes"]
+__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records", "scenario_set_id", "slip_by_lag", "split_codes"]
 
 SPLITS = ("train", "validation", "test")
 """Parts of a set, in the order of their codes 0, 1, 2."""
@@ -99,7 +100,7 @@ def rupture_records(bank: GreensBank, slip_m, onset_s, rise_time_s) -> np.ndarra
     slip, onset = (np.atleast_2d(np.asarray(a, dtype=np.float32)) for a in (slip_m, onset_s))
     rise_time = np.atleast_1d(rise_time_s)
     sample_s = float(bank.time_s[1] - bank.time_s[0])
-    by_lag = _slip_by_lag(slip, onset, rise_time, sample_s)
+    by_lag = slip_by_lag(slip, onset, rise_time, sample_s)
     begun = [_slip_so_far(slip, onset, rise_time, sample_s * sample) for sample in range(len(by_lag))]
     records = np.full((len(slip), len(bank.gauges), len(bank.time_s)), np.nan, np.float32)
     hours = bank.dataset["gauge_hours"].to_numpy()
@@ -130,17 +131,48 @@ def _slip_so_far(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, tim
     return (slip * np.where(rise > 0, ramp, time_s >= onset)).astype(np.float32)
 
 
-def _slip_by_lag(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, sample_s: float) -> np.ndarray:
-    """Distribute slip over whole delays, shape (n_lags, n_ruptures, n_subfaults)."""
+def slip_by_lag(slip_m, onset_s, rise_time_s, sample_s: float) -> np.ndarray:
+    """Distribute slip over whole delays.
+
+    Parameters
+    ----------
+    slip_m, onset_s : array, shape (n_ruptures, n_subfaults)
+        Slip, m, and when it begins, s after the origin.
+    rise_time_s : array, shape (n_ruptures,)
+        How long each subfault takes to slip, s.
+    sample_s : float
+        Sampling interval, s.
+
+    Returns
+    -------
+    by_lag : array, shape (n_lags, n_ruptures, n_subfaults)
+        m, float32: slip that acts 0, 1, 2, ... samples late, from which waves follow as from slip at time zero
+        (:func:`delay_taps`); the parts of a subfault sum to its slip.
+    """
+    slip, onset, rise_time = np.asarray(slip_m), np.asarray(onset_s), np.asarray(rise_time_s)
     delay = np.where(slip > 0, onset, 0.0)
     longest = float(delay.max() + rise_time.max())
     by_lag = np.zeros((int(longest / sample_s) + 4, *slip.shape))
-    rupture, subfault = np.nonzero(slip)
     for at, share in zip(_RAMP_AT, _RAMP_WEIGHT):
-        lags, weights = delay_taps(delay[rupture, subfault] + at * rise_time[rupture], sample_s)
-        for node in range(4):
-            by_lag[lags[:, node], rupture, subfault] += share * weights[:, node] * slip[rupture, subfault]
+        late = (delay + at * rise_time[:, np.newaxis]) / sample_s
+        _add_taps(share * slip.astype(float), late, by_lag)
     return by_lag.astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _add_taps(slip: np.ndarray, late: np.ndarray, by_lag: np.ndarray) -> None:
+    """Add slip, shape (n_ruptures, n_subfaults), that is late by so many samples, by the taps of :func:`delay_taps`."""
+    for rupture in range(slip.shape[0]):
+        for subfault in range(slip.shape[1]):
+            if slip[rupture, subfault] == 0.0:
+                continue
+            first = max(int(np.floor(late[rupture, subfault])) - 1, 0)
+            x = late[rupture, subfault] - first
+            amount = slip[rupture, subfault]
+            by_lag[first, rupture, subfault] += amount * (x - 1) * (x - 2) * (x - 3) / -6.0
+            by_lag[first + 1, rupture, subfault] += amount * x * (x - 2) * (x - 3) / 2.0
+            by_lag[first + 2, rupture, subfault] += amount * x * (x - 1) * (x - 3) / -2.0
+            by_lag[first + 3, rupture, subfault] += amount * x * (x - 1) * (x - 2) / 6.0
 
 
 @dataclass(frozen=True)

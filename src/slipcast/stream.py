@@ -25,6 +25,10 @@ class ScenarioBatch:
     ----------
     slip : array, shape (n, n_subfaults)
         m, float32, in the order of the bank.
+    onset : array, shape (n, n_subfaults)
+        When a subfault begins to slip, s after the origin.
+    rise_time : array, shape (n,)
+        How long each takes, s.
     weights : array, shape (n, n_sources)
         Area-averaged slip of every unit source, m, float32.
     records : array, shape (n, n_gauges, n_times)
@@ -32,6 +36,8 @@ class ScenarioBatch:
     """
 
     slip: np.ndarray
+    onset: np.ndarray
+    rise_time: np.ndarray
     weights: np.ndarray
     records: np.ndarray
 
@@ -112,4 +118,4 @@ class ScenarioStream:
             onset = np.stack([rupture.onset_s for rupture in batch])
             rise_time = np.array([rupture.rise_time_s for rupture in batch])
             records = rupture_records(self._window, slip, onset, rise_time)[:, order, 1:]
-            yield ScenarioBatch(slip, slip @ shares, records)
+            yield ScenarioBatch(slip, onset, rise_time, slip @ shares, records)

@@ -9,7 +9,7 @@ from slipcast.errors import InputError
 from slipcast.greens import GreensBank, SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.gaussian import GaussianPosterior
-from slipcast.inversion.inverter import Inverter, SamplingInverter, SubfaultInverter, invert_records
+from slipcast.inversion.inverter import Inverter, SamplingInverter, WaveInverter, invert_records
 from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.inversion.moments import JointMoments
 from slipcast.labels import in_order
@@ -30,7 +30,7 @@ __all__ = [
     "LeastSquares",
     "SamplingInverter",
     "SlipEstimate",
-    "SubfaultInverter",
+    "WaveInverter",
     "centroid_latitude",
     "invert",
     "invert_least_squares",
@@ -43,19 +43,20 @@ METHODS = ("nnls", "tikhonov", "linear", "gaussian", "bayes")
 
 _FROM_MOMENTS = ("linear", "gaussian", "bayes")
 _N_SAMPLES = 200
+_NOISE_SD_M, _SLIP_SD_M = 0.005, 5.0
 
 
 def invert(
     records: Records,
-    bank: SourceResponses,
+    bank: SourceResponses | None = None,
     *,
     model: Checkpoint | SlipSampler | None = None,
     method: str | None = None,
     window_min: float | None = None,
     start_min: float = 0.0,
     gauges: Iterable[str] | None = None,
-    noise_sd_m: float = 0.005,
-    slip_sd_m: float | Damping = 5.0,
+    noise_sd_m: float | None = None,
+    slip_sd_m: float | Damping | None = None,
     scenarios: ScenarioSet | None = None,
 ) -> SlipEstimate:
     """Find the slip that made records.
@@ -65,7 +66,7 @@ def invert(
     records : Records
         Of one event or several.
     bank : GreensBank or ScenarioSet
-        Responses of unit sources; it must have those that a model finds slip on.
+        Responses of unit sources; a method needs them. Given with a model, it must have the sources of that.
     model : Checkpoint or SlipSampler, optional
         A trained network; then ``window_min``, if given, must be its own, or for a sampler within what it knows.
     method : {"nnls", "tikhonov", "linear", "gaussian", "bayes"}, optional
@@ -77,9 +78,10 @@ def invert(
     gauges : iterable of str, optional
         For a method; by default all gauges of the records.
     noise_sd_m : float, optional
-        Standard deviation of a sample, m (model errors included for ``"tikhonov"``); counts for all but ``"nnls"``.
+        For a method: standard deviation of a sample, m (model errors included for ``"tikhonov"``), by default 0.005;
+        counts for all but ``"nnls"``.
     slip_sd_m : float, "gcv" or "discrepancy", optional
-        For ``"tikhonov"``: standard deviation of slip, m, or the rule that chooses the damping.
+        For ``"tikhonov"``: standard deviation of slip, m, by default 5, or the rule that chooses the damping.
     scenarios : ScenarioSet, optional
         For the last three: whose training part says what to expect. By default a thousand ruptures are drawn, for
         which ``bank`` must be a :class:`~slipcast.greens.GreensBank`.
@@ -99,10 +101,17 @@ def invert(
         from slipcast.inversion.network import invert_network, invert_sampler
         from slipcast.learning.slip_sampler import SlipSampler
 
-        for option, given in (("start_min", start_min != 0), ("gauges", gauges is not None)):
+        for option, given in (
+            ("start_min", start_min != 0),
+            ("gauges", gauges is not None),
+            ("noise_sd_m", noise_sd_m is not None),
+            ("slip_sd_m", slip_sd_m is not None),
+            ("scenarios", scenarios is not None),
+        ):
             if given:
                 raise InputError(f"{option} is for a method; a model uses what it was trained for")
-        in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
+        if bank is not None:
+            in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
         if isinstance(model, SlipSampler):
             return invert_sampler(records, model, window_min=window_min)
         if window_min is not None and window_min != model.window_min:
@@ -110,6 +119,10 @@ def invert(
         return invert_network(records, model)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if bank is None:
+        raise InputError(f"method {method} needs a bank")
+    noise_sd_m = _NOISE_SD_M if noise_sd_m is None else noise_sd_m
+    slip_sd_m = _SLIP_SD_M if slip_sd_m is None else slip_sd_m
     if window_min is None:
         raise InputError(f"method {method} needs a window, minutes after the origin")
     if method in _FROM_MOMENTS:

@@ -83,8 +83,9 @@ class SlipEstimate:
         ``slip([event,] source)`` m, >= 0; ``magnitude([event])``; attributes ``method``, ``window_min``, ``region``,
         ``model``, ``bank``. Where the method knows how uncertain it is: ``slip_sample([event,] sample, source)`` m,
         draws that fit the records; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
-        ``magnitude_quantile([event,] quantile)`` of these draws; ``subfault_sample([event,] sample, subfault)`` m, the
-        same draws on the subfaults of the region, if the method finds them.
+        ``magnitude_quantile([event,] quantile)`` of these draws. From a model that draws whole earthquakes, the same
+        draws as ``subfault_sample([event,] sample, subfault)`` m, slip on the subfaults of the region, and as
+        ``amplitude_sample([event,] sample, mode)``, from which the model knows the waves.
     """
 
     dataset: xr.Dataset
@@ -104,6 +105,7 @@ class SlipEstimate:
         bank: str = "",
         samples_m=None,
         subfault_samples_m=None,
+        amplitude_samples=None,
     ) -> SlipEstimate:
         """Label plain slip.
 
@@ -127,6 +129,8 @@ class SlipEstimate:
             Draws of slip that fit the records, m, >= 0.
         subfault_samples_m : array, shape ([n_events,] n_samples, n_subfaults), optional
             The same draws on subfaults, m.
+        amplitude_samples : array, shape ([n_events,] n_samples, n_modes), optional
+            The same draws as the model's amplitudes.
 
         Returns
         -------
@@ -149,9 +153,10 @@ class SlipEstimate:
         if samples_m is not None:
             variables |= _spread(np.asarray(samples_m, dtype=float), slip.shape, lead, sources)
             coords["quantile"] = list(QUANTILES)
-        if subfault_samples_m is not None:
-            draws = np.asarray(subfault_samples_m, dtype=np.float32)
-            variables["subfault_sample"] = ((*lead, "sample", "subfault"), draws, {"units": "m"})
+        for name, of_what, draws in (("subfault", "m", subfault_samples_m), ("amplitude", "1", amplitude_samples)):
+            if draws is not None:
+                dims = (*lead, "sample", "subfault" if name == "subfault" else "mode")
+                variables[f"{name}_sample"] = (dims, np.asarray(draws, dtype=np.float32), {"units": of_what})
         return cls(
             xr.Dataset(
                 variables,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +11,7 @@ from slipcast.errors import InputError
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.records import Records
 
-__all__ = ["Gaps", "Inverter", "SamplingInverter", "SubfaultInverter", "invert_records", "invert_samples"]
+__all__ = ["Gaps", "Inverter", "SamplingInverter", "WaveInverter", "invert_records", "invert_samples"]
 
 Gaps = Literal["none", "within gauges", "whole gauges"]
 """What may be missing in records: nothing, samples but no gauge in every event, or anything but everything."""
@@ -53,14 +53,24 @@ class SamplingInverter(Inverter, Protocol):
 
 
 @runtime_checkable
-class SubfaultInverter(SamplingInverter, Protocol):
-    """A way from records to slip on subfaults, finer than unit sources."""
+class WaveInverter(SamplingInverter, Protocol):
+    """A way from records to whole earthquakes: slip finer than unit sources, and the waves that go with it."""
 
-    def sample_subfaults(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw slip that fits, shape (..., count, n_subfaults), m."""
+    @property
+    def waves(self) -> Mapping[str, np.ndarray]:
+        """Waves of the amplitudes of :meth:`draw` at gauges, m, shape (n_modes, n_times), every minute from zero."""
 
-    def mean_over_sources(self, slip_m) -> np.ndarray:
-        """Average slip on subfaults over unit sources, shape (..., n_sources), m, >= 0."""
+    def draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw earthquakes that fit, as amplitudes, shape (..., count, n_modes)."""
+
+    def slip(self, amplitudes) -> np.ndarray:
+        """Turn amplitudes into slip on unit sources, shape (..., n_sources), m, >= 0."""
+
+    def sea_level(self, amplitudes, gauge: str) -> np.ndarray:
+        """Turn all draws of a record into their waves at a gauge, shape (..., count, n_times), m."""
+
+    def subfault_slip(self, amplitudes) -> np.ndarray:
+        """Turn amplitudes into slip on subfaults, shape (..., n_subfaults), m."""
 
 
 def invert_records(
@@ -90,7 +100,7 @@ def invert_records(
         Where its window begins, minutes after the origin, for the label.
     n_samples : int, optional
         Draws of slip that go with the estimate, for one that can (:class:`SamplingInverter`); the slip of a
-        :class:`SubfaultInverter` is then the mean of these draws.
+        :class:`WaveInverter` is then the mean of these draws.
     seed : int, optional
         What they are drawn from.
 
@@ -135,14 +145,20 @@ def invert_samples(
     """
     gauges, times_s = list(inverter.gauges), inverter.times_s
     _check_gaps(inverter, sampled)
-    slip = inverter.solve(sampled)
-    samples = subfaults = None
-    if n_samples and isinstance(inverter, SubfaultInverter):
-        subfaults = inverter.sample_subfaults(sampled, n_samples, np.random.default_rng(seed))
-        samples = inverter.mean_over_sources(subfaults)
-        slip = samples.mean(axis=-2)
+    draws: dict[str, np.ndarray] = {}
+    if n_samples and isinstance(inverter, WaveInverter):
+        amplitudes = inverter.draw(sampled, n_samples, np.random.default_rng(seed))
+        draws = {
+            "samples_m": inverter.slip(amplitudes),
+            "subfault_samples_m": inverter.subfault_slip(amplitudes),
+            "amplitude_samples": amplitudes,
+        }
+        slip = draws["samples_m"].mean(axis=-2)
     elif n_samples and isinstance(inverter, SamplingInverter):
-        samples = inverter.sample(sampled, n_samples, np.random.default_rng(seed))
+        draws = {"samples_m": inverter.sample(sampled, n_samples, np.random.default_rng(seed))}
+        slip = inverter.solve(sampled)
+    else:
+        slip = inverter.solve(sampled)
     return SlipEstimate.from_slip(
         slip,
         list(inverter.sources),
@@ -153,8 +169,7 @@ def invert_samples(
         gauges=gauges,
         model=model,
         bank=bank,
-        samples_m=samples,
-        subfault_samples_m=subfaults,
+        **draws,
     )
 
 

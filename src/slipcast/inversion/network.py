@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,21 +21,63 @@ if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.slip_sampler import SlipSampler
 
-__all__ = ["N_SAMPLES", "Network", "invert_network", "invert_sampler", "open_model"]
+__all__ = ["N_SAMPLES", "Network", "invert_network", "invert_sampler", "model_names", "open_model", "open_sampler"]
 
 N_SAMPLES = 200
 """Draws of slip that go with an estimate."""
 
 
-def open_model(folder: str | os.PathLike) -> Checkpoint | SlipSampler:
-    """Open a trained network of either kind; InputError if the folder holds none."""
+def model_names() -> list[str]:
+    """Return the names of the trained models in the package.
+
+    Examples
+    --------
+    >>> model_names()
+    ['cascadia']
+    """
+    folder = files("slipcast").joinpath("models")
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(item.name for item in found if item.joinpath("model.json").is_file())
+
+
+def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | SlipSampler:
+    """Open a trained network.
+
+    Parameters
+    ----------
+    name_or_folder : str or path
+        ``"cascadia"``, the name of one in the package, or a folder; ``"./cascadia"`` is always a folder.
+
+    Returns
+    -------
+    model : Checkpoint or SlipSampler
+
+    Raises
+    ------
+    InputError
+        If the folder holds none, or files are damaged.
+    """
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.slip_sampler import SlipSampler
 
-    about = Path(folder) / "model.json"
+    text = os.fspath(name_or_folder)
+    folder = Path(str(files("slipcast").joinpath("models", text))) if text in model_names() else Path(text)
+    if not folder.is_dir():
+        raise InputError(f"no model {text}: neither a folder nor one of the package ({', '.join(model_names())})")
+    about = folder / "model.json"
     if about.is_file() and isinstance(content := read_json(about), dict) and content.get("slipcast") == "sampler":
         return SlipSampler.open(folder)
     return Checkpoint.open(folder)
+
+
+def open_sampler(name_or_folder: str | os.PathLike) -> SlipSampler:
+    """Open a trained sampler as :func:`open_model`; InputError if it is a network of another kind."""
+    from slipcast.learning.slip_sampler import SlipSampler
+
+    model = open_model(name_or_folder)
+    if not isinstance(model, SlipSampler):
+        raise InputError(f"{name_or_folder} is no sampler; waves of a network of its kind need a bank")
+    return model
 
 
 @dataclass(frozen=True)
@@ -120,28 +163,33 @@ def invert_sampler(records: Records, sampler: SlipSampler, *, window_min: float 
     Returns
     -------
     estimate : SlipEstimate
-        Method ``"sampler"``, with draws on unit sources and on subfaults; its slip is their mean.
+        Method ``"sampler"``, with draws on unit sources, on subfaults and as amplitudes; its slip is their mean.
 
     Raises
     ------
     InputError
-        If records still hold the tide, no gauge of the sampler is in them, or the window is longer than it knows.
+        If records still hold the tide, no gauge of the sampler is in them, an event has no sample, or the window is
+        shorter or longer than any it was trained on.
     """
     _refuse_tide(records)
     gauges = [name for name in sampler.gauges if name in records.gauges]
     if not gauges:
         raise InputError(f"records have none of the gauges that the model takes: {', '.join(sampler.gauges)}")
-    longest = sampler.window_min
-    if window_min is not None and not 0 < window_min <= longest:
+    shortest, longest = sampler.shortest_min, sampler.window_min
+    if window_min is not None and not shortest <= window_min <= longest:
         raise InputError(
-            f"window must be in (0, {longest:g}] min, the longest that the model knows, got {window_min:g}"
+            f"window must be in [{shortest:g}, {longest:g}] min, those that the model knows, got {window_min:g}"
         )
     level = records.resample(sampler.times_s, gauges)
     within = level["time"] <= 60 * (window_min or longest)
     seen = level.where(within).reindex(gauge=list(sampler.gauges)).to_numpy()
+    heard = np.isfinite(seen).any(axis=-1)
+    if (silent := ~heard.any(axis=-1)).any():
+        of_event = f" in event {int(np.argmax(silent))}" if silent.ndim else ""
+        raise InputError(f"no gauge has a sample in the window of {window_min or longest:g} min{of_event}")
     estimate = invert_samples(sampler, seen, region=sampler.region, model=sampler.id, n_samples=N_SAMPLES)
-    used = {"window_min": float(window_min or longest), "gauges": " ".join(gauges)}
-    return SlipEstimate(estimate.dataset.assign_attrs(used))
+    used = [name for place, name in enumerate(sampler.gauges) if heard[..., place].any()]
+    return SlipEstimate(estimate.dataset.assign_attrs(window_min=float(window_min or longest), gauges=" ".join(used)))
 
 
 def _refuse_tide(records: Records) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +12,14 @@ from slipcast.errors import InputError
 
 __all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
 
-_MOST_OPERATORS = 512
+_MOST_OPERATORS = 300
+_LEAST_VARIANCE = 1e-5
 # sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
 _SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
+# how many times the noise the misfit may be: errors of the model, other noise; and what is believed of it beforehand
+_EXCESS = np.geomspace(1.0, 32.0, 6)
+_EXCESS_PRIOR = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+_GRID_SIZE, _GRID_EXCESS = (part.ravel() for part in np.meshgrid(_SIZES_IN_NOISE, _EXCESS, indexing="ij"))
 
 
 @dataclass(frozen=True)
@@ -26,16 +32,19 @@ class ScaledEstimate:
         Root mean square slip on unit sources, m: mean of its logarithm given the samples.
     log_size_sd : array, shape (n,)
         Standard deviation of that logarithm.
+    noise_m : array, shape (n,)
+        Standard deviation of what is no wave of the model, m, not less than the noise: mean of its logarithm.
     latent : array, shape (n, n_latent)
         Expected latent quantities of an event of size 1 m.
-    slip_sd : array, shape (n, n_sources)
-        Standard deviation of slip on unit sources given samples and size, in units of the size.
+    latent_sd : array, shape (n, n_latent)
+        Standard deviation of their errors given samples and size.
     """
 
     size_m: np.ndarray
     log_size_sd: np.ndarray
+    noise_m: np.ndarray
     latent: np.ndarray
-    slip_sd: np.ndarray
+    latent_sd: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -48,28 +57,20 @@ class ScaledMoments:
         Of records without noise, m^2.
     latent : array, shape (n_latent, n_samples)
         Of latent quantities with records.
-    slip : array, shape (n_sources, n_samples)
-        Of slip on unit sources with records, m^2.
-    slip_power : array, shape (n_sources,)
-        Mean squared slip, m^2.
+    latent_power : array, shape (n_latent,)
+        Mean squares of the latent quantities.
     """
 
     records: np.ndarray
     latent: np.ndarray
-    slip: np.ndarray
-    slip_power: np.ndarray
+    latent_power: np.ndarray
 
     def __post_init__(self):
-        n_samples, n_sources = len(self.records), len(self.slip_power)
-        fits = (
-            self.records.shape == (n_samples, n_samples)
-            and self.latent.shape[1:] == (n_samples,)
-            and self.slip.shape == (n_sources, n_samples)
-        )
-        if not fits:
+        n_samples, n_latent = len(self.records), len(self.latent_power)
+        if self.records.shape != (n_samples, n_samples) or self.latent.shape != (n_latent, n_samples):
             raise InputError(
-                f"moments must have shapes (n, n), (k, n), (s, n) and (s,), got {self.records.shape}, "
-                f"{self.latent.shape}, {self.slip.shape} and {self.slip_power.shape}"
+                f"moments must have shapes (n, n), (k, n) and (k,), got {self.records.shape}, {self.latent.shape} and "
+                f"{self.latent_power.shape}"
             )
 
     @classmethod
@@ -93,13 +94,12 @@ class ScaledMoments:
         size = np.sqrt(np.square(weights).mean(axis=1, keepdims=True))
         if not (size > 0).all():
             raise InputError(f"weights must not be zero throughout, got scenario {int(np.argmin(size))} without slip")
-        records, latent, weights = records / size, latent / size, weights / size
+        records, latent = records / size, latent / size
         count = len(records)
         return cls(
             records.T @ records / count,
             latent.T @ records / count,
-            weights.T @ records / count,
-            np.square(weights).mean(axis=0),
+            np.square(latent).mean(axis=0),
         )
 
 
@@ -115,14 +115,16 @@ class ScaledLinear:
     Notes
     -----
     An event of size s has records :math:`d = s\,d_1 + \epsilon`. With :math:`M` the second moment of :math:`d_1` at the
-    samples that are there, :math:`M = V D V^T`, and :math:`c = V^T d`, the size has the likelihood of :math:`c_j \sim
-    N(0, s^2 D_j + \sigma^2)`, taken on a grid of :math:`\log s`; the estimate is :math:`M_{yd} V (D +
-    \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size. Records and noise that are
-    twice as large give a size that is twice as large, and all else the same. A sample that is missing plays no part.
+    samples that are there, :math:`M = V D V^T`, and :math:`c = V^T d`, size and noise have the likelihood of
+    :math:`c_j \sim N(0, s^2 D_j + \sigma^2)`, taken on a grid of :math:`\log s` and of :math:`\log \sigma` from the
+    noise of the instrument up, so that records that the model cannot make are not believed to the last millimetre; the
+    estimate is :math:`M_{yd} V (D + \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size
+    and noise. Records and noise that are twice as large give a size that is twice as large, and all else the same. A
+    sample that is missing plays no part.
     """
 
     moments: ScaledMoments
-    _operators: dict[bytes, _Operator] = field(default_factory=dict, repr=False, compare=False)
+    _operators: OrderedDict[bytes, _Operator] = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
         """Estimate from records that have the same samples.
@@ -151,16 +153,16 @@ class ScaledLinear:
             raise InputError("known must hold at least one sample, got none")
         operator = self._operator(known)
         turned = np.asarray(records)[:, known].astype(np.float32) @ operator.turn
-        return operator.estimate(turned, noise_sd_m, self.moments.slip_power)
+        return operator.estimate(turned, noise_sd_m, self.moments.latent_power)
 
     def _operator(self, known: np.ndarray) -> _Operator:
         """Return the operator for some samples, kept for the next time."""
         key = np.packbits(known).tobytes()
-        if key not in self._operators:
-            if len(self._operators) >= _MOST_OPERATORS:
-                self._operators.clear()
-            self._operators[key] = _Operator.of(self.moments, known)
-        return self._operators[key]
+        operator = self._operators.pop(key, None) or _Operator.of(self.moments, known)
+        self._operators[key] = operator
+        if len(self._operators) > _MOST_OPERATORS:
+            self._operators.popitem(last=False)
+        return operator
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,9 @@ class _Operator:
     power: np.ndarray
     turn: np.ndarray
     latent: np.ndarray
-    slip_squared: np.ndarray
+    latent_squared: np.ndarray
+    precision: np.ndarray
+    log_chance: np.ndarray
 
     @classmethod
     def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
@@ -178,25 +182,32 @@ class _Operator:
         # threads that wait for each other over small matrices are many times slower on a busy machine
         with threadpool_limits(1, user_api="blas"):
             power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
+        power = np.maximum(power, 1e-12)
+        latent = (moments.latent[:, known] @ turn).astype(np.float32)
+        variance = np.outer(power, _GRID_SIZE**2) + _GRID_EXCESS**2
+        prior = np.broadcast_to(np.log(_EXCESS_PRIOR), (len(_SIZES_IN_NOISE), len(_EXCESS))).ravel()
         return cls(
-            np.maximum(power, 1e-12),
+            power,
             turn.astype(np.float32),
-            (moments.latent[:, known] @ turn).astype(np.float32).T.copy(),
-            np.square(moments.slip[:, known] @ turn).astype(np.float32).T.copy(),
+            latent.T.copy(),
+            np.square(latent).T.copy(),
+            1.0 / variance,
+            prior - 0.5 * np.log(variance).sum(axis=0),
         )
 
-    def estimate(self, turned: np.ndarray, noise_sd_m: float, slip_power: np.ndarray) -> ScaledEstimate:
+    def estimate(self, turned: np.ndarray, noise_sd_m: float, latent_power: np.ndarray) -> ScaledEstimate:
         """Estimate from turned samples, shape (n, n_known)."""
-        variance = _SIZES_IN_NOISE[:, np.newaxis] ** 2 * self.power + 1.0
         energy = np.square(turned.astype(float) / noise_sd_m)
-        log_likelihood = -0.5 * (np.log(variance).sum(axis=1) + energy @ (1.0 / variance).T)
+        log_likelihood = self.log_chance - 0.5 * energy @ self.precision
         chance = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
         chance /= chance.sum(axis=1, keepdims=True)
-        log_sizes = np.log(_SIZES_IN_NOISE)
+        log_sizes = np.log(_GRID_SIZE)
         log_size = chance @ log_sizes
         spread = np.sqrt(np.maximum(chance @ np.square(log_sizes) - log_size**2, 0.0))
         size = (np.exp(log_size) * noise_sd_m).astype(np.float32)
-        share = 1.0 / (self.power.astype(np.float32) + np.square(np.float32(noise_sd_m) / size)[:, np.newaxis])
+        noise = (np.exp(chance @ np.log(_GRID_EXCESS)) * noise_sd_m).astype(np.float32)
+        share = 1.0 / (self.power.astype(np.float32) + np.square(noise / size)[:, np.newaxis])
         latent = (turned / size[:, np.newaxis] * share) @ self.latent
-        left = slip_power.astype(np.float32) - share @ self.slip_squared
-        return ScaledEstimate(size, spread.astype(np.float32), latent, np.sqrt(np.maximum(left, 1e-6)))
+        power = latent_power.astype(np.float32)
+        left = np.sqrt(np.maximum(power - share @ self.latent_squared, _LEAST_VARIANCE * power))
+        return ScaledEstimate(size, spread.astype(np.float32), noise, latent, left)

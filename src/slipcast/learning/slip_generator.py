@@ -29,7 +29,7 @@ class SlipGenerator(nn.Module):
     Notes
     -----
     A draw is a correction to the linear estimate: its mean, learnt from the features, and a scatter, a function of the
-    features and of normal random numbers, both in units of the amplitudes' own scatter. At first the mean is zero. The
+    features and of normal random numbers, both in units of the error of that estimate. At first the mean is zero. The
     function is free, so the distribution may have any shape; trained by proper scores of its draws it becomes that of
     the truth given the features ("engression", Shen and Meinshausen 2025, J. R. Stat. Soc. B 87, 653).
     """
@@ -61,6 +61,10 @@ class SlipGenerator(nn.Module):
 
     def forward(self, features: torch.Tensor, random: torch.Tensor) -> torch.Tensor:
         """Map features, shape (n, n_features), and random numbers, (n, m, n_random), to draws, (n, m, n_modes)."""
+        return self.centre_and_draws(features, random)[1]
+
+    def centre_and_draws(self, features: torch.Tensor, random: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute what draws scatter about, shape (n, n_modes), and the draws."""
         hidden = nn.functional.silu(self.enter(features))
         for block in self.blocks:
             hidden = hidden + block(nn.functional.silu(hidden))
@@ -68,7 +72,8 @@ class SlipGenerator(nn.Module):
         drawn = nn.functional.silu(self.to_draw(hidden)[:, None] + self.random_to_draw(random))
         drawn = drawn + nn.functional.silu(self.draw(drawn))
         scatter = self.scatter(drawn) + self.linear_scatter(random)
-        return self.mean(hidden)[:, None] + scatter * nn.functional.softplus(self.scale(hidden))[:, None]
+        centre = self.mean(hidden)
+        return centre, centre[:, None] + scatter * nn.functional.softplus(self.scale(hidden))[:, None]
 
 
 def energy_score(true: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:

@@ -19,44 +19,65 @@ from safetensors import SafetensorError
 from slipcast.errors import InputError
 from slipcast.files import atomic_path, fingerprint, read_json
 from slipcast.learning.checkpoint import checkpoint_folder, made_with
+from slipcast.learning.event_modes import EventModes
+from slipcast.learning.heights import HeightScatter
 from slipcast.learning.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
-from slipcast.learning.slip_basis import SlipBasis
 from slipcast.learning.slip_generator import SlipGenerator
 
 __all__ = ["SlipSampler", "features_of"]
 
-_FORMAT = 1
+_FORMAT = 2
 _MEAN_DRAWS = 200
 _CHUNK = 256
 _FEATURE_LIMIT = 30.0
 
 
-def features_of(estimate: ScaledEstimate, n_modes: int, amplitude_sd: np.ndarray, noise_sd_m: float) -> np.ndarray:
+def features_of(
+    estimate: ScaledEstimate,
+    amplitude_sd: np.ndarray,
+    n_sources: int,
+    known: np.ndarray,
+    n_gauges: int,
+    noise_sd_m: float,
+) -> np.ndarray:
     """Assemble what the network sees of an estimate.
 
     Parameters
     ----------
     estimate : ScaledEstimate
-        Whose first ``n_modes`` latent quantities are amplitudes of slip.
-    n_modes : int
-        Amplitudes of slip.
+        Of amplitudes, of records and of slip on unit sources, in this order.
     amplitude_sd : array, shape (n_modes,)
-        Their scale.
+        Scale of the amplitudes.
+    n_sources : int
+        Unit sources.
+    known : array of bool, shape (n_gauges * n_times,)
+        Which samples there are.
+    n_gauges : int
+        Gauges.
     noise_sd_m : float
         Standard deviation of a sample, m.
 
     Returns
     -------
-    features : array, shape (n, n_latent + n_sources + 3)
+    features : array, shape (n, n_latent + n_gauges + 4)
         float32; unchanged if records and noise are multiplied by the same number.
     """
-    mean_sd = np.log(estimate.slip_sd.mean(axis=1))
+    n_modes = len(amplitude_sd)
+    share = known.reshape(n_gauges, -1).mean(axis=1)
+    slip_sd = estimate.latent_sd[:, -n_sources:]
+    numbers = (
+        np.log(noise_sd_m / estimate.size_m),
+        np.log(estimate.noise_m / noise_sd_m),
+        estimate.log_size_sd,
+        np.log(slip_sd.mean(axis=1)),
+    )
     features = np.concatenate(
         [
             estimate.latent[:, :n_modes] / amplitude_sd,
-            estimate.latent[:, n_modes:],
-            estimate.slip_sd,
-            np.stack([np.log(noise_sd_m / estimate.size_m), estimate.log_size_sd, mean_sd], axis=1),
+            estimate.latent[:, n_modes:-n_sources],
+            slip_sd,
+            np.broadcast_to(share, (len(estimate.size_m), n_gauges)),
+            np.stack(numbers, axis=1),
         ],
         axis=1,
     )
@@ -75,12 +96,12 @@ class SlipSampler:
         The arguments it was built with.
     linear : ScaledLinear
         Records to features.
-    basis : SlipBasis
-        Amplitudes to slip on subfaults.
+    modes : EventModes
+        Amplitudes to slip and waves.
     feature_mean, feature_sd : array, shape (n_features,)
         What features are centred and scaled by.
-    averaging : array, shape (n_sources, n_subfaults)
-        Slip on subfaults to unit sources.
+    heights : HeightScatter
+        What the waves of draws lack in scatter.
     gauges, sources : sequence of str
         Names, in order.
     window_min : float
@@ -96,19 +117,20 @@ class SlipSampler:
 
     Notes
     -----
-    It takes records of any of its gauges over any part of its window; what is missing plays no part. Draws are of slip
-    on subfaults, at time zero, from which slip on unit sources and waves at any gauge follow. It knows ruptures of the
-    kind it was trained on, simulated with the same solver over the same bathymetry; on others its intervals are too
-    narrow. Records must be free of the tide and of the earthquake's own shaking.
+    It takes records of any of its gauges over any part of its window; what is missing plays no part. A draw is an
+    earthquake that fits: amplitudes (:class:`~slipcast.learning.event_modes.EventModes`), from which slip on unit
+    sources and subfaults and the waves at every gauge of the bank follow. It knows ruptures of the kind that it was
+    trained on, simulated with the same solver over the same bathymetry; on others its intervals are too narrow.
+    Records must be free of the tide and of the earthquake's own shaking.
     """
 
     network: SlipGenerator = field(repr=False)
     arguments: Mapping[str, int]
     linear: ScaledLinear = field(repr=False)
-    basis: SlipBasis = field(repr=False)
+    modes: EventModes = field(repr=False)
     feature_mean: np.ndarray = field(repr=False)
     feature_sd: np.ndarray = field(repr=False)
-    averaging: np.ndarray = field(repr=False)
+    heights: HeightScatter = field(repr=False)
     gauges: Sequence[str]
     sources: Sequence[str]
     window_min: float
@@ -122,13 +144,16 @@ class SlipSampler:
         n_samples = len(self.gauges) * len(self.times_s)
         for name, found, expected in (
             ("moments of records", len(self.linear.moments.records), n_samples),
-            ("sources", len(self.averaging), len(self.sources)),
-            ("subfaults", self.basis.analysis.shape[1], self.averaging.shape[1]),
+            ("sources", self.modes.to_sources.shape[1], len(self.sources)),
             ("features", len(self.feature_mean), self.arguments["n_features"]),
-            ("modes", self.basis.n_modes, self.arguments["n_modes"]),
+            ("scales of features", len(self.feature_sd), self.arguments["n_features"]),
+            ("modes", self.modes.n_modes, self.arguments["n_modes"]),
         ):
             if found != expected:
                 raise InputError(f"{name} of a sampler must be {expected}, got {found}")
+        for name in _HEIGHTS:
+            if {*getattr(self.heights, name)} != {*self.waves}:
+                raise InputError(f"heights of a sampler must be of the gauges of its waves, got {name} of others")
 
     @property
     def method(self) -> str:
@@ -139,6 +164,11 @@ class SlipSampler:
     def gaps(self) -> Literal["whole gauges"]:
         """Any sample may be missing, if one is there."""
         return "whole gauges"
+
+    @property
+    def shortest_min(self) -> float:
+        """The shortest window it was trained on, minutes after the origin."""
+        return float(self.training.get("windows_min", [1])[0])
 
     @property
     def times_s(self) -> np.ndarray:
@@ -152,8 +182,68 @@ class SlipSampler:
         labels = [list(self.gauges), list(self.sources), self.window_min, self.noise_sd_m, self.region]
         return fingerprint(*labels, *(part for name in sorted(tensors) for part in (name, tensors[name].numpy())))
 
-    def sample_subfaults(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw slip on subfaults that fits records.
+    @property
+    def waves(self) -> Mapping[str, np.ndarray]:
+        """Waves of the amplitudes at every gauge of the bank, m, shape (n_modes, n_times), every minute from zero."""
+        return self.modes.waves
+
+    def slip(self, amplitudes) -> np.ndarray:
+        """Turn amplitudes into slip on unit sources.
+
+        Parameters
+        ----------
+        amplitudes : array, shape (..., n_modes)
+            Of :meth:`draw`.
+
+        Returns
+        -------
+        slip_m : array, shape (..., n_sources)
+            m; zero where it is negative.
+        """
+        return np.maximum(amplitudes @ self.modes.to_sources, 0.0)
+
+    def sea_level(self, amplitudes, gauge: str) -> np.ndarray:
+        """Turn amplitudes into waves, scattered as those of the truth are about those of the amplitudes.
+
+        Parameters
+        ----------
+        amplitudes : array, shape (..., count, n_modes)
+            Of :meth:`draw`, all draws of a record together.
+        gauge : str
+            One of :attr:`waves`.
+
+        Returns
+        -------
+        sea_level_m : array, shape (..., count, n_times)
+            m, every minute from the origin.
+        """
+        level = np.asarray(amplitudes, dtype=np.float32) @ self.waves[gauge]
+        level *= self.heights.factors(level.max(axis=-1), gauge)[..., np.newaxis]
+        return level
+
+    def subfault_slip(self, amplitudes) -> np.ndarray:
+        """Turn amplitudes into slip on subfaults, m, shape (..., n_subfaults).
+
+        What unit sources and waves can tell of it; parts that they cannot may be negative.
+        """
+        return amplitudes @ self.modes.to_subfaults
+
+    def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw slip on unit sources that fits records, as :meth:`draw`.
+
+        Returns
+        -------
+        slip_m : array, shape (..., count, n_sources)
+            m, >= 0; exactly zero where no slip is likely.
+        """
+        return self.slip(self.draw(records, count, rng))
+
+    def solve(self, records) -> np.ndarray:
+        """Find the expected slip on unit sources: the mean of draws, shape (..., n_sources), m, >= 0."""
+        return self.sample(records, _MEAN_DRAWS, np.random.default_rng(0)).mean(axis=-2)
+
+    def draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw earthquakes that fit records.
 
         Parameters
         ----------
@@ -166,52 +256,14 @@ class SlipSampler:
 
         Returns
         -------
-        slip_m : array, shape (..., count, n_subfaults)
-            float32. What unit sources and waves can tell of it; parts that they cannot may be negative.
+        amplitudes : array, shape (..., count, n_modes)
+            float32.
 
         Raises
         ------
         InputError
             If records have another shape or a record has no sample.
         """
-        return self._draw(records, count, rng) @ self.basis.synthesis
-
-    def mean_over_sources(self, slip_m) -> np.ndarray:
-        """Average slip on subfaults over unit sources.
-
-        Parameters
-        ----------
-        slip_m : array, shape (..., n_subfaults)
-            m.
-
-        Returns
-        -------
-        slip_m : array, shape (..., n_sources)
-            m; zero where the mean is negative.
-        """
-        return np.maximum(np.asarray(slip_m) @ self.averaging.T, 0.0)
-
-    def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw slip on unit sources that fits records, as :meth:`sample_subfaults`; negative means are cut to zero.
-
-        Returns
-        -------
-        slip_m : array, shape (..., count, n_sources)
-            >= 0; exactly zero where no slip is likely.
-        """
-        return np.maximum(self._draw(records, count, rng) @ self._to_sources, 0.0)
-
-    def solve(self, records) -> np.ndarray:
-        """Find the expected slip on unit sources: the mean of draws, shape (..., n_sources), m, >= 0."""
-        return self.sample(records, _MEAN_DRAWS, np.random.default_rng(0)).mean(axis=-2)
-
-    @property
-    def _to_sources(self) -> np.ndarray:
-        """Amplitudes to slip on unit sources, shape (n_modes, n_sources)."""
-        return self.basis.synthesis @ self.averaging.T
-
-    def _draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw amplitudes, shape (..., count, n_modes)."""
         records = np.asarray(records, dtype=np.float32)
         shape = (len(self.gauges), len(self.times_s))
         if records.shape[-2:] != shape:
@@ -220,7 +272,7 @@ class SlipSampler:
             raise InputError(f"count must be >= 1, got {count}")
         rows = records.reshape(-1, shape[0] * shape[1])
         random = rng.standard_normal((len(rows), count, self.network.n_random), dtype=np.float32)
-        draws = np.empty((len(rows), count, self.basis.n_modes), np.float32)
+        draws = np.empty((len(rows), count, self.modes.n_modes), np.float32)
         patterns, members = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
         for number, known in enumerate(patterns):
             of_pattern = np.flatnonzero(members == number)
@@ -228,37 +280,33 @@ class SlipSampler:
                 raise InputError(f"record {int(of_pattern[0])} has no sample in the window")
             for part in np.array_split(of_pattern, -(-len(of_pattern) // _CHUNK)):
                 draws[part] = self._draw_alike(rows[part], known, random[part])
-        return draws.reshape(*records.shape[:-2], count, self.basis.n_modes)
+        return draws.reshape(*records.shape[:-2], count, self.modes.n_modes)
 
     def _draw_alike(self, rows: np.ndarray, known: np.ndarray, random: np.ndarray) -> np.ndarray:
         """Draw for records with the same samples."""
-        n_modes, amplitude_sd = self.basis.n_modes, self.basis.amplitude_sd
+        n_modes = self.modes.n_modes
         estimate = self.linear.estimate(rows, known, self.noise_sd_m)
-        features = features_of(estimate, n_modes, amplitude_sd, self.noise_sd_m)
+        features = features_of(
+            estimate, self.modes.amplitude_sd, len(self.sources), known, len(self.gauges), self.noise_sd_m
+        )
         self.network.eval()
         with torch.inference_mode():
             scaled = torch.from_numpy((features - self.feature_mean) / self.feature_sd)
             correction = self.network(scaled, torch.from_numpy(random)).numpy()
-        amplitudes = estimate.latent[:, np.newaxis, :n_modes] + correction * amplitude_sd
+        linear, sd = (part[:, np.newaxis, :n_modes] for part in (estimate.latent, estimate.latent_sd))
+        amplitudes = linear + correction * sd
         return amplitudes * estimate.size_m[:, np.newaxis, np.newaxis]
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """Return all numbers of the sampler by name."""
-        moments = self.linear.moments
-        arrays = {
-            "moments.records": moments.records,
-            "moments.latent": moments.latent,
-            "moments.slip": moments.slip,
-            "moments.slip_power": moments.slip_power,
-            "basis.analysis": self.basis.analysis,
-            "basis.synthesis": self.basis.synthesis,
-            "basis.amplitude_sd": self.basis.amplitude_sd,
-            "features.mean": self.feature_mean,
-            "features.sd": self.feature_sd,
-            "averaging": self.averaging,
-        }
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(value, np.float32)) for name, value in arrays.items()}
-        return tensors | {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        arrays = {f"moments.{name}": getattr(self.linear.moments, name) for name in _MOMENTS}
+        arrays |= {f"modes.{name}": getattr(self.modes, name) for name in _MODES}
+        arrays |= {f"waves.{gauge}": wave for gauge, wave in self.waves.items()}
+        arrays |= {f"heights.{name}": [getattr(self.heights, name)[gauge] for gauge in self.waves] for name in _HEIGHTS}
+        arrays |= {"features.mean": self.feature_mean, "features.sd": self.feature_sd}
+        tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}
+        tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        return {name: tensor.to(torch.float16) if _is_short(name) else tensor for name, tensor in tensors.items()}
 
     def save(self, folder: str | os.PathLike) -> None:
         """Write ``model.safetensors`` and ``model.json`` into a folder, both or none; InputError if it cannot be."""
@@ -270,6 +318,7 @@ class SlipSampler:
             arguments=dict(self.arguments),
             gauges=list(self.gauges),
             sources=list(self.sources),
+            wave_gauges=list(self.waves),
             window_min=self.window_min,
             noise_sd_m=self.noise_sd_m,
             region=self.region,
@@ -289,27 +338,36 @@ class SlipSampler:
         folder = Path(folder)
         header = _read_header(folder)
         tensors = _read_tensors(folder, header)
-        network = SlipGenerator(**header.arguments)
         try:
+            network = SlipGenerator(**header.arguments)
             network.load_state_dict({name: tensors.pop(f"network.{name}") for name in network.state_dict()})
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-            moments = ScaledMoments(
-                *(arrays[f"moments.{name}"] for name in ("records", "latent", "slip", "slip_power"))
-            )
+            waves = {name.removeprefix("waves."): part for name, part in arrays.items() if name.startswith("waves.")}
             return cls(
                 network=network,
                 arguments=header.arguments,
-                linear=ScaledLinear(moments),
-                basis=SlipBasis(*(arrays[f"basis.{name}"] for name in ("analysis", "synthesis", "amplitude_sd"))),
+                linear=ScaledLinear(ScaledMoments(*(arrays[f"moments.{name}"] for name in _MOMENTS))),
+                modes=EventModes(
+                    **{name: arrays[f"modes.{name}"] for name in _MODES},
+                    waves={name: waves[name] for name in header.wave_gauges},
+                ),
                 feature_mean=arrays["features.mean"],
                 feature_sd=arrays["features.sd"],
-                averaging=arrays["averaging"],
+                heights=HeightScatter(
+                    **{
+                        name: dict(zip(header.wave_gauges, arrays[f"heights.{name}"].tolist(), strict=True))
+                        for name in _HEIGHTS
+                    }
+                ),
                 **{name: getattr(header, name) for name in _LABELS},
             )
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"sampler {folder}: model.safetensors does not fit model.json: {error}") from error
 
 
+_MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
+_HEIGHTS = tuple(HeightScatter.__dataclass_fields__)
+_MODES = ("amplitude_sd", "to_sources", "to_subfaults")
 _LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "region", "bank", "training", "versions")
 
 
@@ -323,6 +381,7 @@ class _Header(BaseModel):
     arguments: dict[str, int]
     gauges: list[str]
     sources: list[str]
+    wave_gauges: list[str]
     window_min: float
     noise_sd_m: float
     region: str
@@ -361,4 +420,9 @@ def _read_tensors(folder: Path, header: _Header) -> dict[str, torch.Tensor]:
         raise InputError(f"sampler {folder}: model.safetensors is truncated or no safetensors file: {error}") from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
         raise InputError(f"sampler {folder}: model.safetensors and model.json are not of the same sampler")
-    return tensors
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _is_short(name: str) -> bool:
+    """Say whether numbers are stored in half the bytes: what is large and needs no more than three digits."""
+    return name.startswith(("network.", "waves.", "modes.to_"))

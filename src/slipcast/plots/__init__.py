@@ -4,6 +4,7 @@ They compute nothing, show nothing and keep no global state; matplotlib is impor
 Axes that are not given are made on a figure of their own, which :func:`save_figure` writes.
 """
 
+from slipcast.plots.accuracy import plot_error_by_window, plot_fan, plot_fans, plot_reliability
 from slipcast.plots.canvas import save_figure
 from slipcast.plots.comparison import plot_errors, plot_scenario
 from slipcast.plots.history import plot_history
@@ -14,7 +15,10 @@ from slipcast.plots.tuning import plot_importance, plot_search
 
 __all__ = [
     "plot_bank",
+    "plot_error_by_window",
     "plot_errors",
+    "plot_fan",
+    "plot_fans",
     "plot_forecast",
     "plot_history",
     "plot_importance",
@@ -22,6 +26,7 @@ __all__ = [
     "plot_pacific",
     "plot_records",
     "plot_region",
+    "plot_reliability",
     "plot_scenario",
     "plot_search",
     "plot_slip",

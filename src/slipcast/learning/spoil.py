@@ -1,0 +1,97 @@
+"""Records as no simulation makes them: noise, and waves of an ocean that is not quite the one of the bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+__all__ = ["Spoiler", "stretched"]
+
+_STRETCH_SD = (3e-4, 1.5e-2)  # of travel times, as a share of them
+_HEIGHT_SD = 5.0  # of heights, as a share of them, over that of travel times
+_COLOURED_IN_NOISE = (0.3, 3.0)
+_CORRELATION_MIN = (3.0, 30.0)
+_DRIFT_IN_NOISE = 3.0  # at the end of an hour
+
+
+@dataclass(frozen=True)
+class Spoiler:
+    """Add noise to records, and to some of them what a real ocean and a real sensor add.
+
+    Attributes
+    ----------
+    noise_sd_m : float
+        Standard deviation of white noise, m, on all records.
+    share : float
+        Share of the records that are spoilt further, in [0, 1]: by waves that are early or late and too high or too
+        low, as over another sea floor or on another grid, gauge by gauge; by coloured noise and a drift; or by both.
+    """
+
+    noise_sd_m: float
+    share: float
+
+    def spoil(self, records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return spoilt copies of records, shape (n, n_gauges, n_times), m; samples are those of minutes 1, 2, ..."""
+        records = np.asarray(records, dtype=np.float32)
+        other_sea, other_noise = rng.random((2, len(records))) < 1 - np.sqrt(1 - self.share)
+        level = records.copy()
+        if other_sea.any():
+            level[other_sea] = _other_sea(records[other_sea], rng)
+        if other_noise.any():
+            level[other_noise] += self.noise_sd_m * _coloured(records[other_noise].shape, rng)
+        return level + np.float32(self.noise_sd_m) * rng.standard_normal(records.shape, dtype=np.float32)
+
+
+def _log_uniform(limits: tuple[float, float], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw numbers whose logarithm is uniform, shape (count, 1)."""
+    low, high = np.log(limits)
+    return np.exp(rng.uniform(low, high, (count, 1)))
+
+
+def _other_sea(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Change travel times and heights, some of it alike for all gauges."""
+    count, n_gauges, _ = records.shape
+    sd = _log_uniform(_STRETCH_SD, count, rng)
+    alike, apart = rng.standard_normal((count, 1)), rng.standard_normal((count, n_gauges))
+    height = 1 + _HEIGHT_SD * sd * rng.standard_normal((count, n_gauges))
+    late = stretched(records, 1 + sd * (0.5 * alike + apart))
+    return late * height[..., np.newaxis].astype(np.float32)
+
+
+def _coloured(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw noise with memory, and a drift, in units of the white noise."""
+    count, n_gauges, n_times = shape
+    sd = _log_uniform(_COLOURED_IN_NOISE, count, rng)[..., np.newaxis]
+    # one correlation time for the batch: a filter is fast over many series at a time
+    memory = np.exp(-1.0 / float(_log_uniform(_CORRELATION_MIN, 1, rng)[0, 0]))
+    start = rng.standard_normal((count, n_gauges, 1)) * memory
+    fresh = np.sqrt(1 - memory**2) * rng.standard_normal(shape)
+    series = lfilter([1.0], [1.0, -memory], fresh, axis=-1, zi=start)[0]
+    drift = _DRIFT_IN_NOISE * rng.standard_normal((count, n_gauges, 1)) * np.arange(1, n_times + 1) / 60
+    return (sd * series + drift * (rng.random((count, 1, 1)) < 0.5)).astype(np.float32)
+
+
+def stretched(series: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Make waves late by a share of their travel time, by linear interpolation from the origin on.
+
+    Parameters
+    ----------
+    series : array, shape (n, n_gauges, n_times)
+        At minutes 1, 2, ... after the origin.
+    stretch : array, shape (n, n_gauges)
+        How many times as long each wave takes.
+
+    Returns
+    -------
+    series : array, shape (n, n_gauges, n_times)
+        float32; after the end of the records their last value.
+    """
+    n_times = series.shape[-1]
+    minutes = np.arange(1, n_times + 1) / stretch[..., np.newaxis]
+    before = np.clip(np.floor(minutes).astype(int), 1, n_times - 1)
+    share = np.clip(minutes - before, 0.0, 1.0).astype(np.float32)
+    early = np.take_along_axis(series, before - 1, axis=-1)
+    late = np.take_along_axis(series, before, axis=-1)
+    return (1 - share) * early + share * late

@@ -1,0 +1,101 @@
+"""Write the card of a shipped sampler from its own header and the benchmark of its accuracy.
+
+Usage: python training/card.py src/slipcast/models/cascadia runs/accuracy/accuracy.json --out docs/models/cascadia.md
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from slipcast.accuracy.aims import aims
+from slipcast.physics.ruptures import RuptureSettings
+
+ROWS = (
+    ("weight MSE (m²)", "weight_mse_m2", "sampler"),
+    ("the same, linear estimator", "weight_mse_m2", "linear"),
+    ("mean absolute error of Mw", "magnitude_error_absolute", "sampler"),
+    ("explained variance of maximum amplitude", "max_amplitude_explained_variance", "sampler"),
+    ("90 % intervals of slip hold the truth", "slip_coverage_90", "sampler"),
+    ("90 % intervals of maximum amplitude hold the truth", "max_amplitude_coverage_90", "sampler"),
+)
+
+
+def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]:
+    """Give the blocks of the card."""
+    training, ruptures = about["training"], RuptureSettings()
+    low, high = ruptures.magnitude
+    yield f"# Model card: `{name}`"
+    yield (
+        f"A sampler of whole earthquakes ([how it works](../inversion.md#the-sampler)): from records of any of the "
+        f"DARTs {', '.join(about['gauges'])} over any window of 5 to {about['window_min']:g} minutes to draws of slip "
+        f"on {len(about['sources'])} unit sources and of the waves at {len(about['wave_gauges'])} gauges. "
+        f"{size_mb:.1f} MB, in the package: `slipcast invert records.nc --model {name}`, then `slipcast forecast "
+        f"slip.nc --model {name}`."
+    )
+    yield "## What it learnt from"
+    yield (
+        f"{training['n_scenarios']:,} kinematic ruptures of region `{about['region']}`: Mw uniform in {low:g} to "
+        f"{high:g}, Hurst exponents {' and '.join(f'{value:g}' for value in ruptures.hurst)}, rupture speed "
+        f"{ruptures.speed_km_s[0]:g} to {ruptures.speed_km_s[1]:g} km/s, rise time {ruptures.rise_time_s[0]:g} to "
+        f"{ruptures.rise_time_s[1]:g} s; waves by bank `{about['bank']}`, `slipcast bank build {about['region']}` (1 "
+        f"arc-minute near, 6 far, packaged ETOPO1). White noise of {1e3 * about['noise_sd_m']:g} mm on all records; "
+        f"{training['spoilt_share']:.0%} of them further spoilt by errors of travel time and height, coloured noise "
+        f"and drift, {training['null_share']:.0%} without an earthquake. {training['steps']:,} steps of "
+        f"{training['batch_size']} scenarios."
+    )
+    yield "Made by"
+    yield (
+        f"```sh\nslipcast bank build {about['region']} --out bank.nc\n"
+        f"python training/sampler.py training/{name}.toml --bank bank.nc --out src/slipcast/models/{name}\n"
+        f"python training/golden.py bank.nc --model {name} --out tests/data/{name}_golden.npz\n```"
+    )
+    versions = ", ".join(f"{key} {value}" for key, value in about["versions"].items())
+    yield f"with {versions}."
+    yield "## Scores"
+    yield (
+        f"On {results['about']['config']['count']:,} ruptures that no training saw, DARTs "
+        f"{', '.join(results['about']['gauges'])}; all of them in [the benchmark](../benchmarks/accuracy.md)."
+    )
+    windows = list(results["windows"])
+    header = ["", *(f"{window} min" for window in windows)]
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    for label, key, method in ROWS:
+        cells = [f"{results['windows'][window][method][key]['value']:.3g}" for window in windows]
+        lines.append("| " + " | ".join([label, *cells]) + " |")
+    yield "\n".join(lines)
+    met = [aim for aim in aims(results) if aim["met"]]
+    missed = [aim for aim in aims(results) if not aim["met"]]
+    yield f"Of the aims set beforehand it meets {len(met)} of {len(met) + len(missed)}; what it misses:"
+    yield "\n".join(f"- {aim['aim']}: {aim['found']} (wanted {aim['wanted']})" for aim in missed)
+    yield "## What it must not be used for"
+    yield (
+        "- **Warnings.** It is research software that no warning centre has accepted.\n"
+        f"- **Other earthquakes**: other zones, outer-rise or strike-slip events, landslides, magnitudes far from "
+        f"{low:g} to {high:g}. It takes for granted that an earthquake on the plate interface of its region has "
+        "happened.\n"
+        "- **Raw records.** Tide and the shaking of the earthquake itself must be removed first.\n"
+        "- **Heights at the coast.** Near forecast points are offshore indices ([limits](../limits.md)).\n"
+        "- **Other oceans.** It learnt from one solver over one bathymetry; on others its errors grow and its "
+        "intervals hold less than they say, by the factors in the benchmark.\n"
+        "- **Silence before waves arrive.** Before a wave could have reached a DART, records without one exclude "
+        "little; what it then says is what ruptures of its kind are like."
+    )
+
+
+def main() -> None:
+    """Write the card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    about = json.loads((given.model / "model.json").read_text(encoding="utf-8"))
+    results = json.loads(given.results.read_text(encoding="utf-8"))
+    size_mb = sum(path.stat().st_size for path in given.model.iterdir()) / 1e6
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text("\n\n".join(card(given.model.name, about, results, size_mb)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
