@@ -76,8 +76,8 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
         "happened.\n"
         "- **Raw records.** Tide and the shaking of the earthquake itself must be removed first.\n"
         "- **Heights at the coast.** Near forecast points are offshore indices ([limits](../limits.md)).\n"
-        "- **Other oceans.** It learnt from one solver over one bathymetry; on others its errors grow and its "
-        "intervals hold less than they say, by the factors in the benchmark.\n"
+        "- **Other oceans.** It learnt from one solver over one bathymetry; on others its errors grow, by the "
+        "factors in the benchmark.\n"
         "- **Silence before waves arrive.** Before a wave could have reached a DART, records without one exclude "
         "little; what it then says is what ruptures of its kind are like."
     )

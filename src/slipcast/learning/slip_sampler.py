@@ -120,7 +120,7 @@ class SlipSampler:
     It takes records of any of its gauges over any part of its window; what is missing plays no part. A draw is an
     earthquake that fits: amplitudes (:class:`~slipcast.learning.event_modes.EventModes`), from which slip on unit
     sources and subfaults and the waves at every gauge of the bank follow. It knows ruptures of the kind that it was
-    trained on, simulated with the same solver over the same bathymetry; on others its intervals are too narrow.
+    trained on, simulated with the same solver over the same bathymetry; on others its error grows.
     Records must be free of the tide and of the earthquake's own shaking.
     """
 
