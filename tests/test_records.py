@@ -107,3 +107,14 @@ def test_a_scenario_as_records(small_set):
     assert records.dataset.attrs["tide_removed"] == 1
     with pytest.raises(InputError, match=r"scenario must be in \[0, 40\), got 40"):
         simulated_records(small_set, 40, ["46404"], window_min=45)
+
+
+def test_a_number_that_stands_for_a_missing_sample_is_no_wave(tmp_path):
+    level = np.zeros((2, 5))
+    level[1, 3] = 9999.0
+    places = {"gauges": ["a", "b"], "lon_deg": [230.0, 231.0], "lat_deg": [45.0, 46.0]}
+    times = 60.0 * np.arange(1, 6)
+    with pytest.raises(InputError, match="within 100 m of zero, got 9999 m at gauge b, 4 min after the origin"):
+        Records.from_arrays(times, level, **places)
+    # with the tide, a record may be the height of the water column
+    Records.from_arrays(times, level - 4000.0, tide_removed=False, **places)

@@ -18,6 +18,7 @@ from slipcast.labels import in_order, one_event
 __all__ = ["Records"]
 
 _LONGEST_BRIDGE_S = 150.0
+_MOST_M = 100.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Records:
     Raises
     ------
     InputError
-        If the array has other dimensions, times do not rise, a gauge comes twice, or a value is infinite.
+        If the array has other dimensions, times do not rise, a gauge comes twice, a value is infinite, or one that is
+        free of the tide is farther than 100 m from zero (9999 stands for a missing sample in other files).
     """
 
     dataset: xr.Dataset
@@ -52,6 +54,17 @@ class Records:
             raise InputError(f"gauge {twice[0]} comes twice in records")
         if np.isinf(sea_level.to_numpy()).any():
             raise InputError("sea_level must be finite or NaN, got an infinite value")
+        if self.dataset.attrs.get("tide_removed", 0):
+            self._refuse_no_wave(sea_level.to_numpy(), time)
+
+    def _refuse_no_wave(self, level: np.ndarray, time: np.ndarray) -> None:
+        """Refuse numbers that are no wave, such as those that stand for a missing sample in other files."""
+        if (far := np.abs(level) > _MOST_M).any():
+            place = tuple(int(i) for i in np.argwhere(far)[0])
+            raise InputError(
+                f"sea_level without tide must be within {_MOST_M:g} m of zero, got {level[place]:g} m at gauge "
+                f"{self.gauges[place[-2]]}, {time[place[-1]] / 60:g} min after the origin; a missing sample is NaN"
+            )
 
     @classmethod
     def from_arrays(
