@@ -11,7 +11,7 @@ from pathlib import Path
 from slipcast.files import read_json, write_text
 
 ROOT = Path(__file__).parents[1]
-FIGURES = ["overview", "chile_records", "chile_slip", "cascadia_region", "cascadia_history", "cascadia_max_amplitude"]
+FIGURES = ["overview", "chile_event", "chile_slip", "cascadia_region", "cascadia_history", "cascadia_max_amplitude"]
 
 
 def table(methods: dict) -> str:
@@ -39,8 +39,10 @@ def main() -> None:
     blocks = {
         "scores": table(metrics["cascadia"]["methods"]),
         "chile": "Chile 2010, DART 32412, damped least squares on unit sources around the epicentre: explained "
-        f"variance of the first wave ({chile['first_wave_start_min']:g} to {chile['first_wave_end_min']:g} minutes) "
-        f"**{chile['explained_variance_first_wave']:.2f}**, magnitude **{chile['magnitude']:.2f}**. "
+        f"variance of the first wave ({chile['first_wave_start_min']:.0f} to {chile['first_wave_end_min']:.0f} minutes)"
+        f" **{chile['explained_variance_first_wave']:.2f}**, magnitude **{chile['magnitude']:.2f}** (90 % interval of "
+        f"the Gaussian posterior: {chile['gaussian_magnitude_interval_90'][0]:.2f} to "
+        f"{chile['gaussian_magnitude_interval_90'][1]:.2f}), real waves slower by {100 * chile['stretch']:.1f} %. "
         "One buoy constrains where the slip was only poorly.",
     }
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from slipcast.scenarios import ScenarioSet
 
 pytestmark = pytest.mark.slow
 
-FIGURES = ["cascadia_records", "cascadia_region", "chile_records", "chile_slip"]
+FIGURES = ["cascadia_records", "cascadia_region", "chile_event", "chile_slip"]
 
 
 def demo(folder: Path) -> subprocess.CompletedProcess:
@@ -67,6 +67,9 @@ def test_the_scores_are_complete_and_sensible(made):
     chile = metrics["chile2010"]
     assert chile["explained_variance_first_wave"] >= 0.8
     assert abs(chile["magnitude"] - 8.8) < 0.2  # the Global CMT catalogue has 8.8
+    low, high = chile["gaussian_magnitude_interval_90"]
+    assert low < chile["gaussian_magnitude"] < high
+    assert 0 <= chile["stretch"] <= 0.02
 
 
 def test_every_file_opens_as_what_it_is(made):

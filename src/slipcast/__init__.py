@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from slipcast.learning.train import train
     from slipcast.physics.bathymetry import Bathymetry
     from slipcast.physics.ruptures import RuptureSettings
-    from slipcast.records import Records, packaged_records
+    from slipcast.records import Records, packaged_records, read_records
     from slipcast.region import Region, region_names
+    from slipcast.replay import replay
     from slipcast.scenarios import ScenarioSet
 
 _HOMES = {
@@ -44,7 +45,9 @@ _HOMES = {
     "invert": "inversion",
     "open_model": "inversion.network",
     "packaged_records": "records",
+    "read_records": "records",
     "region_names": "region",
+    "replay": "replay",
     "train": "learning.train",
 }
 
@@ -66,7 +69,9 @@ __all__ = [
     "invert",
     "open_model",
     "packaged_records",
+    "read_records",
     "region_names",
+    "replay",
     "train",
 ]
 

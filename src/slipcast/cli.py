@@ -13,6 +13,8 @@ from slipcast.cli_benchmark import benchmark_app
 from slipcast.cli_import import import_app
 from slipcast.cli_invert import forecast, invert
 from slipcast.cli_plots import plots_app
+from slipcast.cli_records import records_app
+from slipcast.cli_replay import replay
 from slipcast.cli_tune import plot_tuning, tune
 from slipcast.console import names_of, print_json, progress, say, say_warnings, write_line
 from slipcast.errors import InputError
@@ -33,6 +35,7 @@ _scenarios = typer.Typer(help="Stochastic earthquakes and the records they make.
 app.add_typer(_regions, name="regions")
 app.add_typer(_bank, name="bank")
 app.add_typer(_scenarios, name="scenarios")
+app.add_typer(records_app, name="records")
 app.add_typer(plots_app, name="plot")
 app.add_typer(import_app, name="import")
 app.add_typer(benchmark_app, name="benchmark")
@@ -369,6 +372,7 @@ def evaluate(
 
 app.command()(invert)
 app.command()(forecast)
+app.command()(replay)
 
 
 if __name__ == "__main__":

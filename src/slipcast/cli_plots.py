@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slipcast.console import write_line
 from slipcast.errors import InputError
+
+if TYPE_CHECKING:
+    from slipcast.records import Records
 
 __all__ = ["plots_app"]
 
@@ -67,8 +70,11 @@ def plot_records(
     out: Out = Path("records.png"),
     slip: Annotated[Path | None, typer.Option(help="Draw what this slip makes, too.")] = None,
     bank: Annotated[Path | None, typer.Option("--bank", help="Needed with --slip.")] = None,
+    hours: Annotated[
+        tuple[float, float], typer.Option(metavar="FROM TO", help="Of raw records: what to show, after the origin.")
+    ] = (-6.0, 6.0),
 ) -> None:
-    """Draw records, and what a slip makes of them.
+    """Draw records: raw heights, tide, residual and flags where they hold them; or what a slip makes of them.
 
     Example: slipcast plot records records.nc --slip slip.nc --bank bank.nc --out records.png
     """
@@ -81,6 +87,9 @@ def plot_records(
     if (slip is None) != (bank is None):
         raise InputError("--slip and --bank belong together")
     opened = packaged_records(records) if records in PACKAGED else Records.open(records)
+    if (slip is None or bank is None) and "height" in opened.dataset:
+        _save(_draw_raw(opened, hours), out)
+        return
     if slip is None or bank is None:
         _save(plots.plot_records(opened.time_s, opened.one_event().sea_level), out)
         return
@@ -98,6 +107,51 @@ def plot_records(
         ),
         out,
     )
+
+
+def _draw_raw(records: Records, hours: tuple[float, float]) -> Any:
+    """Draw raw records with what became of them."""
+    import numpy as np
+
+    from slipcast import plots
+    from slipcast.records import MASKS
+
+    held = records.dataset
+    spans = zip(held["shaking_start"].to_numpy().tolist(), held["shaking_end"].to_numpy().tolist(), strict=True)
+    return plots.plot_raw_records(
+        records.time_s,
+        held["height"].to_numpy(),
+        held["tide"].to_numpy(),
+        held["sea_level"].to_numpy(),
+        held["flag"].to_numpy(),
+        gauges=records.gauges,
+        masks=MASKS,
+        shaking={name: span for name, span in zip(records.gauges, spans, strict=True) if np.isfinite(span).all()},
+        hours=hours,
+        origin_label=held.attrs["origin_time"],
+    )
+
+
+@plots_app.command("event")
+def plot_event(
+    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010.")],
+    slip: Annotated[Path, typer.Option(help="Found from some of them.")],
+    bank: Annotated[Path, typer.Option("--bank", help="With the buoys of the records as gauges.")],
+    out: Out = Path("event.png"),
+    title: str = "",
+) -> None:
+    """Draw an event: first waves at buoys used and not used beside the model, slip, and how sure it is.
+
+    Example: slipcast plot event records.nc --slip slip.nc --bank bank.nc --out event.png
+    """
+    from slipcast.event import draw_event
+    from slipcast.greens import GreensBank
+    from slipcast.inversion import SlipEstimate
+    from slipcast.records import PACKAGED, Records, packaged_records
+
+    opened = packaged_records(records) if records in PACKAGED else Records.open(records)
+    estimate = SlipEstimate.open(slip).one_event()
+    _save(draw_event(opened, estimate, GreensBank.open(bank), title=title), out)
 
 
 @plots_app.command("history")

@@ -49,6 +49,7 @@ _FILE_KINDS = {
     "records": "records",
     "slip": "a slip estimate",
     "forecast": "a forecast",
+    "replay": "a replay",
     "judgement": "what a method makes of scenarios",
 }
 

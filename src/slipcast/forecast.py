@@ -14,9 +14,10 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
-from slipcast.greens import GreensBank, SourceResponses
+from slipcast.greens import SAMPLE_S, GreensBank, SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate
 from slipcast.inversion.inverter import WaveInverter
+from slipcast.inversion.timing import Timing
 from slipcast.labels import align, in_order, one_event
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def forecast(
     ----------
     slip : SlipEstimate
         On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
-        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws.
+        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
+        that were found with it are put back.
     waves : GreensBank, ScenarioSet or SlipSampler
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
         at time zero; or the model that drew the slip, which also knows how late it was, at the gauges of its bank.
@@ -144,6 +146,8 @@ def forecast(
         response = waves.source_response(names, sources=slip.sources)
         time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
         draws, levels = _from_bank(slip, values, waves, response)
+    timing = Timing.of(slip)
+    levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
     sea_level, maxima, spread = _carry(draws, levels, lead, len(time), uncertain=slip.samples is not None)
     dims = (*lead, "gauge")
     arrival = arrival_time(sea_level, time)
@@ -208,6 +212,11 @@ def _from_bank(
 def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
     """Turn draws of slip, shape (n_draws, n), into waves, (n_draws, n_times)."""
     return draws @ response.T
+
+
+def _delayed(draws: np.ndarray, *, level: _Level, gauge: str, timing: Timing) -> np.ndarray:
+    """Turn draws into waves at a gauge, as late as real ones."""
+    return timing.delayed(level(draws), gauge, SAMPLE_S)
 
 
 def _carry(

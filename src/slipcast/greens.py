@@ -211,6 +211,27 @@ class GreensBank:
         about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
         return self.from_series(region, series, depths_m=depths, attributes=about)
 
+    def with_sources(self, sources: Iterable[str]) -> GreensBank:
+        """Return a smaller bank: some unit sources, in the order of the region.
+
+        Raises
+        ------
+        InputError
+            If a unit source is unknown, or none is named.
+        """
+        wanted = in_order(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
+        if not wanted:
+            raise InputError(f"a bank needs at least one unit source, got none of {self.region.name}")
+        index = sorted(set(wanted))
+        region = self.region.model_copy(update={"sources": tuple(self.sources[i] for i in index)})
+        subfaults = np.flatnonzero(np.isin(self.subfaults.source_index, index))
+        response = self.dataset["response"].to_numpy()[..., subfaults]
+        counts = np.isfinite(response[..., 0]).sum(axis=1)
+        series = {name: row[:count] for name, row, count in zip(self.gauges, response, counts, strict=True)}
+        depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
+        about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
+        return self.from_series(region, series, depths_m=depths, attributes=about)
+
     @property
     def id(self) -> str:
         """Fingerprint of the numbers and labels."""

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import nnls
 
+from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 
 __all__ = ["DAMPINGS", "Damping", "LeastSquares"]
@@ -29,10 +30,12 @@ class LeastSquares:
     response : xarray.DataArray, dims (gauge, time, source)
         m per m, finite: what :meth:`GreensBank.source_response` gives for a window.
     noise_sd_m : float
-        Standard deviation of a sample, m; counts only with damping, but for ``"gcv"``.
+        Standard deviation of a sample, m; counts only with damping, but for ``"gcv"``, and beside correlated noise.
     slip_sd_m : float, "gcv", "discrepancy" or None
         Standard deviation of slip expected of a source, m: Tikhonov damping. ``"gcv"`` and ``"discrepancy"`` choose it
         for each record. None: no damping.
+    correlated : CorrelatedNoise, optional
+        Noise beside the white one.
 
     Notes
     -----
@@ -51,6 +54,7 @@ class LeastSquares:
     response: xr.DataArray
     noise_sd_m: float = 0.005
     slip_sd_m: float | Damping | None = None
+    correlated: CorrelatedNoise | None = None
 
     def __post_init__(self):
         if isinstance(self.slip_sd_m, str):
@@ -111,12 +115,17 @@ class LeastSquares:
         rows = records.reshape(-1, shape[0] * shape[1])
         matrix = self.response.to_numpy().reshape(-1, shape[2])
         slip = np.empty((len(rows), shape[2]))
+        columns = None if self.correlated is None else self.correlated.matrix(self.gauges, self.times_s)
         patterns, members = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
         for number, known in enumerate(patterns):
             if not known.any():
                 raise InputError(f"record {int(np.argmax(members == number))} has no sample in the window")
             of_pattern = np.flatnonzero(members == number)
-            slip[of_pattern] = self._solve_complete(matrix[known], rows[np.ix_(of_pattern, known)])
+            response, samples = matrix[known], rows[np.ix_(of_pattern, known)]
+            if columns is not None:
+                response = CorrelatedNoise.whitened(columns[known], self.noise_sd_m, response.T).T
+                samples = CorrelatedNoise.whitened(columns[known], self.noise_sd_m, samples)
+            slip[of_pattern] = self._solve_complete(response, samples)
         return slip.reshape(*records.shape[:-2], shape[2])
 
     def _solve_complete(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from slipcast import plots
-from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult
+from slipcast.demo.results import DARTS, CascadiaResult, ChileResult
+from slipcast.event import draw_event
 
 __all__ = ["demo_figures"]
 
@@ -20,7 +21,6 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
     largest_m = max(float(estimate.slip.max()) for estimate in cascadia.slip.values())
     truth, found, scores = evaluation.max_amplitude_arrays()
     network = cascadia.forecasts["network"].dataset.sel(gauge=evaluation.forecast_points)
-    chile_gauge = {"32412": chile.records.resample(chile.bank.time_s).to_numpy()[0]}
     return {
         "overview": lambda: _overview(cascadia),
         "cascadia_region": lambda: plots.plot_region(region),
@@ -68,14 +68,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
             title="Chile 2010",
             note="One buoy, 2,500 km away: total slip is constrained,\nits place along strike and down dip only poorly",
         ),
-        "chile_records": lambda: plots.plot_records(
-            chile.bank.time_s,
-            chile_gauge,
-            {"damped least squares": {"32412": chile.modelled}},
-            window_min=CHILE_FIRST_WAVE_MIN[1],
-            start_min=chile.slip.dataset.attrs["start_min"],
-            title="Chile 2010",
-        ),
+        "chile_event": lambda: draw_event(chile.records, chile.slip, chile.bank, title="Chile 2010"),
     }
 
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from slipcast.evaluate import Evaluation
+from slipcast.event import WaveFit
 from slipcast.forecast import Forecast
 from slipcast.greens import GreensBank
-from slipcast.inversion import SlipEstimate
+from slipcast.inversion import SlipEstimate, Timing
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.records import Records
 from slipcast.scenarios import ScenarioSet
 
-__all__ = ["CHILE_FIRST_WAVE_MIN", "DARTS", "CascadiaResult", "ChileResult", "DemoPlan"]
+__all__ = ["CHILE_MAGNITUDE", "CHILE_WINDOW_MIN", "DARTS", "CascadiaResult", "ChileResult", "DemoPlan"]
 
 DARTS = ("46404", "46407", "46419")
 """The three channels of Liu (2021)."""
 
-CHILE_FIRST_WAVE_MIN = (180.0, 225.0)
-"""The first wave at DART 32412, minutes after the origin: from before its rise to where its trough has ended."""
+CHILE_MAGNITUDE = 8.8
+"""Of the earthquake of 2010, by which unit sources are chosen."""
+
+CHILE_WINDOW_MIN = 240.0
+"""What is used of the record of DART 32412, minutes after the origin: up to the trough of its first wave."""
 
 
 @dataclass(frozen=True)
@@ -84,5 +87,7 @@ class ChileResult:
     bank: GreensBank
     records: Records
     slip: SlipEstimate
-    modelled: np.ndarray
-    scores: dict[str, float]
+    forecast: Forecast
+    fit: WaveFit
+    timing: Timing
+    scores: dict[str, Any]

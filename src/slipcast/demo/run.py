@@ -13,18 +13,18 @@ import numpy as np
 from slipcast import plots
 from slipcast.demo.figures import demo_figures
 from slipcast.demo.page import write_page
-from slipcast.demo.results import CHILE_FIRST_WAVE_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
+from slipcast.demo.results import CHILE_MAGNITUDE, CHILE_WINDOW_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
 from slipcast.errors import InputError
 from slipcast.evaluate import evaluate, least_squares_method
+from slipcast.event import fit_waves
 from slipcast.files import check_target, package_version, write_json
 from slipcast.forecast import forecast
 from slipcast.greens import GreensBank
-from slipcast.inversion import Inverter, SlipEstimate, invert
+from slipcast.inversion import Inverter, SlipEstimate, candidate_sources, fit_timing, invert
 from slipcast.inversion.network import Network
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.train import train, training_note
-from slipcast.metrics import explained_variance, variance_reduction
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import packaged_records, simulated_records
@@ -35,6 +35,7 @@ __all__ = ["run_demo"]
 
 _CHILE_NOISE_SD_M = 0.02  # what the bank gets wrong of that wave, rather than what the instrument does
 _CHILE_SLIP_SD_M = 5.0
+_CHILE_MODEL_ERROR = 0.1
 _EXAMPLE_MAGNITUDE = 9.0
 
 Advance = Callable[[int, int, str], None]
@@ -127,36 +128,47 @@ def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
     )
     bank = _bank(region, folder / "bank.nc", show, "Chile: Green's functions")
     records = packaged_records("chile2010")
-    start, end = CHILE_FIRST_WAVE_MIN
+    epicentre = tuple(records.dataset.attrs["epicentre"])
+    within_reach = bank.with_sources(candidate_sources(bank.sources, epicentre, CHILE_MAGNITUDE))
+    timing = fit_timing(records, within_reach, window_min=CHILE_WINDOW_MIN)
+    retimed = timing.applied(records)
     slip = invert(
-        records,
-        bank,
+        retimed,
+        within_reach,
         method="tikhonov",
-        window_min=end,
+        window_min=CHILE_WINDOW_MIN,
         start_min=60.0,
         noise_sd_m=_CHILE_NOISE_SD_M,
         slip_sd_m=_CHILE_SLIP_SD_M,
     )
+    slip = timing.noted(slip)
+    uncertain = invert(
+        retimed,
+        within_reach,
+        method="gaussian",
+        window_min=CHILE_WINDOW_MIN,
+        noise_sd_m=_CHILE_NOISE_SD_M,
+        model_error=_CHILE_MODEL_ERROR,
+    )
     made = forecast(slip, bank)
-    modelled = made.sea_level.sel(gauge="32412").to_numpy().astype(float)
-    time = bank.time_s
-    first_wave = (time >= 60 * start) & (time <= 60 * end)
-    observed = records.resample(time, ["32412"]).to_numpy()[0]
-    known = first_wave & np.isfinite(observed)
+    (fit,) = fit_waves(records, made, used=["32412"])
+    low, *_, high = uncertain.dataset["magnitude_quantile"].to_numpy().tolist()
     scores = {
-        "magnitude": round(slip.magnitude, 3),
-        "explained_variance_first_wave": float(explained_variance(observed[known], modelled[known])),
-        "variance_reduction_first_wave": float(variance_reduction(observed[known], modelled[known])),
-        "first_wave_start_min": start,
-        "first_wave_end_min": end,
-        "observed_maximum_m": float(observed[known].max()),
-        "modelled_maximum_m": float(modelled[known].max()),
-        "samples": int(known.sum()),
+        "magnitude": round(slip.magnitude, 4),
+        "gaussian_magnitude": round(uncertain.magnitude, 3),
+        "gaussian_magnitude_interval_90": [round(low, 3), round(high, 3)],
+        "stretch": timing.stretch,
+        "explained_variance_first_wave": fit.explained_variance,
+        "first_wave_start_min": fit.start_s / 60,
+        "first_wave_end_min": fit.end_s / 60,
+        "observed_maximum_m": fit.observed_m,
+        "modelled_maximum_m": fit.modelled_m,
+        "unit_sources": len(within_reach.sources),
     }
     records.save(folder / "records.nc")
     slip.save(folder / "slip.nc")
     made.save(folder / "forecast.nc")
-    return ChileResult(bank, records, slip, modelled, scores)
+    return ChileResult(bank, records, slip, made, fit, timing, scores)
 
 
 def _bank(region: Region, path: Path, show: ShowProgress, label: str) -> GreensBank:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank, SourceResponses
+from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.gaussian import GaussianPosterior
 from slipcast.inversion.inverter import Inverter, SamplingInverter, WaveInverter, invert_records
 from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.inversion.moments import JointMoments
+from slipcast.inversion.timing import Timing, fit_timing
 from slipcast.labels import in_order
 from slipcast.nonnegative import Damping, LeastSquares
+from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import Records
 from slipcast.scenarios import ScenarioSet
 
@@ -30,8 +36,11 @@ __all__ = [
     "LeastSquares",
     "SamplingInverter",
     "SlipEstimate",
+    "Timing",
     "WaveInverter",
+    "candidate_sources",
     "centroid_latitude",
+    "fit_timing",
     "invert",
     "invert_least_squares",
     "invert_records",
@@ -52,12 +61,15 @@ def invert(
     *,
     model: Checkpoint | SlipSampler | None = None,
     method: str | None = None,
-    window_min: float | None = None,
+    window_min: float | Mapping[str, float] | None = None,
     start_min: float = 0.0,
     gauges: Iterable[str] | None = None,
     noise_sd_m: float | None = None,
     slip_sd_m: float | Damping | None = None,
     scenarios: ScenarioSet | None = None,
+    ruptures: RuptureSettings | None = None,
+    joint_tide: bool = False,
+    model_error: float = 0.0,
 ) -> SlipEstimate:
     """Find the slip that made records.
 
@@ -73,8 +85,10 @@ def invert(
         Without a model: non-negative least squares, plain or damped; the linear estimate of least mean squared error;
         the Gaussian posterior of slip on unit sources, as it is or cut at zero slip. The last three say how uncertain
         they are.
-    window_min, start_min : float, optional
-        Minutes after the origin; a method needs ``window_min``. ``start_min`` is for least squares.
+    window_min : float or mapping of gauge to float, optional
+        Minutes after the origin, for all gauges or, where named, each; a method needs it.
+    start_min : float, optional
+        Minutes after the origin; for least squares.
     gauges : iterable of str, optional
         For a method; by default all gauges of the records.
     noise_sd_m : float, optional
@@ -85,10 +99,19 @@ def invert(
     scenarios : ScenarioSet, optional
         For the last three: whose training part says what to expect. By default a thousand ruptures are drawn, for
         which ``bank`` must be a :class:`~slipcast.greens.GreensBank`.
+    ruptures : RuptureSettings, optional
+        How these are drawn.
+    joint_tide : bool, optional
+        For a method: fit what is not known of the tide, as :func:`~slipcast.records.read_records` left it, jointly with
+        the slip.
+    model_error : float, optional
+        For a method: what the bank gets wrong of a real wave, as a share of the largest level in each record; 0 for
+        records that it made. Correlated over ten minutes (:meth:`~slipcast.correlated_noise.CorrelatedNoise.of_model`).
 
     Returns
     -------
     estimate : SlipEstimate
+        Attribute ``tide``: ``"joint"``, else how the records say that it was taken out.
 
     Raises
     ------
@@ -97,6 +120,11 @@ def invert(
     """
     if (model is None) == (method is None):
         raise InputError(f"give either a model or a method ({', '.join(METHODS)})")
+    if isinstance(window_min, Mapping):
+        if not window_min:
+            raise InputError("window_min must name at least one gauge, got none")
+        records = records.windowed({name: (-np.inf, end) for name, end in window_min.items()})
+        window_min = max(window_min.values())
     if model is not None:
         from slipcast.inversion.network import invert_network, invert_sampler
         from slipcast.learning.slip_sampler import SlipSampler
@@ -107,60 +135,87 @@ def invert(
             ("noise_sd_m", noise_sd_m is not None),
             ("slip_sd_m", slip_sd_m is not None),
             ("scenarios", scenarios is not None),
+            ("ruptures", ruptures is not None),
+            ("joint_tide", joint_tide),
+            ("model_error", model_error != 0),
         ):
             if given:
                 raise InputError(f"{option} is for a method; a model uses what it was trained for")
         if bank is not None:
             in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
         if isinstance(model, SlipSampler):
-            return invert_sampler(records, model, window_min=window_min)
+            return _said_of_tide(invert_sampler(records, model, window_min=window_min), records)
         if window_min is not None and window_min != model.window_min:
             raise InputError(f"window of {window_min:g} min is not the model's {model.window_min:g} min")
-        return invert_network(records, model)
+        return _said_of_tide(invert_network(records, model), records)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if bank is None:
         raise InputError(f"method {method} needs a bank")
+    if ruptures is not None and (scenarios is not None or method not in _FROM_MOMENTS):
+        raise InputError(f"ruptures are drawn for {', '.join(_FROM_MOMENTS)}, without scenarios; no use for them here")
     noise_sd_m = _NOISE_SD_M if noise_sd_m is None else noise_sd_m
     slip_sd_m = _SLIP_SD_M if slip_sd_m is None else slip_sd_m
     if window_min is None:
         raise InputError(f"method {method} needs a window, minutes after the origin")
+    names = records.gauges if gauges is None else list(gauges)
+    response = bank.source_response(names, window_min=window_min)
+    times_s = response["time"].to_numpy()[response["time"].to_numpy() > 60 * start_min]
+    correlated = _correlated(records, names, times_s, joint_tide=joint_tide, model_error=model_error)
     if method in _FROM_MOMENTS:
         if start_min != 0:
             raise InputError(f"start_min is for least squares; method {method} begins at the origin")
-        return _invert_gaussian(
-            records, bank, method, scenarios, window_min=window_min, gauges=gauges, noise_sd_m=noise_sd_m
+        moments = _moments(bank, method, names, window_min, scenarios, ruptures)
+        posterior = GaussianPosterior(
+            moments, noise_sd_m=noise_sd_m, nonnegative=method == "bayes", method=method, correlated=correlated
         )
-    return invert_least_squares(
-        records,
-        bank,
-        window_min=window_min,
-        start_min=start_min,
-        gauges=gauges,
-        noise_sd_m=noise_sd_m,
-        slip_sd_m=slip_sd_m if method == "tikhonov" else None,
-    )
+        found = invert_records(posterior, records, region=bank.region.name, bank=bank.id, n_samples=_N_SAMPLES)
+    else:
+        found = invert_least_squares(
+            records,
+            bank,
+            window_min=window_min,
+            start_min=start_min,
+            gauges=names,
+            noise_sd_m=noise_sd_m,
+            slip_sd_m=slip_sd_m if method == "tikhonov" else None,
+            correlated=correlated,
+        )
+    return _said_of_tide(found, records, joint=joint_tide)
 
 
-def _invert_gaussian(
-    records: Records,
+def _correlated(
+    records: Records, gauges: list[str], times_s: np.ndarray, *, joint_tide: bool, model_error: float
+) -> CorrelatedNoise | None:
+    """Return the noise of records that is not white."""
+    tide = records.tide_columns(times_s, gauges) if joint_tide else None
+    if not model_error:
+        return tide
+    of_model = CorrelatedNoise.of_model(records.one_event().resample(times_s, gauges), model_error)
+    return of_model if tide is None else tide + of_model
+
+
+def _said_of_tide(estimate: SlipEstimate, records: Records, *, joint: bool = False) -> SlipEstimate:
+    """Say in an estimate what became of the tide."""
+    tide = "joint" if joint else str(records.dataset.attrs.get("tide_method", ""))
+    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide))
+
+
+def _moments(
     bank: SourceResponses,
     method: str,
-    scenarios: ScenarioSet | None,
-    *,
+    gauges: list[str],
     window_min: float,
-    gauges: Iterable[str] | None,
-    noise_sd_m: float,
-) -> SlipEstimate:
-    """Invert with what ruptures of a set, or drawn for it, say beforehand."""
-    names = records.gauges if gauges is None else list(gauges)
+    scenarios: ScenarioSet | None,
+    ruptures: RuptureSettings | None,
+) -> JointMoments:
+    """Find what ruptures of a set, or drawn for it, say beforehand."""
     if scenarios is not None:
-        moments = JointMoments.from_scenarios(scenarios, names, window_min)
+        moments = JointMoments.from_scenarios(scenarios, gauges, window_min)
     elif isinstance(bank, GreensBank):
-        moments = JointMoments.from_bank(bank, names, window_min)
+        moments = JointMoments.from_bank(bank, gauges, window_min, settings=ruptures)
     else:
         raise InputError(f"method {method} needs scenarios, or a bank to draw ruptures from")
-    if method != "linear":
-        moments = moments.through(bank.source_response(names, sources=moments.sources, window_min=window_min))
-    posterior = GaussianPosterior(moments, noise_sd_m=noise_sd_m, nonnegative=method == "bayes", method=method)
-    return invert_records(posterior, records, region=bank.region.name, bank=bank.id, n_samples=_N_SAMPLES)
+    if method == "linear":
+        return moments
+    return moments.through(bank.source_response(gauges, sources=moments.sources, window_min=window_min))

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
 
+from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.truncated_normal import sample_nonnegative_normal
@@ -34,6 +35,8 @@ class GaussianPosterior:
         Whether the posterior is cut at zero slip, on every unit source; then it has no closed form and is sampled.
     method : str
         Its name.
+    correlated : CorrelatedNoise, optional
+        Noise beside the white one.
 
     Notes
     -----
@@ -50,6 +53,7 @@ class GaussianPosterior:
     noise_sd_m: float = 0.005
     nonnegative: bool = False
     method: str = "gaussian"
+    correlated: CorrelatedNoise | None = None
 
     def __post_init__(self):
         if not (np.isfinite(self.noise_sd_m) and self.noise_sd_m > 0):
@@ -116,6 +120,9 @@ class GaussianPosterior:
         """Compute what turns records into slip, and the covariance that they leave."""
         cross = self.moments.cross_covariance[:, known]
         inner = self.moments.record_covariance[np.ix_(known, known)] + self.noise_sd_m**2 * np.eye(known.sum())
+        if self.correlated is not None:
+            columns = self.correlated.matrix(self.gauges, self.times_s)[known]
+            inner = inner + columns @ columns.T
         gain = cho_solve(cho_factor(inner), cross.T).T if known.any() else cross
         left = self.moments.slip_covariance - gain @ cross.T
         return gain, (left + left.T) / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.greens import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
@@ -24,6 +25,7 @@ def invert_least_squares(
     sources: Iterable[str] | None = None,
     noise_sd_m: float = 0.005,
     slip_sd_m: float | Damping | None = None,
+    correlated: CorrelatedNoise | None = None,
 ) -> SlipEstimate:
     """Invert records by non-negative least squares.
 
@@ -39,7 +41,7 @@ def invert_least_squares(
         By default all the gauges of the records, which the bank must have.
     sources : iterable of str, optional
         By default all of the bank.
-    noise_sd_m, slip_sd_m : optional
+    noise_sd_m, slip_sd_m, correlated : optional
         As in :class:`slipcast.nonnegative.LeastSquares`; with ``slip_sd_m`` the solution is damped.
 
     Returns
@@ -57,5 +59,5 @@ def invert_least_squares(
         raise InputError(f"start_min must be in [0, {window_min:g}) min, got {start_min:g}")
     response = bank.source_response(names, sources=sources, window_min=window_min)
     response = response.isel(time=response["time"].to_numpy() > 60 * start_min)
-    solver = LeastSquares(response, noise_sd_m=noise_sd_m, slip_sd_m=slip_sd_m)
+    solver = LeastSquares(response, noise_sd_m=noise_sd_m, slip_sd_m=slip_sd_m, correlated=correlated)
     return invert_records(solver, records, region=bank.region.name, bank=bank.id, start_min=start_min)

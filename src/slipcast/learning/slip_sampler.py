@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -175,7 +176,7 @@ class SlipSampler:
         """Times of the samples, s since the origin, shape (n_times,)."""
         return 60.0 * np.arange(1, int(self.window_min) + 1)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Fingerprint of names, scaling and weights."""
         tensors = self._tensors()

@@ -7,8 +7,11 @@ Axes that are not given are made on a figure of their own, which :func:`save_fig
 from slipcast.plots.accuracy import plot_error_by_window, plot_fan, plot_fans, plot_reliability
 from slipcast.plots.canvas import save_figure
 from slipcast.plots.comparison import plot_errors, plot_scenario
+from slipcast.plots.event import plot_event
 from slipcast.plots.history import plot_history
 from slipcast.plots.maps import plot_pacific, plot_region, plot_slip
+from slipcast.plots.raw_records import plot_raw_records
+from slipcast.plots.replay import plot_replay
 from slipcast.plots.series import plot_bank, plot_forecast, plot_records
 from slipcast.plots.skill import plot_max_amplitude
 from slipcast.plots.tuning import plot_importance, plot_search
@@ -17,6 +20,7 @@ __all__ = [
     "plot_bank",
     "plot_error_by_window",
     "plot_errors",
+    "plot_event",
     "plot_fan",
     "plot_fans",
     "plot_forecast",
@@ -24,9 +28,11 @@ __all__ = [
     "plot_importance",
     "plot_max_amplitude",
     "plot_pacific",
+    "plot_raw_records",
     "plot_records",
     "plot_region",
     "plot_reliability",
+    "plot_replay",
     "plot_scenario",
     "plot_search",
     "plot_slip",

@@ -23,6 +23,7 @@ __all__ = [
     "array_of",
     "below_axes",
     "colour_bar",
+    "grid_and_panels",
     "legend_below",
     "many_axes",
     "one_axes",
@@ -85,6 +86,22 @@ def stack_and_panels(
         first = figure.add_subplot(cells[0, 0])
         stack = [first, *(figure.add_subplot(cells[row, 0], sharex=first) for row in range(1, rows))]
         return stack, [figure.add_subplot(cells[:, column]) for column in range(1, len(widths))]
+
+
+def grid_and_panels(
+    width_in: float, height_in: float, count: int, columns: int, widths: Sequence[float]
+) -> tuple[list[Axes], list[Axes]]:
+    """Return axes of a new figure: ``count`` in rows of ``columns``, then a panel a column of the full height.
+
+    ``widths`` are relative, those of the columns of the grid first.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        figure = _make_figure(width_in, height_in)
+        cells = figure.add_gridspec(-(-count // columns), len(widths), width_ratios=widths)
+        grid = [figure.add_subplot(cells[number // columns, number % columns]) for number in range(count)]
+        return grid, [figure.add_subplot(cells[:, column]) for column in range(columns, len(widths))]
 
 
 def one_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:

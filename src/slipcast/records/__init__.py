@@ -1,7 +1,40 @@
-"""Records of sea level at gauges: the labelled array that every inversion takes."""
+"""Records of sea level at gauges: read from what buoys sent, cleaned, and labelled as every inversion takes them."""
 
+from slipcast.records.dart import DartSeries, merge_series, parse_dart, read_dart
+from slipcast.records.fetch import fetch_dart
 from slipcast.records.packaged import PACKAGED, packaged_records
+from slipcast.records.quality import MASKS, QualitySettings, check_quality, flag_summary
+from slipcast.records.reading import earliest_arrival, parse_origin, read_records, records_of
 from slipcast.records.series import Records
+from slipcast.records.shaking import find_shaking
 from slipcast.records.simulated import simulated_records
+from slipcast.records.stations import Deployments, Position, position
+from slipcast.records.tides import TideFit, TideMethod, fit_harmonic, fit_short
 
-__all__ = ["PACKAGED", "Records", "packaged_records", "simulated_records"]
+__all__ = [
+    "MASKS",
+    "PACKAGED",
+    "DartSeries",
+    "Deployments",
+    "Position",
+    "QualitySettings",
+    "Records",
+    "TideFit",
+    "TideMethod",
+    "check_quality",
+    "earliest_arrival",
+    "fetch_dart",
+    "find_shaking",
+    "fit_harmonic",
+    "fit_short",
+    "flag_summary",
+    "merge_series",
+    "packaged_records",
+    "parse_dart",
+    "parse_origin",
+    "position",
+    "read_dart",
+    "read_records",
+    "records_of",
+    "simulated_records",
+]

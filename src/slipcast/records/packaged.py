@@ -14,6 +14,8 @@ __all__ = ["PACKAGED", "packaged_records"]
 PACKAGED = ("chile2010",)
 """Names of the packaged records."""
 
+_EPICENTRE = [287.102, -36.122]  # USGS, of the Mw 8.8 Maule earthquake
+
 
 def packaged_records(name: str) -> Records:
     """Return a real record that is carried in the package.
@@ -47,7 +49,7 @@ def packaged_records(name: str) -> Records:
         raise unknown_name("packaged record", name, PACKAGED)
     table = np.loadtxt(files("slipcast").joinpath("data/chile2010_32412.txt").open(encoding="utf-8"))
     time, first = np.unique(table[:, 0], return_index=True)
-    return Records.from_arrays(
+    records = Records.from_arrays(
         time,
         table[first, 1][np.newaxis],
         gauges=["32412"],
@@ -56,3 +58,4 @@ def packaged_records(name: str) -> Records:
         origin_time="2010-02-27T06:34:14Z",
         title="Chile 2010, DART 32412",
     )
+    return Records(records.dataset.assign_attrs(epicentre=_EPICENTRE))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.geodesy import wrap_longitude
@@ -148,6 +149,113 @@ class Records:
     def sea_level(self) -> xr.DataArray:
         """Sea level, m, dims ([event,] gauge, time)."""
         return self.dataset["sea_level"]
+
+    def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
+        """Hide what lies outside a window at each gauge.
+
+        Parameters
+        ----------
+        windows : mapping of gauge to (float, float)
+            Minutes after the origin, from (excluded) and to (included); gauges that are not named stay as they are.
+
+        Returns
+        -------
+        records : Records
+            With NaN outside.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown, or a window ends before it begins.
+        """
+        level = self.sea_level.to_numpy().copy()
+        positions = in_order(windows, self.gauges, dim="gauge", where="in records")
+        for row, (name, (start_min, end_min)) in zip(positions, windows.items(), strict=True):
+            if not start_min < end_min:
+                raise InputError(f"window of {name} must end after it begins, got {start_min:g} to {end_min:g} min")
+            minutes = self.time_s / 60
+            level[..., row, (minutes <= start_min) | (minutes > end_min)] = np.nan
+        return Records(self.dataset.assign(sea_level=self.sea_level.copy(data=level)))
+
+    def retimed(self, *, stretch: float = 0.0, shift_s: Mapping[str, float] | None = None) -> Records:
+        r"""Take a delay of real waves behind modelled ones out of records.
+
+        Parameters
+        ----------
+        stretch : float, optional
+            By how much all travel times are longer, in (-0.1, 0.1).
+        shift_s : mapping of gauge to float, optional
+            By how much, s, those to a gauge are longer besides.
+
+        Returns
+        -------
+        records : Records
+            What would have been recorded without: :math:`d(t) = d_{old}((1 + a) t + b)`, every minute.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown or the stretch out of range.
+        """
+        if not -0.1 < stretch < 0.1:
+            raise InputError(f"stretch must be in (-0.1, 0.1), got {stretch:g}")
+        delays = np.zeros(len(self.gauges))
+        shift_s = shift_s or {}
+        delays[in_order(shift_s, self.gauges, dim="gauge", where="in records")] = list(shift_s.values())
+        times_s = 60.0 * np.arange(np.floor(self.time_s[0] / 60), np.ceil(self.time_s[-1] / 60) + 1)
+        level, columns = [], []
+        for name, delay in zip(self.gauges, delays):
+            at_s = (1 + stretch) * times_s + delay
+            level.append(self.resample(at_s, [name]).to_numpy()[..., 0, :])
+            if "tide_column" in self.dataset:
+                columns.append(self._columns_of(name, at_s))
+        dataset = Records.from_arrays(
+            times_s,
+            np.stack(level, axis=-2),
+            gauges=self.gauges,
+            lon_deg=self.dataset["gauge_lon"].to_numpy(),
+            lat_deg=self.dataset["gauge_lat"].to_numpy(),
+        ).dataset
+        if columns:
+            dataset = dataset.assign(tide_column=(("gauge", "column", "time"), np.stack(columns), {"units": "m"}))
+        return Records(dataset.assign_attrs(self.dataset.attrs))
+
+    def tide_columns(self, times_s, gauges: Sequence[str] | None = None) -> CorrelatedNoise:
+        """Return what is not known of the tides that were taken out.
+
+        Parameters
+        ----------
+        times_s, gauges
+            As in :meth:`resample`.
+
+        Returns
+        -------
+        columns : CorrelatedNoise
+
+        Raises
+        ------
+        InputError
+            If the records do not say: they were read without, or the tide was fitted by harmonic analysis.
+        """
+        if not self.dataset.sizes.get("column", 0):
+            raise InputError("records say nothing of how well their tide is known; read them with tide short")
+        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        names, times = [self.gauges[i] for i in positions], np.asarray(times_s, dtype=float)
+        return CorrelatedNoise(
+            xr.DataArray(
+                [self._columns_of(name, times) for name in names],
+                dims=("gauge", "column", "time"),
+                coords={"gauge": names, "time": times},
+            )
+        )
+
+    def _columns_of(self, gauge: str, times_s: np.ndarray) -> np.ndarray:
+        """Interpolate the columns of the tide at a gauge, which are smooth, over the times of its own samples."""
+        row = self.gauges.index(gauge)
+        columns, own = self.dataset["tide_column"].to_numpy()[row], np.ones(self.time_s.size, bool)
+        if "height" in self.dataset:
+            own = np.isfinite(self.dataset["height"].to_numpy()[row])
+        return np.array([np.interp(times_s, self.time_s[own], column[own]) for column in columns])
 
     def resample(self, times_s, gauges: Sequence[str] | None = None) -> xr.DataArray:
         """Interpolate records to given times.

@@ -1,0 +1,61 @@
+"""Which unit sources an earthquake may have broken: those near its epicentre, by its magnitude."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.geodesy import great_circle_distance
+from slipcast.physics.unit_sources import unit_source
+
+__all__ = ["candidate_sources"]
+
+_MARGIN_M = 100e3
+_MAGNITUDES = (6.0, 9.6)
+
+
+def candidate_sources(sources: Sequence[str], epicentre: tuple[float, float], magnitude: float) -> list[str]:
+    r"""Choose unit sources by epicentre and magnitude.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Those of a region.
+    epicentre : (float, float)
+        Longitude and latitude, degrees.
+    magnitude : float
+        Mw, in [6, 9.6]. The first ones after a great earthquake are too small; add half a unit where in doubt.
+
+    Returns
+    -------
+    names : list of str
+        With a middle within the length of the rupture, :math:`10^{-2.37 + 0.57 M_w}` km (Blaser et al. 2010), and
+        100 km of the epicentre, in the order given: an earthquake may break from an end.
+
+    Raises
+    ------
+    InputError
+        If the epicentre or magnitude is out of range, or no unit source is as near.
+
+    Examples
+    --------
+    >>> candidate_sources(["kiszb12", "kiszb26", "kiszb27"], (142.4, 38.3), 7.5)
+    ['kiszb26', 'kiszb27']
+    """
+    lon, lat = epicentre
+    if not (-360 <= lon <= 720 and -90 <= lat <= 90):
+        raise InputError(f"epicentre must be longitude and latitude, degrees, got {lon:g} {lat:g}")
+    if not _MAGNITUDES[0] <= magnitude <= _MAGNITUDES[1]:
+        raise InputError(f"magnitude must be in [{_MAGNITUDES[0]:g}, {_MAGNITUDES[1]:g}], got {magnitude:g}")
+    reach_m = 1e3 * 10 ** (-2.37 + 0.57 * magnitude) + _MARGIN_M
+    middles = np.array([(source := unit_source(name)).point(0.0, source.width_m / 2) for name in sources])
+    distance_m = great_circle_distance(lon, lat, middles[:, 0], middles[:, 1])
+    if not (near := distance_m <= reach_m).any():
+        nearest = int(np.argmin(distance_m))
+        raise InputError(
+            f"epicentre {lon:g} {lat:g} is {distance_m[nearest] / 1e3:.0f} km from the nearest unit source, "
+            f"{sources[nearest]}; an earthquake of Mw {magnitude:g} reaches {reach_m / 1e3:.0f} km"
+        )
+    return [name for name, is_near in zip(sources, near, strict=True) if is_near]

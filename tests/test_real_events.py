@@ -1,0 +1,108 @@
+"""Real tsunamis: Tohoku 2011 from what six DARTs sent, where that is at hand, and Chile 2010 from the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from conftest import build_quietly
+from slipcast.event import fit_waves, leave_one_out
+from slipcast.forecast import forecast
+from slipcast.inversion import candidate_sources, fit_timing, invert
+from slipcast.records import packaged_records, read_records
+
+EVENTS = Path(__file__).parents[2] / "shared" / "events"
+DARTS = ["21418", "21401", "21413", "21419", "21414", "21415"]
+USED = DARTS[:3]
+DAMPED = {"method": "tikhonov", "noise_sd_m": 0.02, "slip_sd_m": 5.0}
+
+
+@pytest.fixture(scope="module")
+def tohoku():
+    """Return the records of Tohoku; USGS has its epicentre at 38.30 N, 142.37 E."""
+    files = [EVENTS / "tohoku2011" / f"{name}.txt" for name in DARTS]
+    if missing := [file for file in files if not file.exists()]:
+        pytest.skip(f"no file {missing[0]}: raw records of 2011 are not in the package")
+    return read_records(*files, origin="2011-03-11T05:46:24Z", region="japan", epicentre=(142.37, 38.30))
+
+
+@pytest.fixture(scope="module")
+def japan(tohoku):
+    """Return a bank for the six DARTs, built only where there are records."""
+    return build_quietly("japan", gauges=DARTS, hours=5)
+
+
+@pytest.fixture(scope="module")
+def slip(tohoku, japan):
+    """Return the slip from the first 90 minutes of the three nearest DARTs."""
+    return invert(tohoku, japan, gauges=USED, window_min=90, **DAMPED)
+
+
+@pytest.mark.slow
+def test_the_sea_is_calm_before_the_earthquake(tohoku):
+    before = (tohoku.time_s < 0) & (tohoku.time_s > -6 * 3600)
+    for name in DARTS:
+        level = tohoku.sea_level.sel(gauge=name).to_numpy()[before]
+        known = np.isfinite(level)
+        assert known.sum() >= 24, name  # every 15 minutes at least
+        assert np.std(level[known]) < 0.010, name
+
+
+@pytest.mark.slow
+def test_first_waves_of_tohoku(tohoku, japan, slip):
+    # 8.8 to 9.1 by seismic, geodetic and tsunami data; GCMT has 9.1
+    assert 8.8 <= slip.magnitude <= 9.0
+    fits = {fit.gauge: fit for fit in fit_waves(tohoku, forecast(slip, japan), used=USED)}
+    assert [name for name, fit in fits.items() if fit.used] == USED
+    for name, least in {"21418": 0.90, "21401": 0.80, "21413": 0.80, "21419": 0.88}.items():
+        assert fits[name].explained_variance >= least, name
+    for name in ("21414", "21415"):  # an ocean away
+        npt.assert_allclose(fits[name].modelled_m, fits[name].observed_m, rtol=0.3)
+        assert abs(fits[name].modelled_arrival_s - fits[name].observed_arrival_s) <= 360
+    # the first crest at 21418 was 1.9 m high in samples of 15 s, 33 min after the earthquake
+    assert 1.6 < fits["21418"].observed_m < 2.0
+    assert 30 * 60 < tohoku.time_s[int(np.nanargmax(tohoku.sea_level.sel(gauge="21418").to_numpy()))] < 36 * 60
+
+
+@pytest.mark.slow
+def test_one_buoy_in_45_minutes(tohoku, japan, slip):
+    one = invert(tohoku, japan, gauges=["21418"], window_min=45, **DAMPED)
+    npt.assert_allclose(one.magnitude, slip.magnitude, atol=0.15)
+
+
+@pytest.mark.slow
+def test_each_of_four_buoys_from_the_others(tohoku, japan):
+    found = leave_one_out(tohoku, japan, gauges=DARTS[:4], window_min=110, **DAMPED)
+    assert list(found) == DARTS[:4]
+    for name, (slip, fit) in found.items():
+        assert 8.8 <= slip.magnitude <= 9.0, name
+        npt.assert_allclose(fit.modelled_m, fit.observed_m, rtol=0.35, err_msg=name)
+        assert abs(fit.modelled_arrival_s - fit.observed_arrival_s) <= 150, name
+        assert fit.explained_variance > 0.2, name  # the nearest is the hardest to foretell
+    assert found["21419"][1].explained_variance > 0.88
+
+
+@pytest.mark.slow
+def test_the_tide_jointly_is_the_same_earthquake(tohoku, japan, slip):
+    joint = invert(tohoku, japan, gauges=USED, window_min=90, joint_tide=True, **DAMPED)
+    npt.assert_allclose(joint.magnitude, slip.magnitude, atol=0.05)
+
+
+def test_chile_2010():
+    """Invert the one DART of the package: GCMT has Mw 8.8, an epicentre by USGS at 36.12 S, 72.9 W."""
+    records = packaged_records("chile2010")
+    bank = build_quietly("chile", gauges=["32412"], hours=7)
+    reach = bank.with_sources(candidate_sources(bank.sources, (287.1, -36.12), 8.8))
+    assert 5 < len(reach.sources) < len(bank.sources)
+    timing = fit_timing(records, reach, window_min=240)
+    # waves over an ocean are about 1 % slower than long waves on a rigid Earth (Watada et al. 2014)
+    assert 0.005 <= timing.stretch <= 0.02
+    assert timing.misfit_after < timing.misfit_before
+    found = invert(timing.applied(records), reach, method="tikhonov", window_min=240, start_min=60)
+    assert found.magnitude == pytest.approx(8.8, abs=0.2)
+    (fit,) = fit_waves(records, forecast(timing.noted(found), reach), used=["32412"])
+    assert fit.explained_variance >= 0.85
+    assert abs(fit.modelled_arrival_s - fit.observed_arrival_s) <= 120

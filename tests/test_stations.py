@@ -1,0 +1,217 @@
+"""Where a station stood: what is given first, the deployment of the day next, then regions; never a guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from slipcast.errors import InputError
+from slipcast.geodesy import great_circle_distance
+from slipcast.records.stations import Deployments, Position, position
+from slipcast.region import Region, region_names
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+DAY = np.datetime64("2011-03-11T05:46:24")
+TABLE = """station,lon_deg,lat_deg,start,end,note
+21418,148.6945,38.7066,2007-07-21,2009-07-09,a
+21418,-211.3017,38.7178,2009-07-09,2011-07-13,b
+
+21413,152.0,30.0,2010-01-01,2011-03-11,
+21413,152.2,30.0,2011-03-11,,
+46404,231.0,45.0,,,
+D-125,200.0,10.0,,2011-03-10,
+"""
+# as they stood on the day, by NDBC
+TOHOKU = {
+    "21401": (152.583, 42.617),
+    "21413": (152.123, 30.528),
+    "21414": (178.251, 48.937),
+    "21415": (171.849, 50.176),
+    "21418": (148.698, 38.718),
+    "21419": (155.735, 44.455),
+}
+
+
+def table(tmp_path, text: str = TABLE) -> Deployments:
+    """Write and open a table."""
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return Deployments.open(path)
+
+
+def day(text: str) -> np.datetime64:
+    """Make a moment late on a day."""
+    return np.datetime64(f"{text}T23:59:59")
+
+
+def test_what_is_given_comes_first_then_the_table_then_regions(tmp_path):
+    deployments, japan = table(tmp_path), Region.open("japan")
+    given = {"21418": (-211.0, 38.0)}
+    assert position("21418", DAY, given=given, deployments=deployments, region=japan) == Position(149.0, 38.0, "given")
+    found = position("21418", DAY, given={"21419": (0.0, 0.0)}, deployments=deployments, region=japan)
+    npt.assert_allclose((found.lon_deg, found.lat_deg), (148.6983, 38.7178))
+    assert found.origin == "deployment 2009-07-09 to 2011-07-13"
+    assert position("21419", DAY, deployments=deployments, region=japan).origin == "region japan"
+    assert position("21418", DAY) == Position(148.698, 38.718, "region japan")
+
+
+def test_the_deployment_of_the_day(tmp_path):
+    deployments = table(tmp_path)
+    assert deployments.find("21418", day("2009-07-08")).lat_deg == 38.7066
+    assert deployments.find("21418", day("2009-07-09")).lat_deg == 38.7178  # both are valid, the later counts
+    assert deployments.find("21418", day("2011-07-13")).lat_deg == 38.7178
+    assert deployments.find("21413", day("2031-01-01")).origin == "deployment from 2011-03-11"
+    assert deployments.find("46404", day("1985-01-01")).origin == "deployment without dates"
+    assert deployments.find("D-125", day("1985-01-01")).origin == "deployment until 2011-03-10"
+    assert deployments.find("51407", DAY) is None
+    assert table(tmp_path, "lat_deg,station,lon_deg\n45,a,231\n").find("a", DAY) == Position(
+        231.0, 45.0, "deployment without dates"
+    )
+    both = table(tmp_path, "station,lon_deg,lat_deg,start\na,231,45.00,2011-01-01\na,231,45.01,\n")
+    assert both.find("a", DAY).lat_deg == 45.0
+
+
+@pytest.mark.parametrize(
+    ("station", "when", "message"),
+    [
+        (
+            "21418",
+            "2006-03-11",
+            "21418 has no deployment on 2006-03-11; the nearest is its deployment 2007-07-21 to 2009",
+        ),
+        (
+            "21418",
+            "2011-07-14",
+            r"the nearest is its deployment 2009-07-09 to 2011-07-13, at \(148.6983, 38.7178\); give",
+        ),
+        ("D-125", "2011-03-11", "the nearest is its deployment until 2011-03-10"),
+        (
+            "21413",
+            "2011-03-11",
+            "21413 has two deployments on 2011-03-11 that are 19.3 km apart: deployment 2010-01-01 to 2011-03-11 at "
+            r"\(152.0000, 30.0000\), deployment from 2011-03-11 at \(152.2000, 30.0000\); give its position",
+        ),
+    ],
+)
+def test_days_without_one_place(tmp_path, station, when, message):
+    with pytest.raises(InputError, match=message):
+        position(station, day(when), deployments=table(tmp_path), region=Region.open("japan"))
+
+
+def test_a_station_that_nothing_places(tmp_path):
+    ways = (
+        r"give its longitude and latitude, a table of deployments \(CSV: station,lon_deg,lat_deg,start,end\) or a reg"
+    )
+    with pytest.raises(InputError, match=f"station 99999 is known: no built-in region has it; {ways}"):
+        position("99999", DAY, given={"21418": (0.0, 0.0)}, deployments=table(tmp_path))
+    with pytest.raises(InputError, match=f"station 21418 is known: region chile does not have it; {ways}"):
+        position("21418", DAY, region=Region.open("chile"))
+
+
+def test_built_in_regions_that_disagree():
+    message = (
+        r"built-in regions place station 21414 3.0 km apart: region japan at \(178.2510, 48.9370\), "
+        r"region kamchatka at \(178.2180, 48.9530\); give the region, a table of deployments or its position"
+    )
+    with pytest.raises(InputError, match=message):
+        position("21414", DAY)
+    assert position("21414", DAY, region=Region.open("kamchatka")).lon_deg == 178.218
+
+
+def test_every_gauge_of_a_region_has_its_place():
+    for name in region_names():
+        region = Region.open(name)
+        for gauge in region.gauges:
+            found = position(gauge.name, DAY, region=region)
+            assert (found.lon_deg, found.lat_deg, found.origin) == (gauge.lon, gauge.lat, f"region {name}")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (
+            (38.7, 148.7),
+            r"position of station x: lat_deg must be in \[-90, 90\], got 148.7 \(given\); longitude is first",
+        ),
+        ((1e3, 38.7), r"position of station x: lon_deg must be in \[-360, 720\], got 1000 \(given\)"),
+        ((np.nan, 38.7), r"lon_deg must be in \[-360, 720\], got nan"),
+        ((148.7, np.nan), r"lat_deg must be in \[-90, 90\], got nan"),
+    ],
+)
+def test_given_places_that_are_none(place, message):
+    with pytest.raises(InputError, match=message):
+        position("x", DAY, given={"x": place})
+
+
+@pytest.mark.parametrize("when", [np.datetime64("NaT"), "2011-03-11"])
+def test_a_moment_that_is_none(tmp_path, when):
+    with pytest.raises(InputError, match=r"when must be a moment as numpy.datetime64, got"):
+        position("21418", when)
+    with pytest.raises(InputError, match=r"when must be a moment as numpy.datetime64, got"):
+        table(tmp_path).find("21418", when)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("21418,148.7,38.7,2011-01-01", "must have 5 fields, got 4"),
+        ("21418;x,148.7,38.7,,", "station must be letters, digits, _ and -, got '21418;x'"),
+        (",148.7,38.7,,", "station must be letters, digits, _ and -, got ''"),
+        ("21418,east,38.7,,", "lon_deg must be a plain number of degrees, got 'east'"),
+        ("21418,148.7,nan,,", "lat_deg must be a plain number of degrees, got 'nan'"),
+        ("21418,148.7,1_0,,", "lat_deg must be a plain number of degrees, got '1_0'"),
+        ("21418,148.7,98.7,,", r"lat_deg must be in \[-90, 90\], got 98.7"),
+        ("21418,148.7,38.7,2011,", "start must be a day such as 2011-03-11, or empty, got '2011'"),
+        ("21418,148.7,38.7,,2011-02-30", "end must be a day such as 2011-03-11, or empty, got '2011-02-30'"),
+        ("21418,148.7,38.7,2011-03-01,2011-02-27", "end must not be before start, 2011-03-01, got 2011-02-27"),
+    ],
+)
+def test_malformed_rows(tmp_path, row, message):
+    with pytest.raises(InputError, match=f"table.csv, line 3: {message}"):
+        table(tmp_path, f"station,lon_deg,lat_deg,start,end\n21401,152.583,42.617,,\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "table.csv must have a header with the column station, got ''"),
+        ("station,lon,lat\n", "table.csv must have a header with the column lon_deg, got 'station,lon,lat'"),
+        ("station,lon_deg,lat_deg,station\n", "table.csv has the column station twice"),
+        ("station,lon_deg,lat_deg\n", "table.csv has a header but no rows"),
+        ('station,lon_deg,lat_deg\n"21418,1,2\n', "table.csv cannot be read as a CSV: unexpected end of data"),
+    ],
+)
+def test_tables_that_are_none(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        table(tmp_path, text)
+
+
+def test_tables_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*none.csv: No such file or directory"):
+        Deployments.open(tmp_path / "none.csv")
+    with pytest.raises(InputError, match=r"cannot read .*: Is a directory"):
+        Deployments.open(tmp_path)
+    (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"x.csv cannot be read as a CSV: 'utf-8' codec"):
+        Deployments.open(tmp_path / "x.csv")
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the tables of stations are not beside the repository")
+@pytest.mark.parametrize("station", sorted(TOHOKU))
+def test_the_stations_of_tohoku(station):
+    name = "dart_stations.csv" if station == "21401" else "dart_deployments.csv"  # which does not have it
+    place = position(station, DAY, deployments=Deployments.open(REFERENCE / name))
+    assert great_circle_distance(place.lon_deg, place.lat_deg, *TOHOKU[station]) < 5e3
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the tables of stations are not beside the repository")
+def test_the_whole_tables_can_be_read():
+    deployments = Deployments.open(REFERENCE / "dart_deployments.csv")
+    assert len(deployments.rows) == 277
+    for row in deployments.rows:
+        middle = row.start + (row.end - row.start) // 2
+        assert position(row.station, middle, deployments=deployments).origin.startswith("deployment 2")
+    assert len(Deployments.open(REFERENCE / "dart_stations.csv").rows) == 83
