@@ -14,7 +14,7 @@ from slipcast.errors import InputError
 from slipcast.records.dart import DartSeries, parse_dart
 
 INTERVALS_S = {"1": 900, "2": 60, "3": 15}
-CALM = settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def strict(line: str) -> tuple[str, int, float] | None:

@@ -18,6 +18,7 @@ from slipcast.learning.train import train
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_the_notebook(tmp_path):
     notebook = nbformat.read(ROOT / "examples" / "train_conv1d.ipynb", as_version=4)
     nbformat.validate(notebook)

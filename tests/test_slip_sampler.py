@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -356,7 +357,7 @@ def test_parts_that_do_not_fit(sampler):
         ({"heights": HeightScatter.none(["a"])}, "heights of a sampler must be of the gauges of its waves"),
     ):
         with pytest.raises(InputError, match=message):
-            SlipSampler(**{**vars(sampler), **change})
+            replace(sampler, **change)
 
 
 def test_files_that_are_damaged(folder, tmp_path):
@@ -467,7 +468,7 @@ def test_what_the_door_refuses(sampler, small_bank, unseen):
         forecast(found, turned)
     with pytest.raises(InputError, match="gauges must name at least one gauge, got none"):
         forecast(found, sampler, gauges=[])
-    other = SlipSampler(**{**vars(sampler), "noise_sd_m": 0.01})
+    other = replace(sampler, noise_sd_m=0.01)
     with pytest.raises(InputError, match=f"model {other.id} forecasts the slip that it drew, got slip of {sampler.id}"):
         forecast(found, other)
     with pytest.raises(InputError, match="got slip of nnls; give a bank for that"):
