@@ -26,14 +26,20 @@ class SamplerConfig(BaseModel):
     gauges : tuple of str or None
         DARTs that it may be given. None: all of the bank's region.
     usual_gauges : tuple of str or None
-        Those that there are as a rule: a third of the records are of all of them, another third of these with one
+        Those that there are as a rule: a share of the records is of all of them, half of the others of these with one
         missing or of all gauges, and the rest of any. None: the first three, or all if there are no more.
+    usual_share : float
+        Share of the records of all the usual gauges, in [0, 1].
     windows_min : tuple of int
         Windows that it is trained on, minutes after the origin; the last is the longest it takes.
+    window_weights : tuple of float or None
+        How often each window is seen, in any unit. None: all alike.
     noise_sd_m : float
         Standard deviation of white noise, m.
     n_scenarios : int
         Scenarios drawn; each is seen again and again, with other noise, other gauges and another window.
+    n_more : int
+        Scenarios besides, drawn from the next seed.
     n_calibration : int
         Scenarios by which the scatter of waves is measured in the end.
     n_modes, n_latent : int
@@ -68,9 +74,12 @@ class SamplerConfig(BaseModel):
 
     gauges: tuple[str, ...] | None = None
     usual_gauges: tuple[str, ...] | None = None
+    usual_share: _Share = 1 / 3
     windows_min: tuple[_Count, ...] = (5, 7, 10, 13, 16, 20, 25, 30, 37, 45, 52, 60, 75, 90, 120)
+    window_weights: tuple[_Amount, ...] | None = None
     noise_sd_m: _Positive = 0.005
     n_scenarios: _Count = 400_000
+    n_more: Annotated[int, Field(strict=True, ge=0)] = 0
     n_calibration: _Count = 3000
     n_modes: _Count = 256
     n_latent: _Count = 96
@@ -106,6 +115,9 @@ class SamplerConfig(BaseModel):
         """Refuse windows that do not rise, and gauges that are none or twice there."""
         if not self.windows_min or list(self.windows_min) != sorted(set(self.windows_min)):
             raise ValueError(f"windows_min must rise, got {self.windows_min}")
+        weights = self.window_weights
+        if weights is not None and (len(weights) != len(self.windows_min) or not sum(weights) > 0):
+            raise ValueError(f"window_weights must be one for each of windows_min, not all 0, got {weights}")
         for name in ("gauges", "usual_gauges"):
             gauges = getattr(self, name)
             if gauges is not None and (not gauges or len({*gauges}) < len(gauges)):

@@ -67,6 +67,10 @@ class ScenarioPool:
             progress("scenarios", done, count, "")
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
+    def joined(self, other: ScenarioPool) -> ScenarioPool:
+        """Return the scenarios of both."""
+        return ScenarioPool(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values())))
+
     def __len__(self) -> int:
         return len(self.scale_m)
 

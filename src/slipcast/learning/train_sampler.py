@@ -28,7 +28,15 @@ from slipcast.learning.views import Views
 from slipcast.scenarios import rupture_records
 from slipcast.stream import ScenarioStream
 
-__all__ = ["SamplerConfig", "SamplerTraining", "find_analysis", "measure_heights", "scaled_moments", "train_sampler"]
+__all__ = [
+    "SamplerConfig",
+    "SamplerTraining",
+    "find_analysis",
+    "measure_heights",
+    "scaled_moments",
+    "train_on_pool",
+    "train_sampler",
+]
 
 _FOR_MOMENTS = 60_000
 _FOR_MODES = 6000
@@ -87,6 +95,27 @@ def train_sampler(
     pool = ScenarioPool.draw(
         stream, analysis, config.n_modes, config.n_scenarios, config.seed, workers=workers, progress=progress
     )
+    if config.n_more:
+        pool = pool.joined(
+            ScenarioPool.draw(
+                stream, analysis, config.n_modes, config.n_more, config.seed + 1, workers=workers, progress=progress
+            )
+        )
+    return train_on_pool(bank, config, out, analysis, pool, progress=progress)
+
+
+def train_on_pool(
+    bank: GreensBank,
+    config: SamplerConfig,
+    out: str | os.PathLike,
+    analysis: EventAnalysis,
+    pool: ScenarioPool,
+    *,
+    progress: Progress = lambda *_: None,
+) -> SlipSampler:
+    """Train a sampler on scenarios that have been drawn; the other parameters as in :func:`train_sampler`."""
+    gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
+    window_min = config.windows_min[-1]
     linear = ScaledLinear(scaled_moments(pool, config.n_latent))
     usual = in_order(
         config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the sampler"
@@ -222,7 +251,9 @@ class SamplerTraining:
         self.spoiler = Spoiler(config.noise_sd_m, config.spoilt_share)
         self.amplitude_sd = torch.from_numpy(modes.amplitude_sd)
         self.to_sources = torch.from_numpy(modes.to_sources)
-        self.views = Views(n_gauges, usual, config.windows_min, config.gap_share)
+        self.views = Views(
+            n_gauges, usual, config.windows_min, config.gap_share, config.window_weights, config.usual_share
+        )
         self.mean_maximum = self._mean_maxima()
         self.waves = [torch.from_numpy(np.ascontiguousarray(wave[:, ::_EVERY])) for wave in modes.waves.values()]
         self.feature_mean, self.feature_sd = self._feature_scale()

@@ -1,0 +1,62 @@
+"""What a training sees records through, and what it learns from."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from slipcast.errors import InputError
+from slipcast.learning.sampler_config import SamplerConfig
+from slipcast.learning.scenario_pool import ScenarioPool
+from slipcast.learning.views import Views
+
+WINDOWS = (5, 20, 60)
+
+
+def drawn(views: Views, count: int) -> Counter:
+    """Draw views without gaps; count gauges and window."""
+    rng = np.random.default_rng(1)
+    found: Counter = Counter()
+    for _ in range(count):
+        known = views.draw(rng).reshape(4, 60)
+        gauges = tuple(np.flatnonzero(known.any(axis=1)).tolist())
+        found[gauges, int(known.any(axis=0).sum())] += 1
+    return found
+
+
+def test_windows_and_usual_gauges_come_as_often_as_asked():
+    found = drawn(Views(4, (0, 1, 2), WINDOWS, 0.0, (1.0, 3.0, 0.0), 0.5), 4000)
+    by_window = Counter({window: sum(n for (_, w), n in found.items() if w == window) for window in WINDOWS})
+    npt.assert_allclose([by_window[5] / 4000, by_window[20] / 4000], [0.25, 0.75], atol=0.03)
+    assert by_window[60] == 0
+    # the usual ones: half, and one of the 15 choices of a quarter
+    usual = sum(n for (gauges, _), n in found.items() if gauges == (0, 1, 2))
+    npt.assert_allclose(usual / 4000, 0.5 + 0.25 / 15, atol=0.03)
+
+
+def test_without_weights_windows_come_alike():
+    found = drawn(Views(4, (0, 1, 2), WINDOWS, 0.0), 3000)
+    for window in WINDOWS:
+        npt.assert_allclose(sum(n for (_, w), n in found.items() if w == window) / 3000, 1 / 3, atol=0.03)
+
+
+def test_weights_of_windows_are_checked():
+    assert SamplerConfig(windows_min=(5, 60), window_weights=(1.0, 2.0)).window_weights == (1.0, 2.0)
+    for weights in ((1.0,), (0.0, 0.0), (1.0, -1.0)):
+        with pytest.raises(InputError, match="window_weights"):
+            SamplerConfig(windows_min=(5, 60), window_weights=weights)
+
+
+def test_pools_are_joined():
+    rng = np.random.default_rng(1)
+    parts = [
+        ScenarioPool(*(rng.standard_normal((n, k)).astype(np.float32) for k in (4, 3, 2, 5)), np.ones(n, np.float32))
+        for n in (3, 2)
+    ]
+    both = parts[0].joined(parts[1])
+    assert len(both) == 5
+    for joined, first, second in zip(both.take(np.arange(5)), parts[0].take(np.arange(3)), parts[1].take(np.arange(2))):
+        npt.assert_array_equal(joined, np.concatenate([first, second]))
