@@ -122,8 +122,9 @@ def plot_event(
         sd = array_of(slip_sd_m, (len(sources),), "slip_sd_m", "one value for each of sources")
         plot_slip(sources, sd, title="standard deviation of slip", subtitle="of draws" if ends else "", ax=panels[1])
     for panel in panels:
-        if len(ticks := panel.get_xticks()) > _MOST_TICKS:
-            panel.set_xticks(ticks[::2])
+        west, east = panel.get_xlim()
+        ticks = [tick for tick in panel.get_xticks() if west <= tick <= east]  # others would widen the map
+        panel.set_xticks(ticks[:: 1 + len(ticks) // _MOST_TICKS])
     return np.array([*stack, *panels], dtype=object)
 
 
