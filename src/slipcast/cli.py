@@ -194,10 +194,14 @@ def bank_build(
 ) -> None:
     """Compute Green's functions by reciprocity, one run a gauge.
 
+    Gauges that are done are kept in OUT.parts until OUT is written: after a kill, the same command goes on.
+
     Example: slipcast bank build cascadia --spacing 2 --out bank.nc
     """
     from slipcast.files import check_target
     from slipcast.greens import GreensBank
+    from slipcast.holding import parts_folder
+    from slipcast.response_parts import remove_parts
 
     if device != "cpu":
         raise InputError(f"device must be cpu for now, got {device!r}")
@@ -212,8 +216,10 @@ def bank_build(
             kajiura=kajiura,
             workers=workers,
             progress=advance,
+            parts=parts_folder(out),
         )
     bank.save(out)
+    remove_parts(parts_folder(out))
     write_line(str(out))
 
 
