@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import multiprocessing
 import os
 import platform
 import signal
@@ -15,12 +17,15 @@ import numpy.testing as npt
 import pytest
 
 from conftest import build_quietly, small_region
-from slipcast import reciprocity
+from slipcast import reciprocity, scenario_writing
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.holding import hold, parts_folder
+from slipcast.physics.ruptures import RuptureSettings
 from slipcast.region import Region
 from slipcast.response_parts import remove_parts
+from slipcast.scenario_writing import write_scenarios
+from slipcast.scenarios import BATCH, ScenarioSet
 
 
 def quick_region(**grid) -> Region:
@@ -248,3 +253,205 @@ def test_two_builds_into_one_path(tmp_path):
             build_quietly(quick_region(), parts=folder)
         with pytest.raises(InputError, match="is held by process"):
             remove_parts(folder)
+
+
+# --- scenario sets
+
+COUNT = 2 * BATCH + 9
+
+
+def content(folder) -> dict[str, bytes]:
+    """Return all files of a set by name, but for the moment at which it was made."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in (".zattrs", ".zmetadata"):
+        found = json.loads(files[name])
+        del (found["metadata"][".zattrs"] if name == ".zmetadata" else found)["created"]
+        files[name] = json.dumps(found).encode()
+    return files
+
+
+@pytest.fixture(scope="module")
+def in_one_go(quick_bank, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "set.zarr"
+    write_scenarios(quick_bank, folder, count=COUNT, seed=5)
+    assert [path.name for path in folder.parent.iterdir()] == ["set.zarr"]
+    return folder
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the blocks that have been drawn, by a list that grows."""
+    blocks = []
+    write = scenario_writing._Work.write
+    monkeypatch.setattr(scenario_writing._Work, "write", lambda work, block: blocks.append(block) or write(work, block))
+    return blocks
+
+
+@pytest.mark.parametrize("kinematic", [True, False])
+def test_a_written_set_is_that_of_memory(quick_bank, tmp_path, kinematic):
+    settings = RuptureSettings(kinematic=kinematic)
+    built = ScenarioSet.build(quick_bank, count=BATCH + 9, seed=7, settings=settings)
+    built.save(tmp_path / "built.zarr")
+    expected = ScenarioSet.open(tmp_path / "built.zarr").dataset
+    told = []
+    written = write_scenarios(
+        quick_bank,
+        tmp_path / "set.zarr",
+        count=BATCH + 9,
+        seed=7,
+        settings=settings,
+        progress=lambda *of: told.append(of),
+    )
+    assert written.id == built.id
+    assert told == [(BATCH, BATCH + 9), (BATCH + 9, BATCH + 9)]
+    npt.assert_array_equal(written.indices("test"), built.indices("test"))
+    for name in expected.variables:
+        assert written.dataset[name].dtype == expected[name].dtype
+        assert written.dataset[name].attrs == expected[name].attrs
+        if name == "records":  # the sums of a linear algebra library may depend on its threads
+            scale = float(np.abs(expected[name]).max())
+            npt.assert_allclose(written.dataset[name], expected[name], rtol=0, atol=1e-6 * scale)
+        else:
+            npt.assert_array_equal(written.dataset[name], expected[name])
+    for attrs in (found := dict(written.dataset.attrs)), (wanted := dict(expected.attrs)):
+        del attrs["created"]
+    assert found == wanted
+
+
+def test_no_more_than_a_batch_is_in_memory(quick_bank, in_one_go, tmp_path, monkeypatch):
+    drawn_at_once = []
+    draw = scenario_writing.draw_ruptures
+
+    def watch(bank, generator, seed, numbers):
+        drawn_at_once.append(len(numbers))
+        return draw(bank, generator, seed, numbers)
+
+    monkeypatch.setattr(scenario_writing, "draw_ruptures", watch)
+    write_scenarios(quick_bank, tmp_path / "set.zarr", count=COUNT, seed=5)
+    assert drawn_at_once == [1, BATCH, BATCH, 9]
+    metadata = json.loads((in_one_go / "records" / ".zarray").read_text())
+    assert metadata["chunks"][0] == BATCH
+    assert np.prod(metadata["chunks"]) * 4 <= 4e6
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_same(quick_bank, in_one_go, tmp_path):
+    write_scenarios(quick_bank, tmp_path / "set.zarr", count=COUNT, seed=5, workers=2)
+    assert content(tmp_path / "set.zarr") == content(in_one_go)
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+def test_a_set_that_was_stopped_goes_on(quick_bank, in_one_go, tmp_path, drawn):
+    target = tmp_path / "set.zarr"
+    for count in (1, 2):
+        with pytest.raises(Stop):
+            write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(count * BATCH))
+        assert not target.exists()
+    assert drawn == [0, 1]
+    told = []
+    write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=lambda *of: told.append(of))
+    assert drawn == [0, 1, 2]
+    assert told == [(2 * BATCH, COUNT), (COUNT, COUNT)]
+    assert content(target) == content(in_one_go)
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+def test_damaged_chunks_are_drawn_anew(quick_bank, in_one_go, tmp_path, drawn):
+    target = tmp_path / "set.zarr"
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(COUNT))
+    (store,) = parts_folder(target).glob("*/set.zarr")
+    chunk = store / "weights" / "0.0"
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
+    (store / "slip" / "2.0").unlink()
+    (store / "slip" / "2.0abc.partial").write_bytes(b"half")
+    drawn.clear()
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert drawn == [0, 2]
+    assert content(target) == content(in_one_go)
+
+
+@pytest.mark.parametrize("other", [{"count": COUNT + 1}, {"seed": 6}, {"settings": RuptureSettings(hurst=(0.5,))}])
+def test_blocks_of_other_settings_are_not_used(quick_bank, tmp_path, drawn, other):
+    target = tmp_path / "set.zarr"
+    options = {"count": COUNT, "seed": 5} | other
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, **options, progress=stop_after(1))
+    scenarios = write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert drawn == [0, 0, 1, 2]
+    assert int(scenarios.dataset.attrs["seed"]) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+WRITE = """
+    import os, signal, sys
+    from slipcast.greens import GreensBank
+    from slipcast.scenario_writing import write_scenarios
+    def progress(done, total):
+        if done > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    if __name__ == "__main__":
+        bank = GreensBank.open(sys.argv[1])
+        write_scenarios(bank, sys.argv[2], count=int(sys.argv[3]), seed=5, workers=int(sys.argv[4]), progress=progress)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_kill_9_while_scenarios_are_written(quick_bank, in_one_go, tmp_path, workers):
+    bank, target = tmp_path / "bank.nc", tmp_path / "set.zarr"
+    quick_bank.save(bank)
+    assert run(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
+    assert not target.exists()
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert content(target) == content(in_one_go)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bank.nc", "set.zarr"]
+
+
+def test_a_set_is_replaced_and_nothing_else(quick_bank, small_set, in_one_go, tmp_path):
+    target = tmp_path / "set.zarr"
+    small_set.save(target)
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(1))
+    assert ScenarioSet.open(target).id == small_set.id
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert content(target) == content(in_one_go)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"cannot write .*mine: it is a folder with other files, which would be lost"):
+        write_scenarios(quick_bank, tmp_path / "mine", count=1, seed=5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "set.zarr"]
+
+
+def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
+    target = tmp_path / "set.zarr"
+    cases = [
+        ({"count": 0}, "count must be >= 1, got 0"),
+        ({"seed": -1}, "seed must be >= 0, got -1"),
+        ({"workers": 0}, "workers must be >= 1, got 0"),
+    ]
+    for options, message in cases:
+        with pytest.raises(InputError, match=message):
+            write_scenarios(quick_bank, target, **{"count": 1, "seed": 1} | options)
+    with hold(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
+        write_scenarios(quick_bank, target, count=1, seed=1)
+    assert not list(tmp_path.iterdir())
+
+    def full(work, block):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(scenario_writing._Work, "write", full)
+    with pytest.raises(InputError, match=r"cannot write .*set.zarr: the disk is full"):
+        write_scenarios(quick_bank, target, count=1, seed=1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed(quick_bank, in_one_go, tmp_path):
+    target = tmp_path / "set.zarr"
+
+    def kill_one(done, total):
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(InputError, match="one of 2 workers was killed, perhaps for want of memory; go on with fewer"):
+        write_scenarios(quick_bank, target, count=40 * BATCH, seed=5, workers=2, progress=kill_one)
+    assert len(list(parts_folder(target).glob("*/done/*.json"))) >= 1

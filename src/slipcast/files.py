@@ -30,6 +30,7 @@ __all__ = [
     "check_target",
     "fingerprint",
     "is_running",
+    "labelled_zarr",
     "package_version",
     "put_in_place",
     "read_json",
@@ -110,14 +111,18 @@ def remove(path: Path) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process with this number exists."""
+    """Tell whether a process with this number runs; one that has ended and whose parent does not ask does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not every system has this
+        return True
+    return state.rpartition(")")[2].split()[:1] != ["Z"]
 
 
 def _clear_stale(target: Path) -> None:
@@ -322,11 +327,18 @@ def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
     check_target(path, folder=True)
     with atomic_path(path) as temporary:
         try:
-            _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+            labelled_zarr(dataset, temporary, kind)
         except OSError:
             time.sleep(_SETTLE_S)  # other threads of the writer are still at work, and would make the folder anew
             raise
         seal_zarr(temporary)
+
+
+def labelled_zarr(
+    dataset: xr.Dataset, folder: Path, kind: str, *, encoding: dict[str, dict[str, Any]] | None = None
+) -> None:
+    """Write a dataset of a kind as a Zarr folder, in the open, with chunks by variable in its encoding."""
+    _labelled(dataset, kind).to_zarr(folder, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
 
 
 def seal_zarr(folder: Path) -> None:
