@@ -22,6 +22,7 @@ from slipcast.files import (
     atomic_path,
     check_target,
     fingerprint,
+    is_running,
     read_json,
     read_netcdf,
     read_zarr,
@@ -108,6 +109,16 @@ def test_the_temporary_of_a_running_writer_is_left_alone(tmp_path):
     other.write_text("being written")
     write_text(tmp_path / "a.txt", "new")
     assert other.read_text() == "being written"
+
+
+def test_processes_that_run():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert is_running(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert is_running(process.pid) != sys.platform.startswith("linux")  # ended, its number not given back
+    assert not is_running(process.pid)
+    assert is_running(1)
 
 
 WRITE_AGAIN_AND_AGAIN = """

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slipcast.greens import GreensBank
+from slipcast.holding import parts_folder
 from slipcast.learning.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,9 @@ def test_ctrl_c_while_a_bank_is_built(tmp_path):
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "slipcast: interrupted; what was finished is kept, nothing is half-written"
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.iterdir())
+    left = [path.name for path in tmp_path.rglob("*")]
+    assert all(name.endswith((".nc", ".parts")) for name in left)  # gauges that are done, if any
+    assert "bank.nc" not in left
 
 
 def test_kill_9_while_a_bank_is_built(tmp_path):
@@ -70,6 +73,22 @@ def test_kill_9_while_a_bank_is_built(tmp_path):
     )
     GreensBank.open(tmp_path / "bank.nc").check()
     assert [path.name for path in tmp_path.iterdir()] == ["bank.nc"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_while_scenarios_are_written(small_bank, tmp_path, workers):
+    small_bank.save(tmp_path / "bank.nc")
+    arguments = ["scenarios", "build", "bank.nc", "--count", "20000", "--workers", workers, "--out", "set.zarr"]
+    parts = parts_folder(tmp_path / "set.zarr")
+    done = stop(tmp_path, arguments, signal.SIGINT, when=lambda: any(parts.glob("*/done/*.json")))
+    assert done.returncode == 130
+    # nothing but these lines: no traceback, and no word of the workers
+    assert done.stderr.splitlines() == [
+        "Scenarios ...",
+        "slipcast: interrupted; what was finished is kept, nothing is half-written",
+    ]
+    assert not (tmp_path / "set.zarr").exists()
+    assert any(parts.glob("*/done/*.json"))
 
 
 @pytest.fixture(scope="module")

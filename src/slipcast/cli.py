@@ -194,10 +194,14 @@ def bank_build(
 ) -> None:
     """Compute Green's functions by reciprocity, one run a gauge.
 
+    Gauges that are done are kept in OUT.parts until OUT is written: after a kill, the same command goes on.
+
     Example: slipcast bank build cascadia --spacing 2 --out bank.nc
     """
     from slipcast.files import check_target
     from slipcast.greens import GreensBank
+    from slipcast.holding import parts_folder
+    from slipcast.response_parts import remove_parts
 
     if device != "cpu":
         raise InputError(f"device must be cpu for now, got {device!r}")
@@ -212,8 +216,10 @@ def bank_build(
             kajiura=kajiura,
             workers=workers,
             progress=advance,
+            parts=parts_folder(out),
         )
     bank.save(out)
+    remove_parts(parts_folder(out))
     write_line(str(out))
 
 
@@ -253,15 +259,18 @@ def scenarios_build(
     magnitude: Annotated[tuple[float, float], typer.Option(help="Range of Mw.")] = (7.8, 9.2),
     hurst: Annotated[str, typer.Option(help="Hurst exponents to draw from, between commas.")] = "0.4,0.75",
     static: Annotated[bool, typer.Option("--static", help="All slip at time zero.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.")] = None,
 ) -> None:
     """Draw ruptures and compute their records.
+
+    What is done is kept in OUT.parts until OUT is whole: after a kill, the same command goes on.
 
     Example: slipcast scenarios build bank.nc --count 1300 --seed 1 --out set.zarr
     """
     from slipcast.files import check_target
     from slipcast.greens import GreensBank
     from slipcast.physics.ruptures import RuptureSettings
-    from slipcast.scenarios import ScenarioSet
+    from slipcast.scenario_writing import write_scenarios
 
     check_target(out, folder=True)
     try:
@@ -271,10 +280,15 @@ def scenarios_build(
     settings = RuptureSettings(magnitude=magnitude, hurst=exponents, kinematic=not static)
     opened = GreensBank.open(bank)
     with progress("Scenarios") as advance:
-        scenarios = ScenarioSet.build(
-            opened, count=count, seed=seed, settings=settings, progress=lambda done, total: advance(done, total, "")
+        write_scenarios(
+            opened,
+            out,
+            count=count,
+            seed=seed,
+            settings=settings,
+            workers=workers,
+            progress=lambda done, total: advance(done, total, ""),
         )
-    scenarios.save(out)
     write_line(str(out))
 
 

@@ -29,11 +29,17 @@ __all__ = [
     "atomic_path",
     "check_target",
     "fingerprint",
+    "is_running",
+    "labelled_zarr",
     "package_version",
+    "put_in_place",
     "read_json",
     "read_netcdf",
     "read_zarr",
+    "remove",
     "require",
+    "seal_zarr",
+    "write_error",
     "write_json",
     "write_netcdf",
     "write_text",
@@ -51,6 +57,7 @@ _FILE_KINDS = {
     "forecast": "a forecast",
     "replay": "a replay",
     "judgement": "what a method makes of scenarios",
+    "response": "the response at one gauge",
 }
 
 
@@ -91,7 +98,7 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Delete a file or a folder, whichever it is, if it is there."""
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
@@ -103,23 +110,27 @@ def _remove(path: Path) -> None:
         time.sleep(_REMOVAL_WAIT_S)
 
 
-def _is_running(pid: int) -> bool:
-    """Tell whether a process with this number exists."""
+def is_running(pid: int) -> bool:
+    """Tell whether a process with this number runs; one that has ended and whose parent does not ask does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not every system has this
+        return True
+    return state.rpartition(")")[2].split()[:1] != ["Z"]
 
 
 def _clear_stale(target: Path) -> None:
     """Delete temporaries of this target that a killed process left behind."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:\.old)?\.partial")
     for path in target.parent.iterdir():
-        if (found := pattern.fullmatch(path.name)) and not _is_running(int(found.group(1))):
-            _remove(path)
+        if (found := pattern.fullmatch(path.name)) and not is_running(int(found.group(1))):
+            remove(path)
 
 
 @contextmanager
@@ -146,25 +157,25 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_stale(target)
-        _remove(temporary)
+        remove(temporary)
     except OSError as error:
-        raise _write_error(target, error) from error
+        raise write_error(target, error) from error
     try:
         yield temporary
-        _put_in_place(temporary, target)
+        put_in_place(temporary, target)
     except OSError as error:
-        raise _write_error(target, error) from error
+        raise write_error(target, error) from error
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
+def put_in_place(temporary: Path, target: Path) -> None:
     """Rename a finished temporary over its target; a folder is swapped, since it cannot be replaced."""
     if temporary.is_dir() and target.is_dir():
         old = temporary.with_suffix(".old.partial")
         os.rename(target, old)
         os.rename(temporary, target)
-        _remove(old)
+        remove(old)
     else:
         os.replace(temporary, target)
 
@@ -197,7 +208,7 @@ def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
         with tempfile.TemporaryDirectory(dir=nearest, prefix=".slipcast."):
             pass
     except OSError as error:
-        raise _write_error(target, error) from error
+        raise write_error(target, error) from error
 
 
 def _is_labelled(folder: Path) -> bool:
@@ -208,7 +219,7 @@ def _is_labelled(folder: Path) -> bool:
         return False
 
 
-def _write_error(target: Path, error: OSError) -> InputError:
+def write_error(target: Path, error: OSError) -> InputError:
     """Word an operating-system error about writing to a target."""
     reasons = {
         errno.ENOSPC: "the disk is full",
@@ -260,7 +271,7 @@ def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> Non
         With units in the attributes of its variables.
     path : path
         The target.
-    kind : {"bank", "records", "slip", "forecast", "judgement"}
+    kind : {"bank", "records", "slip", "forecast", "judgement", "response"}
         What the file holds; a reader refuses another kind.
     """
     target = Path(path)
@@ -316,12 +327,23 @@ def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
     check_target(path, folder=True)
     with atomic_path(path) as temporary:
         try:
-            _labelled(dataset, kind).to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+            labelled_zarr(dataset, temporary, kind)
         except OSError:
             time.sleep(_SETTLE_S)  # other threads of the writer are still at work, and would make the folder anew
             raise
-        sizes = json.dumps(_array_bytes(temporary), indent=1)
-        (temporary / _SIZES).write_text(sizes, encoding="utf-8")
+        seal_zarr(temporary)
+
+
+def labelled_zarr(
+    dataset: xr.Dataset, folder: Path, kind: str, *, encoding: dict[str, dict[str, Any]] | None = None
+) -> None:
+    """Write a dataset of a kind as a Zarr folder, in the open, with chunks by variable in its encoding."""
+    _labelled(dataset, kind).to_zarr(folder, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
+
+
+def seal_zarr(folder: Path) -> None:
+    """Write down the bytes of every array of a Zarr folder that is complete, as :func:`read_zarr` wants them."""
+    (folder / _SIZES).write_text(json.dumps(_array_bytes(folder), indent=1), encoding="utf-8")
 
 
 def read_zarr(

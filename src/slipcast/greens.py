@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,11 +16,13 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.files import fingerprint, read_netcdf, require, write_netcdf
+from slipcast.holding import hold
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.reciprocity import SAMPLE_S, Progress, run_gauges, warn_if_coarse
 from slipcast.region import Region
+from slipcast.response_parts import ResponseParts
 
 __all__ = ["GreensBank", "SourceResponses"]
 
@@ -95,6 +98,7 @@ class GreensBank:
         kajiura: bool = False,
         workers: int | None = None,
         progress: Progress | None = None,
+        parts: str | os.PathLike | None = None,
     ) -> GreensBank:
         """Compute a bank by reciprocity, one run a gauge.
 
@@ -117,6 +121,10 @@ class GreensBank:
             Runs at a time; by default one a core.
         progress : callable, optional
             Called with tasks done, their total and a name.
+        parts : path, optional
+            A folder where the response of each gauge is kept as it is done, so that a build that was stopped goes on
+            with those that are missing. Parts of other settings and damaged ones are not used. It stays
+            (:func:`slipcast.response_parts.remove_parts`).
 
         Returns
         -------
@@ -125,7 +133,8 @@ class GreensBank:
         Raises
         ------
         InputError
-            If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
+            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, or another process holds
+            the folder of the parts.
 
         Warns
         -----
@@ -142,9 +151,10 @@ class GreensBank:
         elif not isinstance(bathymetry, Bathymetry):
             bathymetry = Bathymetry.open(bathymetry)
         warn_if_coarse(region)
-        series, depths = run_gauges(
-            region, bathymetry, min_depth_m=min_depth_m, kajiura=kajiura, workers=workers, progress=progress
-        )
+        options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
+        with nullcontext() if parts is None else hold(parts):
+            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options)
+            series, depths = run_gauges(region, bathymetry, **options, workers=workers, progress=progress, parts=kept)
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
             "bathymetry": bathymetry.title,

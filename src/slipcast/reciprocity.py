@@ -16,6 +16,7 @@ from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.region import Region
+from slipcast.response_parts import ResponseParts
 
 __all__ = ["SAMPLE_S", "Progress", "check_region", "run_gauges", "warn_if_coarse"]
 
@@ -24,6 +25,8 @@ SAMPLE_S = 60.0
 
 _NEAR_FIELD_M = 700e3
 _NEAR_SPACING_ARCMIN = 2.0
+
+_Run = tuple[str, SubfaultProjection, GaugeStencil, int]
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of tasks done, their total, and the name of the last."""
@@ -37,6 +40,7 @@ def run_gauges(
     kajiura: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
+    parts: ResponseParts | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Compute the responses at every gauge of a region.
 
@@ -48,6 +52,8 @@ def run_gauges(
         Covering the grids.
     min_depth_m, kajiura, workers, progress
         As in :meth:`slipcast.greens.GreensBank.build`.
+    parts : ResponseParts, optional
+        Where responses are looked for, and kept as they are done.
 
     Returns
     -------
@@ -62,14 +68,19 @@ def run_gauges(
         If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
     """
     subfaults = region.subfaults()
-    runs, depths = [], {}
+    runs, depths, found = [], {}, {}
     for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
-        projection = SubfaultProjection(waves, subfaults, kajiura=kajiura)
         count = round(region.grids[name].hours * 3600 / SAMPLE_S)
+        projection = None
         for gauge, stencil in stencils.items():
             depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
+            done = parts.find(gauge, (count + 1, len(subfaults))) if parts else None
+            if done is not None:
+                found[gauge] = done
+                continue
+            projection = projection or SubfaultProjection(waves, subfaults, kajiura=kajiura)
             runs.append((gauge, projection, stencil, count))
-    return _run_all(runs, workers=workers, progress=progress), depths
+    return _run_all(runs, found, parts=parts, workers=workers, progress=progress), depths
 
 
 def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
@@ -129,14 +140,21 @@ def _gauges_at_sea(
 
 
 def _run_all(
-    runs: list[tuple[str, SubfaultProjection, GaugeStencil, int]], *, workers: int | None, progress: Progress | None
+    runs: list[_Run],
+    found: dict[str, np.ndarray],
+    *,
+    parts: ResponseParts | None,
+    workers: int | None,
+    progress: Progress | None,
 ) -> dict[str, np.ndarray]:
-    """Compute every gauge's response in threads (the kernels let go of the interpreter lock)."""
+    """Compute the responses that are not found, in threads (the kernels let go of the interpreter lock)."""
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers must be >= 1, got {workers}")
     stop = threading.Event()
-    series: dict[str, np.ndarray] = {}
+    series, total = dict(found), len(found) + len(runs)
+    if progress and found:
+        progress(len(found), total, "found")
     # the longest first, so that no core ends up alone with one of them
     runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
     with ThreadPoolExecutor(workers) as pool:
@@ -145,10 +163,13 @@ def _run_all(
                 pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
                 for name, projection, stencil, count in runs
             }
-            for done, future in enumerate(as_completed(futures), start=1):
-                series[futures[future]] = future.result()
+            for future in as_completed(futures):
+                name = futures[future]
+                series[name] = future.result()
+                if parts:  # here, and not where it was computed: the library of netCDF is not for several threads
+                    parts.keep(name, series[name])
                 if progress:
-                    progress(done, len(runs), futures[future])
+                    progress(len(series), total, name)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)

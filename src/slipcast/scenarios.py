@@ -22,13 +22,28 @@ from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.region import Region
 
-__all__ = ["SPLITS", "ScenarioSet", "delay_taps", "rupture_records", "scenario_set_id", "slip_by_lag", "split_codes"]
+__all__ = [
+    "BATCH",
+    "SPLITS",
+    "ScenarioSet",
+    "assemble",
+    "check_count",
+    "delay_taps",
+    "draw_ruptures",
+    "per_scenario",
+    "rupture_records",
+    "scenario_set_id",
+    "slip_by_lag",
+    "split_codes",
+]
+
+BATCH = 128
+"""Scenarios whose records are computed at once."""
 
 SPLITS = ("train", "validation", "test")
 """Parts of a set, in the order of their codes 0, 1, 2."""
 
 _FRACTIONS = (0.70, 0.15)
-_BATCH = 128
 # a ramp over the rise time as three delays (Gauss-Legendre on [0, 1])
 _RAMP_AT = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])
 _RAMP_WEIGHT = np.array([5.0, 8.0, 5.0]) / 18.0
@@ -218,29 +233,18 @@ class ScenarioSet:
         -------
         scenarios : ScenarioSet
         """
-        if count < 1:
-            raise InputError(f"count must be >= 1, got {count}")
-        if seed < 0:
-            raise InputError(f"seed must be >= 0, got {seed}")
+        check_count(count, seed)
         settings = settings or RuptureSettings()
         generator = RuptureGenerator(bank.subfaults, settings)
         ruptures: list[Rupture] = []
         records = np.empty((count, len(bank.gauges), len(bank.time_s)), np.float32)
-        for start in range(0, count, _BATCH):
-            stop = min(start + _BATCH, count)
-            # threads that wait for each other over small matrices are many times slower on a busy machine
-            with threadpool_limits(1, user_api="blas"):
-                batch = [generator.draw(np.random.default_rng([seed, k])) for k in range(start, stop)]
-            records[start:stop] = rupture_records(
-                bank,
-                np.stack([r.slip_m for r in batch]),
-                np.stack([r.onset_s for r in batch]),
-                np.array([r.rise_time_s for r in batch]),
-            )
+        for start in range(0, count, BATCH):
+            stop = min(start + BATCH, count)
+            batch, records[start:stop] = draw_ruptures(bank, generator, seed, range(start, stop))
             ruptures += batch
             if progress:
                 progress(stop, count)
-        return cls(_assemble(bank, ruptures, records, seed, settings))
+        return cls(assemble(bank, ruptures, records, seed, settings))
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> ScenarioSet:
@@ -424,6 +428,25 @@ class ScenarioSet:
         align(bank.source_response(gauges=[]), "source", self.sources, what=f"bank {bank.region.name}")
 
 
+def check_count(count: int, seed: int) -> None:
+    """Refuse a number of scenarios or a seed that cannot be."""
+    if count < 1:
+        raise InputError(f"count must be >= 1, got {count}")
+    if seed < 0:
+        raise InputError(f"seed must be >= 0, got {seed}")
+
+
+def draw_ruptures(
+    bank: GreensBank, generator: RuptureGenerator, seed: int, numbers: range
+) -> tuple[list[Rupture], np.ndarray]:
+    """Draw some scenarios of a set, by their numbers, and compute their records, m, shape (n, n_gauges, n_times)."""
+    # threads that wait for each other over small matrices are many times slower on a busy machine
+    with threadpool_limits(1, user_api="blas"):
+        ruptures = [generator.draw(np.random.default_rng([seed, k])) for k in numbers]
+    slip, onset = (np.stack([getattr(r, name) for r in ruptures]) for name in ("slip_m", "onset_s"))
+    return ruptures, rupture_records(bank, slip, onset, np.array([r.rise_time_s for r in ruptures]))
+
+
 def scenario_set_id(bank: GreensBank, seed: int, count: int, settings: RuptureSettings) -> str:
     """Return the identity of the set that these arguments make."""
     return fingerprint(bank.id, seed, count, asdict(settings), package_version())
@@ -456,36 +479,40 @@ def split_codes(count: int, seed: int, fractions: Sequence[float] = _FRACTIONS) 
     return codes
 
 
-def _assemble(
+def per_scenario(bank: GreensBank, ruptures: list[Rupture], records: np.ndarray) -> dict[str, xr.Variable]:
+    """Label what there is of every scenario."""
+    slip, onset = (np.stack([getattr(r, name) for r in ruptures]) for name in ("slip_m", "onset_s"))
+    metres, seconds, km = ({"units": unit} for unit in ("m", "s", "km"))
+
+    def each(name: str, attrs: dict[str, str] | None = None) -> xr.Variable:
+        return xr.Variable("scenario", np.array([getattr(rupture, name) for rupture in ruptures]), attrs)
+
+    weights = (slip @ bank.subfaults.averaging_matrix().T).astype(np.float32)
+    return {
+        "slip": xr.Variable(("scenario", "subfault"), slip.astype(np.float32), metres),
+        "onset": xr.Variable(("scenario", "subfault"), onset.astype(np.float32), seconds),
+        "records": xr.Variable(("scenario", "gauge", "time"), records, metres),
+        "weights": xr.Variable(("scenario", "source"), weights, metres),
+        "magnitude": each("magnitude"),
+        "rise_time": each("rise_time_s", seconds),
+        "length": each("length_km", km),
+        "width": each("width_km", km),
+        "hurst": each("hurst"),
+    }
+
+
+def assemble(
     bank: GreensBank, ruptures: list[Rupture], records: np.ndarray, seed: int, settings: RuptureSettings
 ) -> xr.Dataset:
     """Put ruptures and records into one labelled dataset."""
-    slip = np.stack([rupture.slip_m for rupture in ruptures])
-    metres, seconds, km = ({"units": unit} for unit in ("m", "s", "km"))
     gauge_coords = {
         name: bank.dataset[name].variable for name in bank.dataset.coords if bank.dataset[name].dims == ("gauge",)
     }
     codes = {"flag_values": [0, 1, 2], "flag_meanings": " ".join(SPLITS)}
     dataset = xr.Dataset(
-        {
-            "slip": (("scenario", "subfault"), slip.astype(np.float32), metres),
-            "onset": (
-                ("scenario", "subfault"),
-                np.stack([r.onset_s for r in ruptures]).astype(np.float32),
-                seconds,
-            ),
-            "records": (("scenario", "gauge", "time"), records, metres),
-            "weights": (
-                ("scenario", "source"),
-                (slip @ bank.subfaults.averaging_matrix().T).astype(np.float32),
-                metres,
-            ),
-            "magnitude": ("scenario", np.array([r.magnitude for r in ruptures])),
-            "rise_time": ("scenario", np.array([r.rise_time_s for r in ruptures]), seconds),
-            "length": ("scenario", np.array([r.length_km for r in ruptures]), km),
-            "width": ("scenario", np.array([r.width_km for r in ruptures]), km),
-            "hurst": ("scenario", np.array([r.hurst for r in ruptures])),
-            "split": ("scenario", split_codes(len(ruptures), seed), codes),
+        per_scenario(bank, ruptures, records)
+        | {
+            "split": xr.Variable("scenario", split_codes(len(ruptures), seed), codes),
             "source_response": bank.source_response().astype(np.float32).variable,
         },
         coords=gauge_coords | {"time": bank.dataset["time"].variable, "source": bank.sources},

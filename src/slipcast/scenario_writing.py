@@ -1,0 +1,309 @@
+"""Scenario sets of any size: drawn in blocks, in several processes, and written as they come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.util
+import os
+import re
+import signal
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+from threadpoolctl import threadpool_limits
+
+from slipcast.errors import InputError
+from slipcast.files import (
+    atomic_path,
+    check_target,
+    labelled_zarr,
+    put_in_place,
+    read_json,
+    remove,
+    seal_zarr,
+    write_error,
+    write_json,
+)
+from slipcast.greens import GreensBank
+from slipcast.holding import hold, parts_folder
+from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
+from slipcast.scenarios import (
+    BATCH,
+    ScenarioSet,
+    assemble,
+    check_count,
+    draw_ruptures,
+    per_scenario,
+    scenario_set_id,
+    split_codes,
+)
+
+__all__ = ["write_scenarios"]
+
+_CHUNK_BYTES = 4e6
+_SET, _DONE = "set.zarr", "done"
+_IDENTITY = re.compile("[0-9a-f]{16}")
+
+Progress = Callable[[int, int], None]
+"""Called with scenarios done and their total."""
+
+
+def write_scenarios(
+    bank: GreensBank,
+    out: str | os.PathLike,
+    *,
+    count: int,
+    seed: int,
+    settings: RuptureSettings | None = None,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> ScenarioSet:
+    """Draw ruptures, compute their records and write them as a scenario set, in bounded memory.
+
+    Parameters
+    ----------
+    bank : GreensBank
+        Of a region of one zone.
+    out : path
+        The set. Until it is whole, what is done is kept in a folder beside it, named ``out`` and ``.parts``; the same
+        call goes on with that after a kill.
+    count, seed, settings
+        As in :meth:`slipcast.scenarios.ScenarioSet.build`, which makes the same scenarios in memory.
+    workers : int, optional
+        Processes, each with a copy of the bank; None is one a core. The files do not depend on it. With more than
+        one, a script needs ``if __name__ == "__main__":``.
+    progress : callable, optional
+        Called with scenarios done and their total.
+
+    Returns
+    -------
+    scenarios : ScenarioSet
+        Opened; its large arrays are read when used.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, the set cannot be written, another process writes it, or a worker is killed.
+    """
+    check_count(count, seed)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers must be >= 1, got {workers}")
+    check_target(out, folder=True)
+    settings = settings or RuptureSettings()
+    with hold(parts_folder(out)) as parts:
+        identity = scenario_set_id(bank, seed, count, settings)
+        work = _Work(parts / identity, bank.dataset, settings, seed, count)
+        try:
+            _begin(work, bank, identity)
+            _write_missing(work, workers, progress)
+            _finish(work, Path(out))
+            for path in parts.iterdir():
+                if _IDENTITY.fullmatch(path.name):
+                    remove(path)
+        except OSError as error:
+            raise write_error(Path(out), error) from error
+    return ScenarioSet.open(out)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Scenarios to be written into a folder, block by block; any process can write any of them.
+
+    A block is a batch of scenarios and a chunk of every array, so no two blocks share a file. One that is done has a
+    file with the size and the checksum of each of its chunks.
+    """
+
+    folder: Path
+    responses: xr.Dataset
+    settings: RuptureSettings
+    seed: int
+    count: int
+
+    @cached_property
+    def _bank(self) -> GreensBank:
+        return GreensBank(self.responses)
+
+    @cached_property
+    def _generator(self) -> RuptureGenerator:
+        return RuptureGenerator(self._bank.subfaults, self.settings)
+
+    @property
+    def store(self) -> Path:
+        """The set as far as it is done."""
+        return self.folder / _SET
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        """What there is of every scenario."""
+        return {name: array for name, array in _long_arrays(self.store).items() if name != "split"}
+
+    @property
+    def n_blocks(self) -> int:
+        return -(-self.count // BATCH)
+
+    def numbers(self, block: int) -> range:
+        """Return the numbers of the scenarios of a block."""
+        return range(block * BATCH, min((block + 1) * BATCH, self.count))
+
+    def write(self, block: int) -> int:
+        """Draw a block and write it; return how many scenarios it has."""
+        numbers = self.numbers(block)
+        # on one thread: the other cores have blocks of their own
+        with threadpool_limits(1, user_api="blas"):
+            made = per_scenario(self._bank, *draw_ruptures(self._bank, self._generator, self.seed, numbers))
+        for name, array in self._arrays.items():
+            array[numbers.start : numbers.stop] = made[name].to_numpy()
+        write_json(self._note(block), self._checksums(block))
+        return len(numbers)
+
+    def is_whole(self, block: int) -> bool:
+        """Tell whether a block is there as it was written."""
+        try:
+            return read_json(self._note(block)) == self._checksums(block)
+        except (InputError, OSError):
+            return False
+
+    def _note(self, block: int) -> Path:
+        return self.folder / _DONE / f"{block}.json"
+
+    def _checksums(self, block: int) -> dict[str, list[int]]:
+        """Return the size and the CRC-32 of every chunk of a block; one of fill values alone has no file."""
+        found = {}
+        for name, array in self._arrays.items():
+            for index in product(*(range(number) for number in array.cdata_shape[1:])):
+                chunk = self.store / name / ".".join(str(i) for i in (block, *index))
+                if chunk.is_file():
+                    content = chunk.read_bytes()
+                    found[f"{name}/{chunk.name}"] = [len(content), zlib.crc32(content)]
+        return found
+
+
+def _long_arrays(store: Path) -> dict[str, Any]:
+    """Open the arrays of a set that have a row for every scenario."""
+    arrays = dict(zarr.open_group(store, mode="r+", zarr_format=2, use_consolidated=False).arrays())
+    dims: dict[str, Any] = {name: array.attrs["_ARRAY_DIMENSIONS"] for name, array in arrays.items()}
+    return {name: arrays[name] for name in sorted(arrays) if "scenario" in dims[name]}
+
+
+def _begin(work: _Work, bank: GreensBank, identity: str) -> None:
+    """Make the set without its scenarios, unless it is there."""
+    if work.store.is_dir():
+        for path in work.store.rglob("*.partial"):  # chunks that a kill left half-written
+            remove(path)
+        return
+    remove(work.folder)
+    # all labels and attributes come from a set of one scenario, which is then made longer
+    numbers = range(1)
+    first = assemble(
+        bank,
+        *draw_ruptures(bank, RuptureGenerator(bank.subfaults, work.settings), work.seed, numbers),
+        work.seed,
+        work.settings,
+    ).assign_attrs(id=identity)
+    gauges = max(1, min(first.sizes["gauge"], int(_CHUNK_BYTES / (4 * BATCH * first.sizes["time"]))))
+    chunks = {"scenario": BATCH, "gauge": gauges}
+    long = [str(name) for name, variable in first.variables.items() if "scenario" in variable.dims]
+    encoding: dict[str, dict[str, Any]] = {
+        name: {"chunks": tuple(chunks.get(str(dim), first.sizes[dim]) for dim in first[name].dims)} for name in long
+    }
+    encoding["split"] = {"chunks": (work.count,)}
+    with atomic_path(work.store) as temporary:
+        labelled_zarr(first, temporary, "scenarios", encoding=encoding)
+        for name, array in _long_arrays(temporary).items():
+            array.resize((work.count, *array.shape[1:]))
+            if name == "split":
+                array[:] = split_codes(work.count, work.seed)
+
+
+def _write_missing(work: _Work, workers: int, progress: Progress | None) -> None:
+    """Write the blocks that are not there."""
+    missing = [block for block in range(work.n_blocks) if not work.is_whole(block)]
+    done = work.count - sum(len(work.numbers(block)) for block in missing)
+    if progress and done:
+        progress(done, work.count)
+    workers = min(workers, len(missing))
+    for written in map(work.write, missing) if workers <= 1 else _in_processes(work, missing, workers):
+        done += written
+        if progress:
+            progress(done, work.count)
+
+
+def _finish(work: _Work, out: Path) -> None:
+    """Put a set whose blocks are all there in its place."""
+    zarr.consolidate_metadata(work.store, zarr_format=2)
+    seal_zarr(work.store)
+    put_in_place(work.store, out)
+
+
+# --- several processes
+
+_MINE: list[_Work] = []
+
+
+def _begin_worker(work: _Work, parent: Connection) -> None:
+    """Prepare a process: what it writes, and its end with that of its parent."""
+    _MINE[:] = [work]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Connection) -> None:
+    """End this process at once when its parent lets go of the other end, or is killed."""
+    parent.poll(None)
+    # locks that libraries made would otherwise be reported as leaked, on the user's terminal
+    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
+    os._exit(1)
+
+
+def _write_block(block: int) -> int:
+    """Write a block of this process's work."""
+    return _MINE[0].write(block)
+
+
+def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Iterator[int]:
+    """Write blocks in several processes, and yield the number of scenarios of each that is done."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    fresh = _Work(work.folder, work.responses, work.settings, work.seed, work.count)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(fresh, theirs))
+    futures: list[Future[int]] = []
+    try:
+        with _without_interrupts():
+            futures += [pool.submit(_write_block, block) for block in blocks]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"one of {workers} workers was killed, perhaps for want of memory; go on with fewer, what is done is kept"
+        ) from error
+    finally:
+        if unfinished := any(not future.done() for future in futures):
+            ours.close()
+        pool.shutdown(cancel_futures=unfinished)
+        ours.close()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back, for good in processes that are begun meanwhile: their parent gets it and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

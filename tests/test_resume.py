@@ -1,0 +1,457 @@
+"""Banks and scenario sets that take long: stopped and gone on with, by one process or several, the same numbers."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import os
+import platform
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+from conftest import build_quietly, small_region
+from slipcast import reciprocity, scenario_writing
+from slipcast.errors import InputError
+from slipcast.files import read_netcdf, write_netcdf
+from slipcast.holding import hold, parts_folder
+from slipcast.physics.ruptures import RuptureSettings
+from slipcast.region import Region
+from slipcast.response_parts import remove_parts
+from slipcast.scenario_writing import write_scenarios
+from slipcast.scenarios import BATCH, ScenarioSet
+
+
+def quick_region(**grid) -> Region:
+    """Return the small region on a grid that takes a blink."""
+    content = small_region().model_dump()
+    content["grids"]["near"] |= {"spacing_arcmin": 12.0, "hours": 0.5} | grid
+    return Region.model_validate(content)
+
+
+def run(script: str, *arguments) -> subprocess.CompletedProcess:
+    """Run a script in a process of its own."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def quick_bank():
+    return build_quietly(quick_region())
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """Return the gauges that have been computed, by a list that grows."""
+    names = []
+    run_all = reciprocity._run_all
+
+    def count(runs, found, **options):
+        names.extend(run[0] for run in runs)
+        return run_all(runs, found, **options)
+
+    monkeypatch.setattr(reciprocity, "_run_all", count)
+    return names
+
+
+class Stop(Exception):
+    """What a test ends a task with."""
+
+
+def stop_after(count: int):
+    """Return a progress that ends a task after some of its steps."""
+
+    def progress(done, total, *note):
+        if done >= count:
+            raise Stop
+
+    return progress
+
+
+# --- one process at a time
+
+
+def test_a_folder_is_held_by_one(tmp_path):
+    folder = tmp_path / "bank.nc.parts"
+    message = rf"bank.nc.parts is held by process {os.getpid()} on "
+    with hold(folder), pytest.raises(InputError, match=message), hold(folder):
+        pass
+    assert not folder.exists()
+    with hold(folder):
+        (folder / "part").touch()
+    assert [path.name for path in folder.iterdir()] == ["part"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "free"),
+    [
+        ({"process": os.getppid(), "machine": platform.node(), "since": "today"}, False),
+        ({"process": 1, "machine": "another", "since": "today"}, False),
+        ({"process": os.getpid(), "machine": platform.node(), "since": "before the last start"}, True),
+        ({"process": 2**22 + 1, "machine": platform.node(), "since": "today"}, True),
+        ([], True),
+        ("damaged", True),
+    ],
+)
+def test_what_a_dead_process_held_is_free(tmp_path, owner, free):
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "owner.json").write_text("{" if owner == "damaged" else json.dumps(owner))
+    if free:
+        with hold(tmp_path):
+            assert json.loads((tmp_path / "held" / "owner.json").read_text())["process"] == os.getpid()
+        return
+    message = rf"held by process {owner['process']} on {owner['machine']} since today; wait for it, or delete .*held"
+    with pytest.raises(InputError, match=message), hold(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["held"]
+
+
+def test_a_folder_that_cannot_be_held(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"cannot write .*parts: a part of its path is a file"),
+        hold(tmp_path / "file" / "parts"),
+    ):
+        pass
+
+
+# --- banks
+
+
+def test_a_bank_of_parts_is_the_same(quick_bank, tmp_path, computed):
+    told = []
+    for _ in range(2):
+        bank = build_quietly(quick_region(), parts=tmp_path / "parts", progress=lambda *of: told.append(of))
+        assert bank.id == quick_bank.id
+        bank.check()
+    assert sorted(computed) == sorted(quick_bank.gauges)  # once
+    assert [done for done, *_ in told] == [1, 2, 3, 4, 5, 5]
+    remove_parts(tmp_path / "parts")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_build_that_was_stopped_goes_on(quick_bank, tmp_path, computed):
+    with pytest.raises(Stop):
+        build_quietly(quick_region(), parts=tmp_path, workers=1, progress=stop_after(2))
+    kept = len(list(tmp_path.glob("*.nc")))
+    assert kept == 2
+    computed.clear()
+    assert build_quietly(quick_region(), parts=tmp_path).id == quick_bank.id
+    assert len(computed) == 3
+
+
+def test_parts_of_more_gauges_are_of_use_to_fewer(quick_bank, tmp_path, computed):
+    build_quietly(quick_region(), parts=tmp_path)
+    computed.clear()
+    some = build_quietly(quick_region(), parts=tmp_path, gauges=["newport", "46407"])
+    assert not computed
+    expected = quick_bank.dataset["response"].sel(gauge=some.gauges)
+    npt.assert_array_equal(some.dataset["response"], expected)
+
+
+@pytest.mark.parametrize(
+    ("grid", "options"),
+    [
+        ({"spacing_arcmin": 10.0}, {}),
+        ({"hours": 0.6}, {}),
+        ({"lon": (223.0, 240.0)}, {}),
+        ({}, {"min_depth_m": 20.0}),
+        ({}, {"kajiura": True}),
+        ({}, {"bathymetry": "flat.nc"}),
+    ],
+)
+def test_parts_of_other_settings_are_not_used(tmp_path, computed, grid, options, flat_floor):
+    region = quick_region().with_gauges(["46404"])
+    build_quietly(region, parts=tmp_path / "parts")
+    options = {key: flat_floor if key == "bathymetry" else value for key, value in options.items()}
+    other = quick_region(**grid).with_gauges(["46404"])
+    assert build_quietly(other, **options, parts=tmp_path / "parts").id == build_quietly(other, **options).id
+    assert computed == ["46404"] * 3
+
+
+def test_parts_of_other_sources_gauges_and_versions_are_not_used(tmp_path, computed, monkeypatch):
+    region = quick_region().with_gauges(["46404"])
+    content = region.model_dump()
+    moved = content | {"gauges": [content["gauges"][0] | {"lat": 45.0}]}
+    fewer = content | {"sources": content["sources"][:8]}
+    finer = content | {"subfault_km": 20.0}
+    build_quietly(region, parts=tmp_path)
+    for other in (moved, fewer, finer):
+        build_quietly(Region.model_validate(other), parts=tmp_path)
+    monkeypatch.setattr("slipcast.response_parts.package_version", lambda: "another")
+    build_quietly(region, parts=tmp_path)
+    assert computed == ["46404"] * 5
+
+
+@pytest.fixture
+def flat_floor(tmp_path):
+    import xarray as xr
+
+    lon, lat = np.arange(222.0, 242.0, 0.5), np.arange(36.0, 56.0, 0.5)
+    values = np.full((lat.size, lon.size), -2500.0)
+    path = tmp_path / "flat.nc"
+    xr.Dataset({"z": (("lat", "lon"), values)}, coords={"lat": lat, "lon": lon}).to_netcdf(path)
+    return path
+
+
+def test_damaged_parts_are_computed_anew(quick_bank, tmp_path, computed):
+    build_quietly(quick_region(), parts=tmp_path)
+    cut, other, empty, changed, foreign = sorted(tmp_path.glob("*.nc"))
+    cut.write_bytes(cut.read_bytes()[:5000])
+    empty.write_bytes(b"")
+    other.write_bytes(changed.read_bytes())  # another gauge's
+    part = read_netcdf(changed, "response")
+    write_netcdf(part.assign(response=part["response"] * np.float32(1.000001)), changed, "response")
+    quick_bank.save(foreign)
+    computed.clear()
+    assert build_quietly(quick_region(), parts=tmp_path).id == quick_bank.id
+    assert sorted(computed) == sorted(quick_bank.gauges)
+
+
+def test_what_is_not_a_part_stays(quick_bank, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    build_quietly(quick_region(), parts=tmp_path)
+    remove_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+BUILD = """
+    import os, signal, sys, warnings
+    from slipcast.greens import GreensBank
+    from slipcast.region import Region
+    warnings.simplefilter("ignore")
+    def progress(done, total, name):
+        if done == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    region = Region.from_json(open(sys.argv[1]).read())
+    GreensBank.build(region, parts=sys.argv[2], workers=1, progress=progress)
+"""
+
+
+def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
+    (tmp_path / "region.json").write_text(quick_region().json_text())
+    folder = parts_folder(tmp_path / "bank.nc")
+    assert run(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
+    assert len(list(folder.glob("*.nc"))) == 3
+    bank = build_quietly(quick_region(), parts=folder)
+    assert len(computed) == 2
+    assert bank.id == quick_bank.id
+    remove_parts(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["region.json"]
+
+
+def test_two_builds_into_one_path(tmp_path):
+    folder = parts_folder(tmp_path / "bank.nc")
+    with hold(folder):
+        with pytest.raises(InputError, match=rf"bank.nc.parts is held by process {os.getpid()} on .* since 2"):
+            build_quietly(quick_region(), parts=folder)
+        with pytest.raises(InputError, match="is held by process"):
+            remove_parts(folder)
+
+
+# --- scenario sets
+
+COUNT = 2 * BATCH + 9
+
+
+def content(folder) -> dict[str, bytes]:
+    """Return all files of a set by name, but for the moment at which it was made."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in (".zattrs", ".zmetadata"):
+        found = json.loads(files[name])
+        del (found["metadata"][".zattrs"] if name == ".zmetadata" else found)["created"]
+        files[name] = json.dumps(found).encode()
+    return files
+
+
+@pytest.fixture(scope="module")
+def in_one_go(quick_bank, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "set.zarr"
+    write_scenarios(quick_bank, folder, count=COUNT, seed=5)
+    assert [path.name for path in folder.parent.iterdir()] == ["set.zarr"]
+    return folder
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the blocks that have been drawn, by a list that grows."""
+    blocks = []
+    write = scenario_writing._Work.write
+    monkeypatch.setattr(scenario_writing._Work, "write", lambda work, block: blocks.append(block) or write(work, block))
+    return blocks
+
+
+@pytest.mark.parametrize("kinematic", [True, False])
+def test_a_written_set_is_that_of_memory(quick_bank, tmp_path, kinematic):
+    settings = RuptureSettings(kinematic=kinematic)
+    built = ScenarioSet.build(quick_bank, count=BATCH + 9, seed=7, settings=settings)
+    built.save(tmp_path / "built.zarr")
+    expected = ScenarioSet.open(tmp_path / "built.zarr").dataset
+    told = []
+    written = write_scenarios(
+        quick_bank,
+        tmp_path / "set.zarr",
+        count=BATCH + 9,
+        seed=7,
+        settings=settings,
+        progress=lambda *of: told.append(of),
+    )
+    assert written.id == built.id
+    assert told == [(BATCH, BATCH + 9), (BATCH + 9, BATCH + 9)]
+    npt.assert_array_equal(written.indices("test"), built.indices("test"))
+    for name in expected.variables:
+        assert written.dataset[name].dtype == expected[name].dtype
+        assert written.dataset[name].attrs == expected[name].attrs
+        if name == "records":  # the sums of a linear algebra library may depend on its threads
+            scale = float(np.abs(expected[name]).max())
+            npt.assert_allclose(written.dataset[name], expected[name], rtol=0, atol=1e-6 * scale)
+        else:
+            npt.assert_array_equal(written.dataset[name], expected[name])
+    for attrs in (found := dict(written.dataset.attrs)), (wanted := dict(expected.attrs)):
+        del attrs["created"]
+    assert found == wanted
+
+
+def test_no_more_than_a_batch_is_in_memory(quick_bank, in_one_go, tmp_path, monkeypatch):
+    drawn_at_once = []
+    draw = scenario_writing.draw_ruptures
+
+    def watch(bank, generator, seed, numbers):
+        drawn_at_once.append(len(numbers))
+        return draw(bank, generator, seed, numbers)
+
+    monkeypatch.setattr(scenario_writing, "draw_ruptures", watch)
+    write_scenarios(quick_bank, tmp_path / "set.zarr", count=COUNT, seed=5)
+    assert drawn_at_once == [1, BATCH, BATCH, 9]
+    metadata = json.loads((in_one_go / "records" / ".zarray").read_text())
+    assert metadata["chunks"][0] == BATCH
+    assert np.prod(metadata["chunks"]) * 4 <= 4e6
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_same(quick_bank, in_one_go, tmp_path):
+    write_scenarios(quick_bank, tmp_path / "set.zarr", count=COUNT, seed=5, workers=2)
+    assert content(tmp_path / "set.zarr") == content(in_one_go)
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+def test_a_set_that_was_stopped_goes_on(quick_bank, in_one_go, tmp_path, drawn):
+    target = tmp_path / "set.zarr"
+    for count in (1, 2):
+        with pytest.raises(Stop):
+            write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(count * BATCH))
+        assert not target.exists()
+    assert drawn == [0, 1]
+    told = []
+    write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=lambda *of: told.append(of))
+    assert drawn == [0, 1, 2]
+    assert told == [(2 * BATCH, COUNT), (COUNT, COUNT)]
+    assert content(target) == content(in_one_go)
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+def test_damaged_chunks_are_drawn_anew(quick_bank, in_one_go, tmp_path, drawn):
+    target = tmp_path / "set.zarr"
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(COUNT))
+    (store,) = parts_folder(target).glob("*/set.zarr")
+    chunk = store / "weights" / "0.0"
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"?")
+    (store / "slip" / "2.0").unlink()
+    (store / "slip" / "2.0abc.partial").write_bytes(b"half")
+    drawn.clear()
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert drawn == [0, 2]
+    assert content(target) == content(in_one_go)
+
+
+@pytest.mark.parametrize("other", [{"count": COUNT + 1}, {"seed": 6}, {"settings": RuptureSettings(hurst=(0.5,))}])
+def test_blocks_of_other_settings_are_not_used(quick_bank, tmp_path, drawn, other):
+    target = tmp_path / "set.zarr"
+    options = {"count": COUNT, "seed": 5} | other
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, **options, progress=stop_after(1))
+    scenarios = write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert drawn == [0, 0, 1, 2]
+    assert int(scenarios.dataset.attrs["seed"]) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
+
+
+WRITE = """
+    import os, signal, sys
+    from slipcast.greens import GreensBank
+    from slipcast.scenario_writing import write_scenarios
+    def progress(done, total):
+        if done > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    if __name__ == "__main__":
+        bank = GreensBank.open(sys.argv[1])
+        write_scenarios(bank, sys.argv[2], count=int(sys.argv[3]), seed=5, workers=int(sys.argv[4]), progress=progress)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_kill_9_while_scenarios_are_written(quick_bank, in_one_go, tmp_path, workers):
+    bank, target = tmp_path / "bank.nc", tmp_path / "set.zarr"
+    quick_bank.save(bank)
+    assert run(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
+    assert not target.exists()
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert content(target) == content(in_one_go)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bank.nc", "set.zarr"]
+
+
+def test_a_set_is_replaced_and_nothing_else(quick_bank, small_set, in_one_go, tmp_path):
+    target = tmp_path / "set.zarr"
+    small_set.save(target)
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=stop_after(1))
+    assert ScenarioSet.open(target).id == small_set.id
+    write_scenarios(quick_bank, target, count=COUNT, seed=5)
+    assert content(target) == content(in_one_go)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(InputError, match=r"cannot write .*mine: it is a folder with other files, which would be lost"):
+        write_scenarios(quick_bank, tmp_path / "mine", count=1, seed=5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "set.zarr"]
+
+
+def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
+    target = tmp_path / "set.zarr"
+    cases = [
+        ({"count": 0}, "count must be >= 1, got 0"),
+        ({"seed": -1}, "seed must be >= 0, got -1"),
+        ({"workers": 0}, "workers must be >= 1, got 0"),
+    ]
+    for options, message in cases:
+        with pytest.raises(InputError, match=message):
+            write_scenarios(quick_bank, target, **{"count": 1, "seed": 1} | options)
+    with hold(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
+        write_scenarios(quick_bank, target, count=1, seed=1)
+    assert not list(tmp_path.iterdir())
+
+    def full(work, block):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(scenario_writing._Work, "write", full)
+    with pytest.raises(InputError, match=r"cannot write .*set.zarr: the disk is full"):
+        write_scenarios(quick_bank, target, count=1, seed=1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed(quick_bank, in_one_go, tmp_path):
+    target = tmp_path / "set.zarr"
+
+    def kill_one(done, total):
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(InputError, match="one of 2 workers was killed, perhaps for want of memory; go on with fewer"):
+        write_scenarios(quick_bank, target, count=40 * BATCH, seed=5, workers=2, progress=kill_one)
+    assert len(list(parts_folder(target).glob("*/done/*.json"))) >= 1
