@@ -43,7 +43,7 @@ LAYERS = (
     ("plots", "metrics", "nonnegative", "first_wave"),
     ("correlated_noise",),
     ("physics",),
-    ("holding",),
+    ("holding", "cluster"),
     ("geodesy", "labels", "files"),
     ("errors",),
 )
@@ -113,7 +113,7 @@ def test_nothing_heavy_is_loaded_unasked(arguments):
     done = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "slipcast" in loaded
-    assert not loaded & {"torch", "matplotlib", "plotly", "numba", "xarray", "zarr", "netCDF4"}
+    assert not loaded & {"torch", "matplotlib", "plotly", "numba", "xarray", "zarr", "netCDF4", "distributed"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -455,3 +455,60 @@ def test_a_worker_that_is_killed(quick_bank, in_one_go, tmp_path):
     with pytest.raises(InputError, match="one of 2 workers was killed, perhaps for want of memory; go on with fewer"):
         write_scenarios(quick_bank, target, count=40 * BATCH, seed=5, workers=2, progress=kill_one)
     assert len(list(parts_folder(target).glob("*/done/*.json"))) >= 1
+
+
+# --- other machines
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as started:
+        yield started.scheduler_address
+
+
+def test_a_cluster_makes_the_same_bank(quick_bank, tmp_path, cluster):
+    told = []
+    bank = build_quietly(
+        quick_region(), scheduler=cluster, parts=tmp_path, kajiura=False, progress=lambda *of: told.append(of)
+    )
+    assert bank.id == quick_bank.id
+    assert len(list(tmp_path.glob("*.nc"))) == 5
+    assert sorted(name for *_, name in told) == sorted(quick_bank.gauges)
+    smooth = quick_region().with_gauges(["46404", "newport"])
+    assert build_quietly(smooth, scheduler=cluster, kajiura=True).id == build_quietly(smooth, kajiura=True).id
+
+
+def test_a_cluster_makes_the_same_scenarios(quick_bank, in_one_go, tmp_path, cluster):
+    target = tmp_path / "set.zarr"
+    with pytest.raises(Stop):
+        write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster, progress=stop_after(1))
+    write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster)
+    assert content(target) == content(in_one_go)
+
+
+def test_clusters_that_are_not_there(quick_bank, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("slipcast.cluster._CONNECT_S", 0.2)
+    for address in ("tcp://127.0.0.1:9", "nonsense://a"):
+        with pytest.raises(InputError, match=f"no Dask scheduler answers at '{address}'"):
+            build_quietly(quick_region(), scheduler=address)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"a scheduler needs Dask: pip install 'slipcast\[distributed\]'"):
+        write_scenarios(quick_bank, tmp_path / "set.zarr", count=1, seed=1, scheduler="tcp://127.0.0.1:9")
+
+
+def test_clusters_without_workers(quick_bank, tmp_path, cluster, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed.Client, "nthreads", lambda client: {})
+    with pytest.raises(InputError, match=r"the Dask scheduler at .* has no workers"):
+        build_quietly(quick_region(), scheduler=cluster)
+    monkeypatch.undo()
+
+    def lost(future):
+        raise distributed.CancelledError("lost")
+
+    monkeypatch.setattr(distributed.Future, "result", lost)
+    with pytest.raises(InputError, match="the Dask cluster lost its workers; go on when it has some, what is done is"):
+        build_quietly(quick_region(), scheduler=cluster)

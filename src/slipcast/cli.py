@@ -191,6 +191,9 @@ def bank_build(
     kajiura: Annotated[bool, typer.Option(help="Smooth the uplift of the surface by 1/cosh(kh).")] = False,
     workers: Annotated[int | None, typer.Option(help="Runs at a time; by default one a core.")] = None,
     device: Annotated[str, typer.Option(help="cpu; a GPU is not used yet.")] = "cpu",
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, to compute on its workers.")
+    ] = None,
 ) -> None:
     """Compute Green's functions by reciprocity, one run a gauge.
 
@@ -217,6 +220,7 @@ def bank_build(
             workers=workers,
             progress=advance,
             parts=parts_folder(out),
+            scheduler=scheduler,
         )
     bank.save(out)
     remove_parts(parts_folder(out))
@@ -260,6 +264,9 @@ def scenarios_build(
     hurst: Annotated[str, typer.Option(help="Hurst exponents to draw from, between commas.")] = "0.4,0.75",
     static: Annotated[bool, typer.Option("--static", help="All slip at time zero.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, to compute on its workers.")
+    ] = None,
 ) -> None:
     """Draw ruptures and compute their records.
 
@@ -287,6 +294,7 @@ def scenarios_build(
             seed=seed,
             settings=settings,
             workers=workers,
+            scheduler=scheduler,
             progress=lambda done, total: advance(done, total, ""),
         )
     write_line(str(out))

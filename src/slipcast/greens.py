@@ -99,6 +99,7 @@ class GreensBank:
         workers: int | None = None,
         progress: Progress | None = None,
         parts: str | os.PathLike | None = None,
+        scheduler: str | None = None,
     ) -> GreensBank:
         """Compute a bank by reciprocity, one run a gauge.
 
@@ -125,6 +126,8 @@ class GreensBank:
             A folder where the response of each gauge is kept as it is done, so that a build that was stopped goes on
             with those that are missing. Parts of other settings and damaged ones are not used. It stays
             (:func:`slipcast.response_parts.remove_parts`).
+        scheduler : str, optional
+            Address of a Dask scheduler, such as ``tcp://host:8786``, on whose workers the runs are made.
 
         Returns
         -------
@@ -133,8 +136,8 @@ class GreensBank:
         Raises
         ------
         InputError
-            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, or another process holds
-            the folder of the parts.
+            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, another process holds the
+            folder of the parts, or no scheduler answers.
 
         Warns
         -----
@@ -154,7 +157,8 @@ class GreensBank:
         options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
         with nullcontext() if parts is None else hold(parts):
             kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options)
-            series, depths = run_gauges(region, bathymetry, **options, workers=workers, progress=progress, parts=kept)
+            how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler}
+            series, depths = run_gauges(region, bathymetry, **options, **how, parts=kept)
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
             "bathymetry": bathymetry.title,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 
 import numpy as np
 
+from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.physics.bathymetry import Bathymetry
@@ -41,6 +43,7 @@ def run_gauges(
     workers: int | None = None,
     progress: Progress | None = None,
     parts: ResponseParts | None = None,
+    scheduler: str | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Compute the responses at every gauge of a region.
 
@@ -50,7 +53,7 @@ def run_gauges(
         Gauges, unit sources and grids.
     bathymetry : Bathymetry
         Covering the grids.
-    min_depth_m, kajiura, workers, progress
+    min_depth_m, kajiura, workers, progress, scheduler
         As in :meth:`slipcast.greens.GreensBank.build`.
     parts : ResponseParts, optional
         Where responses are looked for, and kept as they are done.
@@ -80,7 +83,7 @@ def run_gauges(
                 continue
             projection = projection or SubfaultProjection(waves, subfaults, kajiura=kajiura)
             runs.append((gauge, projection, stencil, count))
-    return _run_all(runs, found, parts=parts, workers=workers, progress=progress), depths
+    return _run_all(runs, found, parts=parts, workers=workers, scheduler=scheduler, progress=progress), depths
 
 
 def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
@@ -145,18 +148,31 @@ def _run_all(
     *,
     parts: ResponseParts | None,
     workers: int | None,
+    scheduler: str | None,
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
-    """Compute the responses that are not found, in threads (the kernels let go of the interpreter lock)."""
+    """Compute the responses that are not found."""
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers must be >= 1, got {workers}")
-    stop = threading.Event()
     series, total = dict(found), len(found) + len(runs)
     if progress and found:
         progress(len(found), total, "found")
     # the longest first, so that no core ends up alone with one of them
     runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
+    with closing(_in_threads(runs, workers) if scheduler is None else _on_cluster(runs, scheduler)) as responses:
+        for name, response in responses:
+            series[name] = response
+            if parts:  # here, and not where it was computed: the library of netCDF is not for several threads
+                parts.keep(name, response)
+            if progress:
+                progress(len(series), total, name)
+    return series
+
+
+def _in_threads(runs: list[_Run], workers: int) -> Generator[tuple[str, np.ndarray], None, None]:
+    """Compute responses in threads (the kernels let go of the interpreter lock)."""
+    stop = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
         try:
             futures = {
@@ -164,14 +180,22 @@ def _run_all(
                 for name, projection, stencil, count in runs
             }
             for future in as_completed(futures):
-                name = futures[future]
-                series[name] = future.result()
-                if parts:  # here, and not where it was computed: the library of netCDF is not for several threads
-                    parts.keep(name, series[name])
-                if progress:
-                    progress(len(series), total, name)
+                yield futures[future], future.result()
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return series
+
+
+def _on_cluster(runs: list[_Run], scheduler: str) -> Generator[tuple[str, np.ndarray], None, None]:
+    """Compute responses on a cluster, which is sent the grid of the gauges once."""
+    tasks = ((projection, (name, stencil, count)) for name, projection, stencil, count in runs)
+    with connect(scheduler) as client:
+        for (name, *_), response in run_on(client, _respond, tasks):
+            yield name, response
+
+
+def _respond(projection: SubfaultProjection, run: tuple[str, GaugeStencil, int]) -> np.ndarray:
+    """Compute one response."""
+    _, stencil, count = run
+    return projection.response(stencil, interval_s=SAMPLE_S, count=count)

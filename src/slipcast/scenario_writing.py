@@ -9,21 +9,23 @@ import re
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 import zarr
 from threadpoolctl import threadpool_limits
 
+from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError
 from slipcast.files import (
     atomic_path,
@@ -53,6 +55,8 @@ from slipcast.scenarios import (
 __all__ = ["write_scenarios"]
 
 _CHUNK_BYTES = 4e6
+# a process takes seconds to begin, as long as a few blocks of a small bank
+_BLOCKS_EACH = 4
 _SET, _DONE = "set.zarr", "done"
 _IDENTITY = re.compile("[0-9a-f]{16}")
 
@@ -68,6 +72,7 @@ def write_scenarios(
     seed: int,
     settings: RuptureSettings | None = None,
     workers: int | None = 1,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> ScenarioSet:
     """Draw ruptures, compute their records and write them as a scenario set, in bounded memory.
@@ -82,8 +87,10 @@ def write_scenarios(
     count, seed, settings
         As in :meth:`slipcast.scenarios.ScenarioSet.build`, which makes the same scenarios in memory.
     workers : int, optional
-        Processes, each with a copy of the bank; None is one a core. The files do not depend on it. With more than
-        one, a script needs ``if __name__ == "__main__":``.
+        Processes, each with a copy of the bank; None is one a core, fewer where there is little to do. The files do
+        not depend on it. With more than one, a script needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a Dask scheduler, on whose workers scenarios are drawn; they are written here.
     progress : callable, optional
         Called with scenarios done and their total.
 
@@ -95,10 +102,12 @@ def write_scenarios(
     Raises
     ------
     InputError
-        If a number is out of range, the set cannot be written, another process writes it, or a worker is killed.
+        If a number is out of range, the set cannot be written, another process writes it, a worker is killed, or no
+        scheduler answers.
     """
     check_count(count, seed)
-    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers is None:
+        workers = min(os.cpu_count() or 1, -(-count // (_BLOCKS_EACH * BATCH)))
     if workers < 1:
         raise InputError(f"workers must be >= 1, got {workers}")
     check_target(out, folder=True)
@@ -108,7 +117,7 @@ def write_scenarios(
         work = _Work(parts / identity, bank.dataset, settings, seed, count)
         try:
             _begin(work, bank, identity)
-            _write_missing(work, workers, progress)
+            _write_missing(work, workers, scheduler, progress)
             _finish(work, Path(out))
             for path in parts.iterdir():
                 if _IDENTITY.fullmatch(path.name):
@@ -140,6 +149,10 @@ class _Work:
     def _generator(self) -> RuptureGenerator:
         return RuptureGenerator(self._bank.subfaults, self.settings)
 
+    def fresh(self) -> _Work:
+        """Return the same without what was made of it, to be sent to another process."""
+        return replace(self)
+
     @property
     def store(self) -> Path:
         """The set as far as it is done."""
@@ -159,13 +172,21 @@ class _Work:
         return range(block * BATCH, min((block + 1) * BATCH, self.count))
 
     def write(self, block: int) -> int:
-        """Draw a block and write it; return how many scenarios it has."""
-        numbers = self.numbers(block)
+        """Draw a block and put it down; return how many scenarios it has."""
+        return self.put(block, self.draw(block))
+
+    def draw(self, block: int) -> dict[str, np.ndarray]:
+        """Draw a block: what there is of every scenario."""
         # on one thread: the other cores have blocks of their own
         with threadpool_limits(1, user_api="blas"):
-            made = per_scenario(self._bank, *draw_ruptures(self._bank, self._generator, self.seed, numbers))
+            drawn = draw_ruptures(self._bank, self._generator, self.seed, self.numbers(block))
+            return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
+
+    def put(self, block: int, drawn: dict[str, np.ndarray]) -> int:
+        """Write what was drawn of a block."""
+        numbers = self.numbers(block)
         for name, array in self._arrays.items():
-            array[numbers.start : numbers.stop] = made[name].to_numpy()
+            array[numbers.start : numbers.stop] = drawn[name]
         write_json(self._note(block), self._checksums(block))
         return len(numbers)
 
@@ -228,17 +249,24 @@ def _begin(work: _Work, bank: GreensBank, identity: str) -> None:
                 array[:] = split_codes(work.count, work.seed)
 
 
-def _write_missing(work: _Work, workers: int, progress: Progress | None) -> None:
+def _write_missing(work: _Work, workers: int, scheduler: str | None, progress: Progress | None) -> None:
     """Write the blocks that are not there."""
     missing = [block for block in range(work.n_blocks) if not work.is_whole(block)]
     done = work.count - sum(len(work.numbers(block)) for block in missing)
     if progress and done:
         progress(done, work.count)
     workers = min(workers, len(missing))
-    for written in map(work.write, missing) if workers <= 1 else _in_processes(work, missing, workers):
-        done += written
-        if progress:
-            progress(done, work.count)
+    if scheduler is not None:
+        writing = _on_cluster(work, missing, scheduler)
+    elif workers > 1:
+        writing = _in_processes(work, missing, workers)
+    else:
+        writing = (work.write(block) for block in missing)
+    with closing(writing):
+        for written in writing:
+            done += written
+            if progress:
+                progress(done, work.count)
 
 
 def _finish(work: _Work, out: Path) -> None:
@@ -248,7 +276,16 @@ def _finish(work: _Work, out: Path) -> None:
     put_in_place(work.store, out)
 
 
-# --- several processes
+# --- several processes, of this machine or others
+
+
+def _on_cluster(work: _Work, blocks: Sequence[int], scheduler: str) -> Generator[int, None, None]:
+    """Draw blocks on a cluster, write them, and yield the number of scenarios of each that is done."""
+    with connect(scheduler) as client:
+        shared = work.fresh()
+        for block, drawn in run_on(client, _Work.draw, ((shared, block) for block in blocks)):
+            yield work.put(block, drawn)
+
 
 _MINE: list[_Work] = []
 
@@ -273,12 +310,11 @@ def _write_block(block: int) -> int:
     return _MINE[0].write(block)
 
 
-def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Iterator[int]:
+def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
     """Write blocks in several processes, and yield the number of scenarios of each that is done."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    fresh = _Work(work.folder, work.responses, work.settings, work.seed, work.count)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(fresh, theirs))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(work.fresh(), theirs))
     futures: list[Future[int]] = []
     try:
         with _without_interrupts():

@@ -1,0 +1,96 @@
+"""Tasks on other machines, by dask.distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from slipcast.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["connect", "run_on"]
+
+_CONNECT_S = 10.0
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    InputError
+        If distributed is not installed, or no scheduler answers within ten seconds.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("a scheduler needs Dask: pip install 'slipcast[distributed]'") from error
+    try:
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {address!r}") from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def run_on(
+    client: Client, function: Callable[[Any, Any], Any], tasks: Iterable[tuple[Any, Any]]
+) -> Iterator[tuple[Any, Any]]:
+    """Call a function on a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of :func:`connect`.
+    function : callable
+        Of what tasks share and of a task; pure, and importable on the workers.
+    tasks : iterable of (shared, task)
+        What they share is sent once for each object, not for each task, and to every worker, so that it outlives one.
+
+    Yields
+    ------
+    task, result
+        As they are done. No more of them are asked for in advance than keep the cluster busy, so that memory does not
+        grow with their number.
+
+    Raises
+    ------
+    InputError
+        If the cluster has no workers, or has lost them.
+    """
+    from distributed import CancelledError, KilledWorker, as_completed
+
+    if not (threads := client.nthreads()):
+        raise InputError(f"the Dask scheduler at {client.scheduler_info()['address']} has no workers")
+
+    sent: dict[int, tuple[Any, Any]] = {}
+    running: dict[Any, Any] = {}
+    waiting = iter(tasks)
+    queue = as_completed(loop=client.loop)
+
+    def submit() -> None:
+        for shared, task in waiting:
+            if id(shared) not in sent:  # with the object itself, so that its number is given to no other
+                sent[id(shared)] = (shared, client.scatter(shared, hash=False, broadcast=True))
+            future = client.submit(function, sent[id(shared)][1], task, pure=False)
+            running[future.key] = task
+            queue.add(future)
+            return
+
+    for _ in range(2 * max(1, sum(threads.values()))):
+        submit()
+    for future in queue:
+        try:
+            result = future.result()
+        except (CancelledError, KilledWorker) as error:
+            message = "the Dask cluster lost its workers; go on when it has some, what is done is kept"
+            raise InputError(message) from error
+        yield running.pop(future.key), result
+        future.release()
+        submit()
