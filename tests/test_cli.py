@@ -142,6 +142,7 @@ def test_records_of_a_calm_sea(slipcast, files, tmp_path):
     assert all(line.endswith("0.00 m  no wave") for line in shown.splitlines())
 
 
+@pytest.mark.slow
 def test_from_scenarios_to_a_network(slipcast, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = slipcast("scenarios", "build", files / "bank.nc", "--count", 20, "--seed", 5, "--static")

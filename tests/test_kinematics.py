@@ -8,7 +8,7 @@ import pytest
 from scipy.special import erf
 
 from slipcast.greens import GreensBank
-from slipcast.scenarios import delay_taps, rupture_records, slip_by_lag
+from slipcast.kinematics import delay_taps, rupture_records, slip_by_lag
 
 HUMP_S, WIDTH_S = 2400.0, 300.0
 

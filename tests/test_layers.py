@@ -37,6 +37,7 @@ LAYERS = (
     ("stream",),
     ("scenario_writing",),
     ("scenarios",),
+    ("kinematics",),
     ("greens",),
     ("reciprocity", "response_parts"),
     ("region",),

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank
 from slipcast.inversion import magnitude_of_slip
+from slipcast.kinematics import delay_taps, rupture_records
 from slipcast.physics.ruptures import RuptureSettings
-from slipcast.scenarios import ScenarioSet, delay_taps, rupture_records, scenario_set_id, split_codes
+from slipcast.scenarios import ScenarioSet, scenario_set_id, split_codes
 
 
 def test_a_metre_on_one_unit_source_is_its_response(small_bank):

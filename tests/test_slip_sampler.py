@@ -17,6 +17,7 @@ from slipcast.forecast import forecast
 from slipcast.greens import GreensBank
 from slipcast.inversion import WaveInverter, invert
 from slipcast.inversion.network import open_model
+from slipcast.kinematics import rupture_records
 from slipcast.learning.event_modes import EventAnalysis, EventModes
 from slipcast.learning.heights import HeightScatter
 from slipcast.learning.scaled_linear import ScaledLinear, ScaledMoments
@@ -26,7 +27,7 @@ from slipcast.learning.spoil import Spoiler, stretched
 from slipcast.learning.train_sampler import SamplerConfig, train_sampler
 from slipcast.metrics import crps
 from slipcast.records import Records, simulated_records
-from slipcast.scenarios import ScenarioSet, rupture_records
+from slipcast.scenarios import ScenarioSet
 from slipcast.stream import ScenarioStream
 
 DARTS = ["46404", "46407", "46419"]

@@ -9,8 +9,8 @@ import numpy.testing as npt
 import pytest
 
 from slipcast.errors import InputError
+from slipcast.kinematics import rupture_records
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
-from slipcast.scenarios import rupture_records
 from slipcast.stream import ScenarioStream
 
 DARTS = ["46407", "46404"]

@@ -111,6 +111,7 @@ def test_the_training_loss_is_the_mean_of_its_batches(scenarios, tmp_path):
     npt.assert_allclose(trained.history[0]["train_batch_loss_m2"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_overfits_eight_scenarios(tmp_path):
     scenarios = scenario_set(10, seed=1)
     eight = changed(scenarios, split=np.array([0] * 8 + [1, 2], np.int8))

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank
+from slipcast.kinematics import rupture_records
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
-from slipcast.scenarios import rupture_records
 
 __all__ = ["ScenarioBatch", "ScenarioStream"]
 

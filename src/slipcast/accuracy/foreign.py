@@ -9,9 +9,10 @@ from slipcast.errors import InputError
 from slipcast.files import fingerprint
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.greens import GreensBank
+from slipcast.kinematics import rupture_records
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
-from slipcast.scenarios import ScenarioSet, rupture_records
+from slipcast.scenarios import ScenarioSet
 
 __all__ = ["coloured_noise", "perturbed_bathymetry", "resimulated", "smooth_slip", "uniform_slip"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank
+from slipcast.kinematics import rupture_records, slip_by_lag
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import Subfaults
-from slipcast.scenarios import rupture_records, slip_by_lag
 
 __all__ = ["EventAnalysis", "EventModes"]
 

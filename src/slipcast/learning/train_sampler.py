@@ -15,6 +15,7 @@ import torch
 from slipcast.errors import InputError
 from slipcast.files import check_target
 from slipcast.greens import GreensBank
+from slipcast.kinematics import rupture_records
 from slipcast.labels import in_order
 from slipcast.learning.event_modes import EventAnalysis, EventModes
 from slipcast.learning.heights import HeightScatter
@@ -25,7 +26,6 @@ from slipcast.learning.slip_generator import SlipGenerator, energy_score, margin
 from slipcast.learning.slip_sampler import SlipSampler, features_of
 from slipcast.learning.spoil import Spoiler
 from slipcast.learning.views import Views
-from slipcast.scenarios import rupture_records
 from slipcast.stream import ScenarioStream
 
 __all__ = [
