@@ -96,6 +96,7 @@ def test_a_stopped_one_goes_on_with_what_is_missing(results, small_bank, sampler
     assert lost.is_file()
 
 
+@pytest.mark.slow
 def test_another_sampler_can_share_what_is_not_its_own(results, small_bank, sampler, folder, tmp_path):
     other = copy.copy(sampler)
     other.id, other.records_seen = "two", 0

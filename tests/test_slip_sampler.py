@@ -332,6 +332,7 @@ def test_a_sampler_comes_back(sampler, folder, small_bank, tmp_path):
     assert other.bank == small_bank.id
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_sampler(small_bank, tmp_path):
     quick = SMALL.model_copy(update={"steps": 5, "n_scenarios": 700})
     first = train_sampler(small_bank, quick, tmp_path / "first")

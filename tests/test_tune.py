@@ -119,6 +119,7 @@ def test_more_trials_later(found, scenarios):
     assert calls == [(7, 7, f"best validation {again.best_loss_m2:.2f} m²")]
 
 
+@pytest.mark.slow
 def test_workers_share_a_study(scenarios, tmp_path):
     config = CONFIG.with_settings(epochs=2)
     shared = tune(scenarios, tmp_path, config=config, space=SPACE, trials=4, workers=2)
@@ -128,6 +129,7 @@ def test_workers_share_a_study(scenarios, tmp_path):
     assert Checkpoint.open(tmp_path / "best").best_epoch <= 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_says_why(scenarios, tmp_path):
     records = scenarios.dataset["records"].to_numpy().copy()
     records[scenarios.indices("validation")[0], 0, 5] = np.nan
