@@ -28,7 +28,7 @@ LAYERS = (
         "__init__",
     ),
     ("report", "report_figures", "replay_page", "replay_figure"),
-    ("accuracy", "evaluate", "event", "replay"),
+    ("accuracy", "evaluate", "event", "replay", "settling"),
     ("judging",),
     ("forecast",),
     ("inversion",),

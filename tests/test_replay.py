@@ -20,10 +20,11 @@ from slipcast.forecast import forecast
 from slipcast.inversion import invert
 from slipcast.inversion.network import open_sampler
 from slipcast.records import Records, simulated_records
-from slipcast.replay import Replay, replay, when_forecast_settled, when_magnitude_settled
+from slipcast.replay import Replay, replay
 from slipcast.replay_figure import replay_figure
 from slipcast.replay_page import draw_replay, findings, write_replay_page
 from slipcast.scenarios import ScenarioSet
+from slipcast.settling import when_forecast_settled, when_magnitude_settled
 
 N_RUPTURES = 60
 DARTS = ["46404", "46407", "46419"]

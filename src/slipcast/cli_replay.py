@@ -131,7 +131,7 @@ def _show(
 
 def _summary(made: Replay, reference: float | None) -> dict[str, Any]:
     """Put what was found into a structure for JSON."""
-    from slipcast.replay import when_forecast_settled, when_magnitude_settled
+    from slipcast.settling import when_forecast_settled, when_magnitude_settled
 
     last = made.dataset.isel(minute=-1)
     magnitude, recorded = float(last["magnitude"]), made.observed_maximum_m

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast import plots
-from slipcast.replay import Replay, when_forecast_settled, when_magnitude_settled
+from slipcast.replay import Replay
 from slipcast.replay_figure import replay_figure
 from slipcast.report import Figure, Section, Table, Text, write_report
+from slipcast.settling import when_forecast_settled, when_magnitude_settled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
