@@ -1,4 +1,4 @@
-"""What a training sees records through, and what it learns from."""
+"""What a training sees records through, and a network that is told of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections import Counter
 import numpy as np
 import numpy.testing as npt
 import pytest
+import torch
 
 from slipcast.errors import InputError
 from slipcast.learning.sampler_config import SamplerConfig
 from slipcast.learning.scenario_pool import ScenarioPool
+from slipcast.learning.slip_generator import SlipGenerator
 from slipcast.learning.views import Views
 
 WINDOWS = (5, 20, 60)
@@ -48,6 +50,23 @@ def test_weights_of_windows_are_checked():
     for weights in ((1.0,), (0.0, 0.0), (1.0, -1.0)):
         with pytest.raises(InputError, match="window_weights"):
             SamplerConfig(windows_min=(5, 60), window_weights=weights)
+
+
+def test_at_first_a_network_does_not_heed_the_view_and_then_it_can():
+    torch.manual_seed(1)
+    network = SlipGenerator(10, 6, width=16, depth=2, draw_width=8, n_random=4, n_view=3)
+    features, random = torch.randn(5, 10), torch.randn(5, 2, 4)
+    torch.nn.init.normal_(network.mean.weight)
+    other = features.clone()
+    other[:, -3:] += 1.0
+    without = SlipGenerator(10, 6, width=16, depth=2, draw_width=8, n_random=4)
+    without.load_state_dict({name: part for name, part in network.state_dict().items() if "view" not in name})
+    torch.testing.assert_close(network(features, random), without(features, random))
+    plain = (network(other, random) - network(features, random)).abs().max()
+    torch.nn.init.normal_(network.of_view.weight)
+    assert (network(other, random) - network(features, random)).abs().max() > 2 * plain
+    network(features, random).sum().backward()
+    assert all(part.grad is not None and torch.isfinite(part.grad).all() for part in network.parameters())
 
 
 def test_pools_are_joined():

@@ -25,6 +25,7 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
     """Give the blocks of the card."""
     training, ruptures = about["training"], RuptureSettings()
     low, high = ruptures.magnitude
+    count = training["n_scenarios"] + training.get("n_more", 0)
     yield f"# Model card: `{name}`"
     yield (
         f"A sampler of whole earthquakes ([how it works](../inversion.md#the-sampler)): from records of any of the "
@@ -35,7 +36,7 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
     )
     yield "## What it learnt from"
     yield (
-        f"{training['n_scenarios']:,} kinematic ruptures of region `{about['region']}`: Mw uniform in {low:g} to "
+        f"{count:,} kinematic ruptures of region `{about['region']}`: Mw uniform in {low:g} to "
         f"{high:g}, Hurst exponents {' and '.join(f'{value:g}' for value in ruptures.hurst)}, rupture speed "
         f"{ruptures.speed_km_s[0]:g} to {ruptures.speed_km_s[1]:g} km/s, rise time {ruptures.rise_time_s[0]:g} to "
         f"{ruptures.rise_time_s[1]:g} s; waves by bank `{about['bank']}`, `slipcast bank build {about['region']}` (1 "

@@ -7,6 +7,8 @@ from torch import nn
 
 __all__ = ["SlipGenerator", "energy_score", "marginal_crps"]
 
+_VIEW_WIDTH = 128
+
 
 class SlipGenerator(nn.Module):
     """Draw amplitudes of slip that fit features of records.
@@ -25,6 +27,10 @@ class SlipGenerator(nn.Module):
         Of the part that sees random numbers too.
     n_random : int, optional
         Random numbers of a draw.
+    n_view : int, optional
+        How many of the features, the last ones, say what a record is seen through; by these the layers that see
+        features alone are scaled and shifted, each on its own (FiLM: Perez et al. 2018, AAAI 32), so that one network
+        can do another thing for every window. 0: they are not.
 
     Notes
     -----
@@ -42,9 +48,10 @@ class SlipGenerator(nn.Module):
         depth: int = 2,
         draw_width: int = 256,
         n_random: int = 64,
+        n_view: int = 0,
     ):
         super().__init__()
-        self.n_random = n_random
+        self.n_random, self.n_view = n_random, n_view
         self.enter = nn.Linear(n_features, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)) for _ in range(depth)
@@ -58,6 +65,13 @@ class SlipGenerator(nn.Module):
         self.linear_scatter = nn.Linear(n_random, n_modes, bias=False)
         nn.init.zeros_(self.mean.weight)
         nn.init.zeros_(self.mean.bias)
+        if n_view:
+            self.view = nn.Sequential(
+                nn.Linear(n_view, _VIEW_WIDTH), nn.SiLU(), nn.Linear(_VIEW_WIDTH, _VIEW_WIDTH), nn.SiLU()
+            )
+            self.of_view = nn.Linear(_VIEW_WIDTH, 2 * (depth + 1) * width)
+            nn.init.zeros_(self.of_view.weight)
+            nn.init.zeros_(self.of_view.bias)
 
     def forward(self, features: torch.Tensor, random: torch.Tensor) -> torch.Tensor:
         """Map features, shape (n, n_features), and random numbers, (n, m, n_random), to draws, (n, m, n_modes)."""
@@ -65,15 +79,25 @@ class SlipGenerator(nn.Module):
 
     def centre_and_draws(self, features: torch.Tensor, random: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute what draws scatter about, shape (n, n_modes), and the draws."""
-        hidden = nn.functional.silu(self.enter(features))
-        for block in self.blocks:
-            hidden = hidden + block(nn.functional.silu(hidden))
+        turned = self.of_view(self.view(features[:, -self.n_view :])) if self.n_view else None
+        hidden = nn.functional.silu(_seen(self.enter(features), turned, 0))
+        for number, block in enumerate(self.blocks, start=1):
+            hidden = hidden + _seen(block(nn.functional.silu(hidden)), turned, number)
         hidden = nn.functional.silu(hidden)
         drawn = nn.functional.silu(self.to_draw(hidden)[:, None] + self.random_to_draw(random))
         drawn = drawn + nn.functional.silu(self.draw(drawn))
         scatter = self.scatter(drawn) + self.linear_scatter(random)
         centre = self.mean(hidden)
         return centre, centre[:, None] + scatter * nn.functional.softplus(self.scale(hidden))[:, None]
+
+
+def _seen(hidden: torch.Tensor, turned: torch.Tensor | None, number: int) -> torch.Tensor:
+    """Scale and shift what layer ``number`` makes, by what the record is seen through."""
+    if turned is None:
+        return hidden
+    width = hidden.shape[-1]
+    scale, shift = turned[:, 2 * number * width : 2 * (number + 1) * width].split(width, dim=1)
+    return hidden * (1.0 + scale) + shift
 
 
 def energy_score(true: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,10 @@ from slipcast.learning.heights import HeightScatter
 from slipcast.learning.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 from slipcast.learning.slip_generator import SlipGenerator
 
-__all__ = ["SlipSampler", "features_of"]
+__all__ = ["N_NUMBERS", "SlipSampler", "features_of"]
+
+N_NUMBERS = 4
+"""Of the features, the last ones: noise, size and how well they are known; before them the share of each gauge."""
 
 _FORMAT = 2
 _MEAN_DRAWS = 200

@@ -23,7 +23,7 @@ from slipcast.learning.sampler_config import SamplerConfig
 from slipcast.learning.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 from slipcast.learning.scenario_pool import Progress, ScenarioPool
 from slipcast.learning.slip_generator import SlipGenerator, energy_score, marginal_crps
-from slipcast.learning.slip_sampler import SlipSampler, features_of
+from slipcast.learning.slip_sampler import N_NUMBERS, SlipSampler, features_of
 from slipcast.learning.spoil import Spoiler
 from slipcast.learning.views import Views
 from slipcast.stream import ScenarioStream
@@ -47,7 +47,7 @@ _LARGEST_WEIGHT_M = 30.0
 _EVERY = 2
 _GAUGES_A_STEP = 2
 _OTHER_SEED = 1_000_000
-_CALIBRATION_VIEW = 50
+_CALIBRATION_VIEW = 10
 _CALIBRATION_DRAWS = 100
 
 
@@ -264,6 +264,7 @@ class SamplerTraining:
             "depth": config.depth,
             "draw_width": config.draw_width,
             "n_random": config.n_random,
+            "n_view": n_gauges + N_NUMBERS,
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

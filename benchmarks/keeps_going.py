@@ -1,0 +1,249 @@
+"""What a long task does when something goes wrong: workers and parents are killed, the disk fills, two build at once.
+
+    python benchmarks/keeps_going.py
+
+Some minutes. Prints the table of docs/benchmarks/speed.md, "It keeps going"; ends with 1 if a line of it is not as it
+should be. The full disk is a small file system in memory of the script's own, for which it must be root (Linux).
+"""
+
+import argparse
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import zarr
+
+from slipcast.greens import GreensBank
+
+SLIPCAST = [sys.executable, "-m", "slipcast.cli"]
+BANK = ("bank", "build", "cascadia", "--spacing", "near=6", "--hours", "near=3", "--hours", "pacific=0.2")
+SMALL_DISK = "6m"
+PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A long task: its command, what it writes, how to go on with it and what its result is told by."""
+
+    name: str
+    command: tuple[str, ...]
+    out: str
+    again: tuple[str, ...]
+    result: Callable[[Path], object]
+    after_s: float
+
+
+def bank_sum(path: Path) -> str:
+    """Return a sum of a bank's numbers."""
+    return GreensBank.open(path).id
+
+
+def set_sum(path: Path) -> str:
+    """Return a sum of all arrays of a scenario set."""
+    group, found = zarr.open_group(path, mode="r"), hashlib.sha256()
+    for name in sorted(group.array_keys()):
+        found.update(name.encode() + group[name][...].tobytes())
+    return found.hexdigest()
+
+
+def trials_done(folder: Path) -> int:
+    """Return how many trials of a search ended."""
+    text = (folder / "trials.csv").read_text(encoding="utf-8") if (folder / "trials.csv").exists() else ""
+    return max(len(text.splitlines()) - 1, 0)
+
+
+TASKS = (
+    Task("bank build", (*BANK, "--workers", "2"), "bank.nc", (), bank_sum, 6.0),
+    Task(
+        "scenarios build",
+        ("scenarios", "build", "given.nc", "--count", "30000", "--workers", "2"),
+        "set.zarr",
+        (),
+        set_sum,
+        6.0,
+    ),
+    Task(
+        "tune",
+        ("tune", "given.zarr", "--trials", "6", "--workers", "2", "--set", "epochs=40"),
+        "search",
+        ("--resume",),
+        trials_done,
+        12.0,
+    ),
+)
+
+
+def start(task: Task, folder: Path, *more: str, before: tuple[str, ...] = ()) -> subprocess.Popen:
+    """Start a task in a session of its own, so that what it leaves behind can be found."""
+    return subprocess.Popen(
+        [*before, *SLIPCAST, *task.command, "--out", task.out, *more],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def finish(task: Task, folder: Path, *more: str) -> object:
+    """Run a task to its end; return its result."""
+    process = start(task, folder, *more)
+    error = process.communicate(timeout=PATIENCE_S)[1]
+    if process.returncode:
+        raise RuntimeError(f"{task.name}: {error}")
+    return task.result(folder / task.out)
+
+
+def children(process: subprocess.Popen) -> list[int]:
+    """Return the numbers of the workers of a process."""
+    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
+    return [int(number) for number in found.stdout.split()]
+
+
+def last_line(error: str) -> str:
+    """Return what a process said in the end."""
+    return (error.strip().splitlines() or ["nothing"])[-1]
+
+
+def kill_worker(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
+    """Kill a worker; the task goes on, or ends with a line and is taken up by the next call."""
+    process = start(task, folder)
+    time.sleep(task.after_s)
+    workers = children(process)
+    if not workers or process.poll() is not None:
+        return "it had ended, or had no workers", False
+    os.kill(workers[0], signal.SIGKILL)
+    error = process.communicate(timeout=PATIENCE_S)[1]
+    if process.returncode == 0:
+        text, good = same(task.result(folder / task.out), expected)
+        return f"it went on: {text}", good
+    found = finish(task, folder, *task.again)
+    text, good = same(found, expected)
+    return f"“{last_line(error)}”; the next call went on: {text}", good and "Traceback" not in error
+
+
+def kill_parent(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
+    """Kill the parent; the next call goes on."""
+    process = start(task, folder)
+    time.sleep(task.after_s)
+    if process.poll() is not None:
+        return "it had ended", False
+    workers = children(process)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{number}").exists() for number in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    orphans = [number for number in workers if Path(f"/proc/{number}").exists()]
+    text, good = same(finish(task, folder, *task.again), expected)
+    return f"the next call went on: {text}" + (f"; {len(orphans)} workers were left" if orphans else ""), good
+
+
+def interrupt(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
+    """Press Ctrl-C, as a terminal sends it, to all processes of the task."""
+    process = start(task, folder)
+    time.sleep(task.after_s)
+    if process.poll() is not None:
+        return "it had ended", False
+    sent = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=PATIENCE_S)[1]
+    seconds = time.monotonic() - sent
+    text, good = same(finish(task, folder, *task.again), expected)
+    good = good and process.returncode == 130 and "Traceback" not in error
+    return f"exit {process.returncode} after {seconds:.1f} s, “{last_line(error)}”; the next call went on: {text}", good
+
+
+def two_at_once(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
+    """Start the task twice."""
+    first = start(task, folder)
+    time.sleep(task.after_s)
+    second = start(task, folder, *task.again)
+    error = second.communicate(timeout=PATIENCE_S)[1]
+    first.communicate(timeout=PATIENCE_S)
+    text, good = same(task.result(folder / task.out), expected)
+    told = second.returncode == 2 and str(first.pid) in error
+    return f"the second: “{last_line(error)}”; the first: {text}", good and told
+
+
+def full_disk(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
+    """Run the task in a file system that is too small, beside an older file of the same name."""
+    if os.geteuid() != 0:
+        return "not tried: this needs root", True
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(disk)], check=True)
+    try:
+        for given in ("given.nc", "given.zarr"):
+            (disk / given).symlink_to(folder / given)
+        old = disk / task.out
+        old.write_text("old")
+        # all but a megabyte is taken
+        free = os.statvfs(disk)
+        (disk / "ballast").write_bytes(bytes(max(free.f_bavail * free.f_frsize - 1_000_000, 0)))
+        process = start(task, disk)
+        error = process.communicate(timeout=PATIENCE_S)[1]
+        kept = old.is_file() and old.read_text() == "old"
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    lines = [line for line in error.splitlines() if "..." not in line and line.strip()]
+    good = process.returncode in (1, 2) and kept and "Traceback" not in error and "full" in lines[-1]
+    said = last_line(error).replace(str(disk), "...")
+    return f"exit {process.returncode}, “{said}”; the old file is {'whole' if kept else 'damaged'}", good
+
+
+def same(found: object, expected: object) -> tuple[str, bool]:
+    """Say whether a result is as it should be."""
+    return ("the same result", True) if found == expected else (f"another result, {found} for {expected}", False)
+
+
+CASES = {
+    "a worker killed": kill_worker,
+    "the parent killed": kill_parent,
+    "Ctrl-C": interrupt,
+    "two into one path": two_at_once,
+    "the disk full": full_disk,
+}
+
+
+def main() -> None:
+    """Try everything; print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=[task.name for task in TASKS])
+    given, bad = parser.parse_args(), 0
+    print("| task | what happens | what comes of it | as it should be |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        subprocess.run([*SLIPCAST, *BANK, "--out", str(top / "given.nc")], check=True, capture_output=True)
+        few = ["scenarios", "build", "given.nc", "--count", "1300", "--out", "given.zarr"]
+        subprocess.run([*SLIPCAST, *few], cwd=top, check=True, capture_output=True)
+        for task in TASKS:
+            if given.only and task.name not in given.only:
+                continue
+            expected = finish(task, prepared(top, f"{task.name} whole"))
+            for case, what in CASES.items():
+                text, good = what(task, prepared(top, f"{task.name} {case}"), expected)
+                bad += not good
+                print(f"| `{task.name}` | {case} | {text} | {'yes' if good else 'no'} |", flush=True)
+    sys.exit(1 if bad else 0)
+
+
+def prepared(top: Path, name: str) -> Path:
+    """Make a folder with what tasks take."""
+    folder = top / name.replace(" ", "_")
+    folder.mkdir()
+    for given in ("given.nc", "given.zarr"):
+        (folder / given).symlink_to(top / given)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
