@@ -303,8 +303,7 @@ class RuptureGenerator:
         n_down, n_along = self._cells.shape
         along = _place(int(self._along[centre]), logarithm.n_along, n_along, rng)
         down = _place(int(self._down[centre]), logarithm.n_down, n_down, rng)
-        cells = self._cells[down : down + logarithm.n_down, along : along + logarithm.n_along]
-        return _lognormal_slip(logarithm.sample(rng), cells, self._moment_of_a_metre, moment_nm)
+        return _lognormal_slip(logarithm.sample(rng), self._cells, down, along, self._moment_of_a_metre, moment_nm)
 
     def _draw_onset(self, slip: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
         """Draw a hypocentre on the rupture, and the arrival of a front of constant speed on the unrolled fault."""
@@ -318,13 +317,15 @@ class RuptureGenerator:
 
 
 @njit(cache=True, nogil=True)
-def _lognormal_slip(logarithm: np.ndarray, cells: np.ndarray, moment_of_a_metre: np.ndarray, moment: float):
-    """Put the exponential of a field onto the subfaults in its cells, with a given moment; return it and its maximum."""
+def _lognormal_slip(
+    logarithm: np.ndarray, cells: np.ndarray, down: int, along: int, moment_of_a_metre: np.ndarray, moment: float
+):
+    """Put the exponential of a field, of a given moment, onto the cells from one on; return it and its maximum."""
     slip = np.zeros(moment_of_a_metre.size)
     total = highest = 0.0
-    for j in range(cells.shape[0]):
-        for i in range(cells.shape[1]):
-            subfault = cells[j, i]
+    for j in range(logarithm.shape[0]):
+        for i in range(logarithm.shape[1]):
+            subfault = cells[down + j, along + i]
             if subfault >= 0:
                 slip[subfault] = np.exp(logarithm[j, i])
                 total += slip[subfault] * moment_of_a_metre[subfault]

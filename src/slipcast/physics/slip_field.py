@@ -117,7 +117,7 @@ class SlipField:
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a field, shape (n_down, n_along)."""
         waves = _colour(self.factor, rng.standard_normal((2, self.n_down, self.factor.shape[1])))
-        return irfft(waves, n=self.period, axis=1, overwrite_x=True)[:, : self.n_along]
+        return np.ascontiguousarray(irfft(waves, n=self.period, axis=1, overwrite_x=True)[:, : self.n_along])
 
 
 @lru_cache(maxsize=32)
@@ -159,19 +159,21 @@ def _cholesky(spectrum: np.ndarray):
         of_i = i * (i + 1) // 2
         for k in range(i + 1):
             of_k = k * (k + 1) // 2
-            left[:] = spectrum[i - k]
+            for wave in range(n_waves):
+                left[wave] = spectrum[i - k, wave]
             for p in range(k):
                 first, second = factor[of_i + p], factor[of_k + p]
                 for wave in range(n_waves):
                     left[wave] -= first[wave] * second[wave]
-            if k == i:
-                if left.min() <= 0.0:
+            for wave in range(n_waves):
+                if k < i:
+                    left[wave] *= inverse[k, wave]
+                elif left[wave] > 0.0:
+                    left[wave] = np.sqrt(left[wave])
+                    inverse[i, wave] = 1.0 / left[wave]
+                else:
                     return factor, False
-                left[:] = np.sqrt(left)
-                inverse[i] = 1.0 / left
-            else:
-                left *= inverse[k]
-            factor[of_i + k] = left
+                factor[of_i + k, wave] = left[wave]
     return factor, True
 
 
@@ -196,13 +198,13 @@ def _colour(factor: np.ndarray, noise: np.ndarray) -> np.ndarray:
     # an inverse transform divides by the period; a wave number between the ends stands for two
     scale = np.sqrt(n_waves - 1.0)
     for i in range(n_down):
-        real[:] = 0.0
-        imaginary[:] = 0.0
+        for wave in range(n_waves):
+            real[wave] = imaginary[wave] = 0.0
         for k in range(i + 1):
-            row = factor[i * (i + 1) // 2 + k]
+            row, cosine, sine = factor[i * (i + 1) // 2 + k], noise[0, k], noise[1, k]
             for wave in range(n_waves):
-                real[wave] += row[wave] * noise[0, k, wave]
-                imaginary[wave] += row[wave] * noise[1, k, wave]
+                real[wave] += row[wave] * cosine[wave]
+                imaginary[wave] += row[wave] * sine[wave]
         for wave in range(n_waves):
             waves[i, wave] = complex(scale * real[wave], scale * imaginary[wave])
         for wave in (0, n_waves - 1):
