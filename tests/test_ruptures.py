@@ -241,11 +241,12 @@ def test_all_parts_of_the_fault_slip_alike():
     # on a fault much longer than its ruptures, cells away from the ends slip in about as many of them
     long = RuptureGenerator(fault([f"acsza{n}" for n in range(20, 40)], 25.0), RuptureSettings(magnitude=(7.8, 7.8)))
     slipped = np.zeros(len(long.subfaults))
-    for number in range(6000):
-        slipped += long.draw(np.random.default_rng(number)).slip_m > 0
+    rng = np.random.default_rng(11)
+    for _ in range(12_000):
+        slipped += long.draw(rng).slip_m > 0
     along = np.bincount(long.subfaults.along - long.subfaults.along.min(), slipped)
     middle = along[15:-15]
-    # each slips in about 700 of them, so that counts scatter by 4 % or somewhat less
+    # both rows slip together in about 700 of them, so that counts scatter by 4 %
     npt.assert_allclose(middle, middle.mean(), rtol=0.15)
 
 

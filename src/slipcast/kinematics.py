@@ -85,9 +85,9 @@ class KinematicResponse:
     -----
     The sea is linear, so a late subfault is its response shifted, and a ramp in time is a mean of shifted ones. A
     response begins with a step, the uplift at the gauge; that part follows the ramp exactly, and only the rest, which
-    begins at zero, is interpolated (:func:`delay_taps`). A rupture touches few subfaults, each with a few delays next to
-    each other: their responses are weighted and summed for every delay, and those sums shifted. The record of a rupture
-    does not depend on which others are computed beside it.
+    begins at zero, is interpolated (:func:`delay_taps`). A rupture touches few subfaults, each with a few delays in a
+    row: their responses are weighted and summed for every delay, and those sums shifted. The record of a rupture does
+    not depend on which others are computed beside it.
     """
 
     sample_s: float
@@ -120,10 +120,10 @@ class KinematicResponse:
         slip, onset = (np.ascontiguousarray(np.atleast_2d(a), dtype=np.float32) for a in (slip_m, onset_s))
         rise_time = np.atleast_1d(np.asarray(rise_time_s, dtype=float))
         uplift = _uplift(self.step, slip, onset, rise_time, self.sample_s, self.n_times)
-        taps = _taps_by_lag(slip, onset, rise_time, self.sample_s)
+        begin, lag, subfault, weight = _taps_by_lag(slip, onset, rise_time, self.sample_s)
         records = np.full((len(slip), self.n_gauges, self.n_times), np.nan, np.float32)
         for rest, gauges, count in zip(self.rest, self.gauges, self.counts):
-            _add_up(rest, gauges, count, uplift, *taps, records)
+            _add_up(rest, gauges, count, uplift, begin, lag, subfault, weight, records)
         return records
 
 
@@ -283,7 +283,7 @@ def _taps_by_lag(slip: np.ndarray, onset: np.ndarray, rise_time: np.ndarray, sam
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _dot(first: np.ndarray, second: np.ndarray, count: int) -> float:
+def _dot(first: np.ndarray, second: np.ndarray, count: int) -> np.float32:
     """Sum the products of so many numbers of two rows, in any order."""
     total = np.float32(0.0)
     for i in range(count):

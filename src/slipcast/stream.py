@@ -105,7 +105,8 @@ class ScenarioStream:
             raise InputError(f"size must be >= 1, got {size}")
         order = [self._window.gauges.index(name) for name in self.gauges]
         shares = self._window.subfaults.averaging_matrix().T.astype(np.float32)
-        response, generator = KinematicResponse.of(self._window), RuptureGenerator(self._window.subfaults, self.settings)
+        response = KinematicResponse.of(self._window)
+        generator = RuptureGenerator(self._window.subfaults, self.settings)
         ruptures: list[Rupture] = []
         while True:
             while len(ruptures) < size:

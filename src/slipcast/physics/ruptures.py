@@ -294,9 +294,7 @@ class RuptureGenerator:
             hurst,
         )
 
-    def _draw_slip(
-        self, logarithm: SlipField, moment_nm: float, rng: np.random.Generator
-    ) -> tuple[np.ndarray, float]:
+    def _draw_slip(self, logarithm: SlipField, moment_nm: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
         """Draw slip of a given moment on a patch at a random place; return it on all subfaults, and its maximum, m."""
         # a patch is placed so that it holds a random subfault; where the fault has no row there, it is cut
         centre = rng.integers(len(self.subfaults))

@@ -183,7 +183,7 @@ def _factor_of_positive_part(spectrum: np.ndarray) -> np.ndarray:
     between = spectrum[np.abs(np.subtract.outer(rows, rows))]
     values, vectors = np.linalg.eigh(np.moveaxis(between, -1, 0))
     root = vectors * np.sqrt(np.clip(values, 0, None))[:, np.newaxis]
-    triangular = np.linalg.qr(np.swapaxes(root, 1, 2), mode="r")
+    triangular = np.asarray(np.linalg.qr(np.swapaxes(root, 1, 2), mode="r"))
     upper, left = np.triu_indices(len(rows))
     order = np.lexsort((upper, left))
     return np.ascontiguousarray(triangular[:, upper[order], left[order]].T)
