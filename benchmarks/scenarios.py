@@ -100,7 +100,7 @@ def measure_forward(bank: GreensBank, windows_min: list[float]) -> tuple[list[fl
     waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid))
     source = bank.subfaults.sources[len(bank.sources) // 2]
     lon, lat = np.meshgrid(grid.lon_deg, grid.lat_deg)
-    uplift = np.where(waves.wet, unit_source_uplift(lon, lat, source), 0.0)
+    uplift = np.where(waves.wet, unit_source_uplift(lon, lat, source)[..., 0], 0.0)
     list(waves.propagate(uplift, interval_s=60.0, count=1))  # compiles
     wall, core = [], []
     start, of_core = time.perf_counter(), time.process_time()
@@ -160,12 +160,11 @@ def main() -> None:
                 repeats=options.repeats,
                 processes=processes,
             )
-            core = statistics.median(rate.a_core_second)
+            wall, core = rate.a_second, statistics.median(rate.a_core_second)
+            spread = f"{statistics.median(wall):,.0f} ({min(wall):,.0f} to {max(wall):,.0f})"
             beside = "" if forward is None else f"{core * forward[1][case]:,.0f}"
-            print(
-                f"| {n_gauges} gauges x {window_min:g} min, {name} | {processes} "
-                f"| {statistics.median(rate.a_second):,.0f} ({min(rate.a_second):,.0f} to {max(rate.a_second):,.0f}) | {core:,.0f} | {beside} |"
-            )
+            label = f"{n_gauges} gauges x {window_min:g} min, {name}"
+            print(f"| {label} | {processes} | {spread} | {core:,.0f} | {beside} |")
     if forward is not None:
         for (_, window_min), wall, core in zip(CASES, *forward[:2], strict=True):
             print(
