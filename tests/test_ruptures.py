@@ -8,18 +8,16 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 from scipy.special import gamma, kv
-from scipy.stats import kstest
+from scipy.stats import ks_2samp, kstest
 
 from slipcast.errors import InputError
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.ruptures import (
     RuptureGenerator,
     RuptureSettings,
-    _karhunen_loeve_modes,
     correlation_lengths_km,
     draw_dimensions,
     max_plausible_slip,
-    von_karman_correlation,
 )
 from slipcast.physics.unit_sources import expand_names, subdivide, unit_source
 
@@ -100,101 +98,97 @@ def test_both_hurst_exponents_are_drawn(draws):
 # --- correlation
 
 
-@pytest.mark.parametrize("hurst", [0.4, 0.5, 0.75, 1.0])
-def test_von_karman_is_what_its_formula_says(hurst):
-    r = np.linspace(0.01, 8, 50)
-    npt.assert_allclose(von_karman_correlation(r, hurst), r**hurst * kv(hurst, r) * 2 ** (1 - hurst) / gamma(hurst))
-    assert von_karman_correlation(0.0, hurst) == 1.0
-    npt.assert_allclose(von_karman_correlation(1e-7, hurst), 1.0, atol=1e-4)
-
-
 def test_lengths_of_mai_and_beroza():
     npt.assert_allclose(correlation_lengths_km(200.0, 80.0), (85.7, 38.0))
 
 
-N_ALONG, N_DOWN, SIZE, LENGTHS = 13, 6, (10.0, 12.0), (55.0, 30.0)
-
-
-def dense_correlation(hurst: float) -> np.ndarray:
-    """Write the correlation of every pair of cells, one by one."""
-    j, i = (index.ravel() for index in np.mgrid[:N_DOWN, :N_ALONG])
-    x, y = SIZE[0] * (i[:, np.newaxis] - i) / LENGTHS[0], SIZE[1] * (j[:, np.newaxis] - j) / LENGTHS[1]
-    r = np.hypot(x, y)
-    return np.where(r == 0, 1.0, von_karman_correlation(r, hurst))
-
-
-@pytest.mark.parametrize("hurst", [0.4, 0.75])
-def test_the_expansion_has_the_dense_covariance(hurst):
-    modes = _karhunen_loeve_modes(N_ALONG, N_DOWN, *SIZE, *LENGTHS, hurst)
-
-    class Unit:
-        """A generator of the unit vectors, one after the other, to read the linear map out of a sampler."""
-
-        def __init__(self, number):
-            self.number = number
-            self.seen = 0
-
-        def standard_normal(self, shape):
-            values = np.zeros(shape)
-            at = self.number - self.seen
-            if 0 <= at < values.size:
-                values.ravel()[at] = 1.0
-            self.seen += values.size
-            return values
-
-    count = N_ALONG * N_DOWN
-    columns = []
-    for number in range(count):
-        unit = Unit(number)
-        columns.append(sum(part.sample(N_DOWN, N_ALONG, unit) for part in modes).ravel())
-        assert unit.seen == count
-    map_ = np.array(columns).T
-    # lognormal slip of a coefficient of variation of 0.9: the logarithm has the covariance log(1 + 0.81 C)
-    expected = np.log1p(0.9**2 * dense_correlation(hurst))
-    values, vectors = np.linalg.eigh(expected)
-    expected = (vectors * np.clip(values, 0, None)) @ vectors.T
-    npt.assert_allclose(map_ @ map_.T, expected, rtol=0, atol=2e-3 * expected[0, 0])
-
-
-@pytest.mark.parametrize("hurst", [0.4, 0.75])
-def test_correlation_lengths_are_recovered_from_the_samples(hurst):
-    # the correlation of slip itself, at one correlation length along strike and down dip, from many samples
-    modes = _karhunen_loeve_modes(N_ALONG, N_DOWN, *SIZE, *LENGTHS, hurst)
-    rng = np.random.default_rng(3)
-    slip = np.exp([sum(part.sample(N_DOWN, N_ALONG, rng) for part in modes) for _ in range(20_000)])
-    cell = slip[:, 2, 2]
-    npt.assert_allclose(cell.std() / cell.mean(), 0.9, rtol=0.08)
-    for steps in (1, 3, 5):
-        along = np.corrcoef(cell, slip[:, 2, 2 + steps])[0, 1]
-        expected = von_karman_correlation(SIZE[0] * steps / LENGTHS[0], hurst)
-        npt.assert_allclose(along, expected, atol=0.04)
-    for steps in (1, 2, 3):
-        down = np.corrcoef(cell, slip[:, 2 + steps, 2])[0, 1]
-        npt.assert_allclose(down, von_karman_correlation(SIZE[1] * steps / LENGTHS[1], hurst), atol=0.04)
-
-
 def test_a_rupture_has_the_correlation_lengths_of_its_size(generator):
-    # pairs of subfaults of the generator's own patterns; the mean of the logarithm is zero, so products estimate it
+    # pairs of cells of the generator's own patterns; the mean of the logarithm is zero, so products estimate it
     length_km, width_km, hurst = 300.0, 100.0, 0.75
     along_km, down_km = 17.7 + 0.34 * length_km, 6 + 0.4 * width_km  # Mai and Beroza (2002)
     subfaults = generator.subfaults
-    place = np.full((np.ptp(subfaults.down) + 1, np.ptp(subfaults.along) + 1), -1)
-    place[subfaults.down - subfaults.down.min(), subfaults.along - subfaults.along.min()] = np.arange(len(subfaults))
     rng = np.random.default_rng(8)
-    fields = []
-    for _ in range(1500):
-        slip = np.append(generator._draw_slip(length_km, width_km, hurst, rng), 0.0)[place]
-        fields.append(np.log(slip, where=slip > 0, out=np.full(slip.shape, np.nan)))
-    fields = np.array(fields)
+    logarithm = generator._slip_field(length_km, width_km, hurst)
+    fields = np.array([logarithm.sample(rng) for _ in range(1500)])
     dx, dy = subfaults.length_m[0] / 1e3, subfaults.width_m[0] / 1e3
     assert (dx, dy) == (20.0, 25.0)
+    assert fields.shape[1:] == (4, 15)
     for i, j in ((0, 0), (3, 0), (8, 0), (0, 1), (0, 3), (4, 2)):
         rows, columns = fields.shape[1:]
         products = fields[:, j:, i:] * fields[:, : rows - j, : columns - i]
         r = np.hypot(i * dx / along_km, j * dy / down_km)
         correlation = 1.0 if r == 0 else r**hurst * kv(hurst, r) * 2 ** (1 - hurst) / gamma(hurst)
         # each of the 1,500 patterns holds a few independent values: 0.05 is four standard errors
-        npt.assert_allclose(np.nanmean(products), np.log1p(0.9**2 * correlation), rtol=0, atol=0.05)
+        npt.assert_allclose(products.mean(), np.log1p(0.9**2 * correlation), rtol=0, atol=0.05)
+
+
+def draw_directly(subfaults, settings: RuptureSettings, rng: np.random.Generator):
+    """Draw a rupture the plain way: all pairs of cells, eigenvectors, one try after the other."""
+    along, down = subfaults.along - subfaults.along.min(), subfaults.down - subfaults.down.min()
+    dx, dy = subfaults.length_m[0] / 1e3, subfaults.width_m[0] / 1e3
+    magnitude = rng.uniform(*settings.magnitude)
+    while True:
+        length = 10 ** (-2.37 + 0.57 * magnitude + 0.18 * rng.standard_normal())
+        width = 10 ** (-1.86 + 0.46 * magnitude + 0.17 * rng.standard_normal())
+        hurst = rng.choice(settings.hurst)
+        n_along = int(np.clip(round(length / dx), 1, along.max() + 1))
+        n_down = int(np.clip(round(width / dy), 1, down.max() + 1))
+        j, i = (index.ravel() for index in np.mgrid[:n_down, :n_along])
+        r = np.hypot(
+            np.subtract.outer(i, i) * dx / (17.7 + 0.34 * length), np.subtract.outer(j, j) * dy / (6 + 0.4 * width)
+        )
+        safe = np.where(r == 0, 1.0, r)
+        correlation = np.where(r == 0, 1.0, safe**hurst * kv(hurst, safe) * 2 ** (1 - hurst) / gamma(hurst))
+        values, vectors = np.linalg.eigh(np.log1p(0.9**2 * correlation))
+        for _ in range(30):
+            centre = rng.integers(len(subfaults))
+            starts = [
+                rng.choice([first for first in range(edge - count + 1) if first <= at[centre] < first + count])
+                for at, count, edge in ((along, n_along, along.max() + 1), (down, n_down, down.max() + 1))
+            ]
+            pattern = np.exp(vectors @ (np.sqrt(np.clip(values, 0, None)) * rng.standard_normal(len(values))))
+            slip = np.zeros(len(subfaults))
+            for cell_i, cell_j, value in zip(i + starts[0], j + starts[1], pattern, strict=True):
+                slip[(along == cell_i) & (down == cell_j)] = value
+            slip *= 10 ** (1.5 * magnitude + 9.1) / (40e9 * subfaults.area_m2 * slip).sum()
+            if slip.max() <= 3 * 10 ** (-4.94 + 0.71 * magnitude):
+                slips = np.flatnonzero(slip)
+                start = rng.choice(slips)
+                distance = np.hypot((along - along[start]) * dx, (down - down[start]) * dy)
+                onset = np.where(slip > 0, distance / rng.uniform(*settings.speed_km_s), 0)
+                return slip, onset, rng.uniform(*settings.rise_time_s)
+
+
+@pytest.mark.slow
+def test_ruptures_are_distributed_as_if_drawn_directly():
+    # two zones of unequal length, so that patches stick out of the fault and are cut
+    subfaults = fault([*(f"acsza{n}" for n in range(55, 59)), "acszb56", "acszb57"], 25.0)
+    settings = RuptureSettings(magnitude=(7.6, 8.5))
+    count = 3000
+    generator = RuptureGenerator(subfaults, settings)
+    found = [generator.draw(np.random.default_rng([1, number])) for number in range(count)]
+    direct = [draw_directly(subfaults, settings, np.random.default_rng([2, number])) for number in range(count)]
+    slips = [np.array([draw.slip_m for draw in found]), np.array([draw[0] for draw in direct])]
+    onsets = [np.array([draw.onset_s for draw in found]), np.array([draw[1] for draw in direct])]
+    # how often, how much and when each subfault slips, and how all pairs of them do so together
+    for values in ([slip > 0 for slip in slips], slips, [np.log1p(slip) for slip in slips], onsets):
+        means = [of.mean(axis=0) for of in values]
+        scatter = np.sqrt(sum(of.var(axis=0) for of in values) / count)
+        assert np.abs((means[0] - means[1]) / scatter).max() < 4.5
+    centred = [np.log1p(slip) - np.log1p(slip).mean(axis=0) for slip in slips]
+    products = [np.einsum("ka,kb->kab", of, of) for of in centred]
+    scatter = np.sqrt(sum(of.var(axis=0) for of in products) / count)
+    apart = (products[0].mean(axis=0) - products[1].mean(axis=0)) / scatter
+    assert np.abs(apart).max() < 5
+    # marginals: the greatest slip, the roughness, the size, the duration
+    for of in (
+        lambda slip, onset: slip.max(axis=1),
+        lambda slip, onset: slip.std(axis=1) / slip.mean(axis=1),
+        lambda slip, onset: (slip > 0).sum(axis=1) + 1e-6 * slip.max(axis=1),
+        lambda slip, onset: onset.max(axis=1),
+    ):
+        assert ks_2samp(of(slips[0], onsets[0]), of(slips[1], onsets[1])).pvalue > 0.001
+    assert ks_2samp([draw.rise_time_s for draw in found], [draw[2] for draw in direct]).pvalue > 0.001
 
 
 # --- time
@@ -247,11 +241,13 @@ def test_all_parts_of_the_fault_slip_alike():
     # on a fault much longer than its ruptures, cells away from the ends slip in about as many of them
     long = RuptureGenerator(fault([f"acsza{n}" for n in range(20, 40)], 25.0), RuptureSettings(magnitude=(7.8, 7.8)))
     slipped = np.zeros(len(long.subfaults))
-    for number in range(1500):
-        slipped += long.draw(np.random.default_rng(number)).slip_m > 0
+    rng = np.random.default_rng(11)
+    for _ in range(12_000):
+        slipped += long.draw(rng).slip_m > 0
     along = np.bincount(long.subfaults.along - long.subfaults.along.min(), slipped)
     middle = along[15:-15]
-    npt.assert_allclose(middle, middle.mean(), rtol=0.25)
+    # both rows slip together in about 700 of them, so that counts scatter by 4 %
+    npt.assert_allclose(middle, middle.mean(), rtol=0.15)
 
 
 # --- wrong input

@@ -40,6 +40,7 @@ from slipcast.files import (
 )
 from slipcast.greens import GreensBank
 from slipcast.holding import hold, parts_folder
+from slipcast.kinematics import KinematicResponse
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
 from slipcast.scenarios import (
     BATCH,
@@ -149,6 +150,10 @@ class _Work:
     def _generator(self) -> RuptureGenerator:
         return RuptureGenerator(self._bank.subfaults, self.settings)
 
+    @cached_property
+    def _response(self) -> KinematicResponse:
+        return KinematicResponse.of(self._bank)
+
     def fresh(self) -> _Work:
         """Return the same without what was made of it, to be sent to another process."""
         return replace(self)
@@ -179,7 +184,7 @@ class _Work:
         """Draw a block: what there is of every scenario."""
         # on one thread: the other cores have blocks of their own
         with threadpool_limits(1, user_api="blas"):
-            drawn = draw_ruptures(self._bank, self._generator, self.seed, self.numbers(block))
+            drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
             return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
 
     def put(self, block: int, drawn: dict[str, np.ndarray]) -> int:
@@ -230,7 +235,7 @@ def _begin(work: _Work, bank: GreensBank, identity: str) -> None:
     numbers = range(1)
     first = assemble(
         bank,
-        *draw_ruptures(bank, RuptureGenerator(bank.subfaults, work.settings), work.seed, numbers),
+        *draw_ruptures(work._response, work._generator, work.seed, numbers),
         work.seed,
         work.settings,
     ).assign_attrs(id=identity)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
 from slipcast.files import fingerprint, package_version, read_zarr, write_zarr
 from slipcast.greens import GreensBank
-from slipcast.kinematics import rupture_records
+from slipcast.kinematics import KinematicResponse
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.region import Region
@@ -41,6 +40,8 @@ SPLITS = ("train", "validation", "test")
 """Parts of a set, in the order of their codes 0, 1, 2."""
 
 _FRACTIONS = (0.70, 0.15)
+# raised when the scenarios of a seed become others, so that a set that was begun is not continued with those
+_NUMBERS = 2
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,12 @@ class ScenarioSet:
         """
         check_count(count, seed)
         settings = settings or RuptureSettings()
-        generator = RuptureGenerator(bank.subfaults, settings)
+        response, generator = KinematicResponse.of(bank), RuptureGenerator(bank.subfaults, settings)
         ruptures: list[Rupture] = []
         records = np.empty((count, len(bank.gauges), len(bank.time_s)), np.float32)
         for start in range(0, count, BATCH):
             stop = min(start + BATCH, count)
-            batch, records[start:stop] = draw_ruptures(bank, generator, seed, range(start, stop))
+            batch, records[start:stop] = draw_ruptures(response, generator, seed, range(start, stop))
             ruptures += batch
             if progress:
                 progress(stop, count)
@@ -290,19 +291,17 @@ def check_count(count: int, seed: int) -> None:
 
 
 def draw_ruptures(
-    bank: GreensBank, generator: RuptureGenerator, seed: int, numbers: range
+    response: KinematicResponse, generator: RuptureGenerator, seed: int, numbers: range
 ) -> tuple[list[Rupture], np.ndarray]:
     """Draw some scenarios of a set, by their numbers, and compute their records, m, shape (n, n_gauges, n_times)."""
-    # threads that wait for each other over small matrices are many times slower on a busy machine
-    with threadpool_limits(1, user_api="blas"):
-        ruptures = [generator.draw(np.random.default_rng([seed, k])) for k in numbers]
+    ruptures = [generator.draw(np.random.default_rng([seed, k])) for k in numbers]
     slip, onset = (np.stack([getattr(r, name) for r in ruptures]) for name in ("slip_m", "onset_s"))
-    return ruptures, rupture_records(bank, slip, onset, np.array([r.rise_time_s for r in ruptures]))
+    return ruptures, response.records(slip, onset, np.array([r.rise_time_s for r in ruptures]))
 
 
 def scenario_set_id(bank: GreensBank, seed: int, count: int, settings: RuptureSettings) -> str:
     """Return the identity of the set that these arguments make."""
-    return fingerprint(bank.id, seed, count, asdict(settings), package_version())
+    return fingerprint(bank.id, seed, count, asdict(settings), package_version(), _NUMBERS)
 
 
 def split_codes(count: int, seed: int, fractions: Sequence[float] = _FRACTIONS) -> np.ndarray:

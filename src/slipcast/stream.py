@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank
-from slipcast.kinematics import rupture_records
+from slipcast.kinematics import KinematicResponse
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 
 __all__ = ["ScenarioBatch", "ScenarioStream"]
@@ -106,16 +105,15 @@ class ScenarioStream:
             raise InputError(f"size must be >= 1, got {size}")
         order = [self._window.gauges.index(name) for name in self.gauges]
         shares = self._window.subfaults.averaging_matrix().T.astype(np.float32)
+        response = KinematicResponse.of(self._window)
         generator = RuptureGenerator(self._window.subfaults, self.settings)
         ruptures: list[Rupture] = []
         while True:
-            # threads that wait for each other over small matrices are many times slower on a busy machine
-            with threadpool_limits(1, user_api="blas"):
-                while len(ruptures) < size:
-                    ruptures += generator.draw_alike(rng, self.alike)
+            while len(ruptures) < size:
+                ruptures += generator.draw_alike(rng, self.alike)
             batch, ruptures = ruptures[:size], ruptures[size:]
             slip = np.stack([rupture.slip_m for rupture in batch]).astype(np.float32)
             onset = np.stack([rupture.onset_s for rupture in batch])
             rise_time = np.array([rupture.rise_time_s for rupture in batch])
-            records = rupture_records(self._window, slip, onset, rise_time)[:, order, 1:]
+            records = response.records(slip, onset, rise_time)[:, order, 1:]
             yield ScenarioBatch(slip, onset, rise_time, slip @ shares, records)
