@@ -19,7 +19,7 @@ from slipcast.region import Region
 
 __all__ = ["ResponseParts", "remove_parts"]
 
-_FORMAT = 1
+_FORMAT = 2
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
 
 

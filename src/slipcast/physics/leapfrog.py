@@ -1,9 +1,9 @@
 """The steps of the long-wave solver, compiled: cells that matter alone, several steps while rows are in cache.
 
-Memory is slower than arithmetic here: a step reads five numbers a cell and writes three. So a block of steps goes over
-the grid as a slanted front: when a row takes step k of the block, the row south of it takes step k + 1. All rows
-that a front touches stay in cache, and the grid crosses the memory bus once a block. Every cell sees the same operations
-in the same order as without blocks, so the result is the same to the last bit.
+Memory is slower than arithmetic here: a step reads five numbers a cell and writes three. So a block of steps goes
+over the grid as a slanted front: when a row takes step k of the block, the row south of it takes step k + 1. The rows
+that a front touches stay in cache, and the grid crosses the memory bus once a block. Every cell sees the same
+operations in the same order as without blocks, so the result is the same to the last bit.
 """
 
 from __future__ import annotations

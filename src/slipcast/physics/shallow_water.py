@@ -298,13 +298,31 @@ class LongWaves:
         sensitivity : array, shape of the box
             Sea level at the gauge, m, at 0, 1, ... intervals after 1 m in that cell alone; zero on land.
         """
+        unit, ratio = self.gauge_unit(gauge)
+        by_row = ratio[box.slices[0], np.newaxis].astype(self.dtype)
+        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
+            yield eta[box.slices] * by_row
+
+    def gauge_unit(self, gauge: GaugeStencil) -> tuple[np.ndarray, np.ndarray]:
+        """Return the start of the reciprocal run of a gauge, and what turns its waves into what the gauge feels.
+
+        Parameters
+        ----------
+        gauge : GaugeStencil
+            From :meth:`stencil`.
+
+        Returns
+        -------
+        sea_level_m : array, shape of the grid
+            Initial sea level, m.
+        ratio : array, shape (n_rows,)
+            Area of a cell of each row over that of the gauge's.
+        """
         area = self.grid.cell_area_m2
         unit = np.zeros(self.grid.shape)
         # scaled by the area at the gauge, to stay near one in float32
         np.add.at(unit, (gauge.rows, gauge.columns), gauge.weights * area[gauge.rows[0]] / area[gauge.rows])
-        ratio = (area / area[gauge.rows[0]])[box.slices[0], np.newaxis].astype(self.dtype)
-        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
-            yield eta[box.slices] * ratio
+        return unit, area / area[gauge.rows[0]]
 
 
 def _bounding_box(field: np.ndarray) -> Box:
