@@ -160,7 +160,7 @@ class GreensBank:
         warn_if_coarse(region)
         options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
         with nullcontext() if parts is None else hold(parts):
-            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options)
+            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options, device=device)
             how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler, "device": device}
             series, depths = run_gauges(region, bathymetry, **options, **how, parts=kept)
         attributes = {
