@@ -34,7 +34,9 @@ def subfaults():
     return subdivide([unit_source(name) for name in SOURCES], 25.0)
 
 
-@pytest.mark.parametrize(("spacing_arcmin", "levels"), [(2.0, 3), (3.0, 2), (6.0, 2), (12.0, 1)])
+@pytest.mark.parametrize(
+    ("spacing_arcmin", "levels"), [pytest.param(2.0, 3, marks=pytest.mark.slow), (3.0, 2), (6.0, 2), (12.0, 1)]
+)
 def test_uplift_is_okadas_on_every_cell(subfaults, spacing_arcmin, levels):
     waves = waves_at(spacing_arcmin)
     box = uplift_box(waves, subfaults)
