@@ -31,7 +31,7 @@ counts against it.
 {solver}
 ```
 
-The compiled solver reads and writes each cell's data once a step, with vector instructions. Lean numpy (coefficients
+The compiled solver takes several steps in one pass over memory, with vector instructions. Lean numpy (coefficients
 ready, in place, float32) is vectorised too and loses by its passes over memory; textbook numpy is what the equations
 look like (float64, velocities, masks). A factor of 50 was hoped for and is not reached against either: both also run
 compiled loops, one array operation at a time, so what is left to gain is their passes over memory.

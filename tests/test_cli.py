@@ -209,7 +209,7 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank build cascadia --gauges 46440", "unknown gauge '46440' in region cascadia; nearest: 46407, 46404"),
         ("bank build cascadia --spacing fine", "--spacing must be a number or GRID=NUMBER, got 'fine'"),
         ("bank build cascadia --spacing 2 --spacing 3", "--spacing must be one number, or GRID=NUMBER for each"),
-        ("bank build cascadia --device cuda", "device must be cpu for now, got 'cuda'"),
+        ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
         ("bank build cascadia --bathymetry nowhere.nc", "no bathymetry file nowhere.nc"),
         ("bank build cascadia --out BANK/b.nc", "a part of its path is a file, not a folder"),
         ("bank build cascadia --out FOLDER", "cannot write FOLDER: it is a folder"),

@@ -242,7 +242,7 @@ def test_a_check_finds_what_was_changed(small_bank):
     for bank, message in (
         (
             changed(small_bank, response=flipped),
-            "its numbers do not match its fingerprint .*; it was changed or damaged",
+            "the response at gauge 46407 does not match its sum .*; it was changed or damaged",
         ),
         (changed(small_bank, response=lost), "the response at gauge 46419 is not finite"),
         (changed(small_bank, response=silent), "no wave reaches gauge 46404 in 2 hours"),

@@ -190,7 +190,7 @@ def bank_build(
     bathymetry: Annotated[Path | None, typer.Option(help="A netCDF file (GEBCO, ETOPO) instead of ETOPO1.")] = None,
     kajiura: Annotated[bool, typer.Option(help="Smooth the uplift of the surface by 1/cosh(kh).")] = False,
     workers: Annotated[int | None, typer.Option(help="Runs at a time; by default one a core.")] = None,
-    device: Annotated[str, typer.Option(help="cpu; a GPU is not used yet.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, or cuda: a GPU, all gauges of a grid in one run.")] = "cpu",
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, to compute on its workers.")
     ] = None,
@@ -206,8 +206,6 @@ def bank_build(
     from slipcast.holding import parts_folder
     from slipcast.response_parts import remove_parts
 
-    if device != "cpu":
-        raise InputError(f"device must be cpu for now, got {device!r}")
     check_target(out)
     with progress(f"Green's functions of {region}") as advance:
         bank = GreensBank.build(
@@ -221,6 +219,7 @@ def bank_build(
             progress=advance,
             parts=parts_folder(out),
             scheduler=scheduler,
+            device=device,
         )
     bank.save(out)
     remove_parts(parts_folder(out))
@@ -229,7 +228,7 @@ def bank_build(
 
 @_bank.command("check")
 def bank_check(file: Path, as_json: Json = False) -> None:
-    """Verify a bank: labels, numbers, fingerprint.
+    """Verify a bank: labels, numbers, the sum of each gauge, fingerprint.
 
     Example: slipcast bank check bank.nc
     """
@@ -244,6 +243,7 @@ def bank_check(file: Path, as_json: Json = False) -> None:
         "sources": len(bank.sources),
         "subfaults": len(bank.subfaults),
         "grids": bank.dataset.attrs["grids"],
+        "sums": bank.has_sums,
     }
     if as_json:
         print_json(summary)
@@ -252,6 +252,8 @@ def bank_check(file: Path, as_json: Json = False) -> None:
         write_line(
             f"{len(bank.gauges)} gauges, {summary['sources']} unit sources, {summary['subfaults']} subfaults, all well"
         )
+        if not bank.has_sums:
+            write_line("it carries no sums of its gauges, for it was built before there were any")
 
 
 @_scenarios.command("build")

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -262,7 +262,9 @@ def _labelled(dataset: xr.Dataset, kind: str) -> xr.Dataset:
     return dataset.assign_attrs(about | dataset.attrs | {"slipcast": kind})
 
 
-def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
+def write_netcdf(
+    dataset: xr.Dataset, path: str | os.PathLike, kind: str, *, chunks: Mapping[str, tuple[int, ...]] | None = None
+) -> None:
     """Write a dataset as netCDF4, compressed, whole or not at all.
 
     Parameters
@@ -273,13 +275,17 @@ def write_netcdf(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> Non
         The target.
     kind : {"bank", "records", "slip", "forecast", "judgement", "response"}
         What the file holds; a reader refuses another kind.
+    chunks : mapping of variable name to shape, optional
+        Pieces in which a large variable is stored; by default the library's.
     """
     target = Path(path)
-    encoding = {
+    encoding: dict[Any, dict[str, Any]] = {
         name: {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "f" and variable.size > 1000
     }
+    for name in encoding.keys() & (chunks or {}).keys():
+        encoding[name]["chunksizes"] = (chunks or {})[name]
     check_target(target)
     with atomic_path(target) as temporary:
         try:

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import xarray as xr
 
+from slipcast.bank_checks import SUMS, bank_id, check_bank, gauge_sums, unreadable_gauges
 from slipcast.errors import InputError
-from slipcast.files import fingerprint, read_netcdf, require, write_netcdf
+from slipcast.files import read_netcdf, require, write_netcdf
 from slipcast.holding import hold
 from slipcast.labels import align, in_order, window_samples
 from slipcast.physics.bathymetry import Bathymetry
@@ -100,6 +101,7 @@ class GreensBank:
         progress: Progress | None = None,
         parts: str | os.PathLike | None = None,
         scheduler: str | None = None,
+        device: str = "cpu",
     ) -> GreensBank:
         """Compute a bank by reciprocity, one run a gauge.
 
@@ -128,6 +130,8 @@ class GreensBank:
             (:func:`slipcast.response_parts.remove_parts`).
         scheduler : str, optional
             Address of a Dask scheduler, such as ``tcp://host:8786``, on whose workers the runs are made.
+        device : str, optional
+            ``"cpu"``, or ``"cuda"`` for a GPU: all gauges of a grid in one run, the same numbers to 1e-5.
 
         Returns
         -------
@@ -137,7 +141,7 @@ class GreensBank:
         ------
         InputError
             If a gauge is on land or outside its grid, the bathymetry does not cover a grid, another process holds the
-            folder of the parts, or no scheduler answers.
+            folder of the parts, no scheduler answers, or the device is not there.
 
         Warns
         -----
@@ -156,8 +160,8 @@ class GreensBank:
         warn_if_coarse(region)
         options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
         with nullcontext() if parts is None else hold(parts):
-            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options)
-            how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler}
+            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options, device=device)
+            how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler, "device": device}
             series, depths = run_gauges(region, bathymetry, **options, **how, parts=kept)
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
@@ -198,8 +202,15 @@ class GreensBank:
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> GreensBank:
-        """Read a bank; InputError if the file is missing, truncated or no bank."""
-        dataset = read_netcdf(path, "bank")
+        """Read a bank; InputError if the file is missing, truncated, damaged or no bank."""
+        try:
+            dataset = read_netcdf(path, "bank")
+        except InputError as error:
+            if lost := unreadable_gauges(path):
+                raise InputError(
+                    f"{path} is damaged: the response at gauge {', '.join(lost)} cannot be read"
+                ) from error
+            raise
         require(
             dataset, {"response", "subfault_source", "gauge_hours"}, {"id", "region_json"}, f"{path} is no whole bank"
         )
@@ -207,7 +218,9 @@ class GreensBank:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the bank as netCDF4, whole or not at all."""
-        write_netcdf(self.dataset, Path(path), "bank")
+        # a chunk for each gauge, so that damage to one leaves the others
+        chunks = {"response": (1, *self.dataset["response"].shape[1:])}
+        write_netcdf(self.dataset, Path(path), "bank", chunks=chunks)
 
     def with_window(self, gauges: Iterable[str], window_min: float) -> GreensBank:
         """Return a smaller bank: some gauges, in the order of the region, from time zero to the end of a window.
@@ -245,6 +258,11 @@ class GreensBank:
         depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
         about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
         return self.from_series(region, series, depths_m=depths, attributes=about)
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether each gauge has a sum, which :meth:`check` verifies; banks made before there were any have none."""
+        return SUMS in self.dataset.attrs
 
     @property
     def id(self) -> str:
@@ -427,32 +445,14 @@ class GreensBank:
         )
 
     def check(self) -> None:
-        """Verify the bank: labels against its region, finite where it must be, and its fingerprint.
+        """Verify the bank (:func:`slipcast.bank_checks.check_bank`).
 
         Raises
         ------
         InputError
             Naming the first thing that is wrong.
         """
-        name = f"bank {self.region.name}"
-        if self.gauges != self.region.gauge_names():
-            raise InputError(f"{name}: its gauges are not those of its region")
-        labels = [str(source) for source in self.dataset["subfault_source"].to_numpy()]
-        if labels != [self.sources[i] for i in self.subfaults.source_index]:
-            raise InputError(f"{name}: its subfaults are not those of its region")
-        for gauge, hours, values in zip(
-            self.gauges,
-            self.dataset["gauge_hours"].to_numpy(),
-            self.dataset["response"].to_numpy(),
-            strict=True,
-        ):
-            valid = values[self.time_s <= 3600 * hours + 1e-6]
-            if not np.isfinite(valid).all():
-                raise InputError(f"{name}: the response at gauge {gauge} is not finite")
-            if not np.abs(valid).max() > 0:
-                raise InputError(f"{name}: no wave reaches gauge {gauge} in {hours:g} hours")
-        if _bank_id(self.dataset) != self.id:
-            raise InputError(f"{name}: its numbers do not match its fingerprint {self.id}; it was changed or damaged")
+        check_bank(self)
 
 
 def _assemble(
@@ -505,13 +505,4 @@ def _assemble(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
-    return dataset.assign_attrs(id=_bank_id(dataset))
-
-
-def _bank_id(dataset: xr.Dataset) -> str:
-    """Fingerprint the numbers and labels of a bank, and the region they are of."""
-    parts = []
-    for name in sorted(str(name) for name in dataset.variables):
-        values = dataset[name].to_numpy()
-        parts += [name, values if values.dtype.kind in "fiu" else [str(value) for value in values]]
-    return fingerprint(dataset.attrs["region_json"], *parts)
+    return dataset.assign_attrs({"id": bank_id(dataset), SUMS: gauge_sums(dataset)})

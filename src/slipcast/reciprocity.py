@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,7 @@ def run_gauges(
     progress: Progress | None = None,
     parts: ResponseParts | None = None,
     scheduler: str | None = None,
+    device: str = "cpu",
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Compute the responses at every gauge of a region.
 
@@ -53,7 +55,7 @@ def run_gauges(
         Gauges, unit sources and grids.
     bathymetry : Bathymetry
         Covering the grids.
-    min_depth_m, kajiura, workers, progress, scheduler
+    min_depth_m, kajiura, workers, progress, scheduler, device
         As in :meth:`slipcast.greens.GreensBank.build`.
     parts : ResponseParts, optional
         Where responses are looked for, and kept as they are done.
@@ -68,8 +70,9 @@ def run_gauges(
     Raises
     ------
     InputError
-        If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
+        If a gauge is on land or outside its grid, the bathymetry does not cover a grid, or the device is not there.
     """
+    _check_device(device, scheduler)
     subfaults = region.subfaults()
     runs, depths, found = [], {}, {}
     for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
@@ -83,7 +86,8 @@ def run_gauges(
                 continue
             projection = projection or SubfaultProjection(waves, subfaults, kajiura=kajiura)
             runs.append((gauge, projection, stencil, count))
-    return _run_all(runs, found, parts=parts, workers=workers, scheduler=scheduler, progress=progress), depths
+    how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
+    return _run_all(runs, found, parts=parts, progress=progress, **how), depths
 
 
 def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_depth_m: float = 10.0) -> None:
@@ -149,6 +153,7 @@ def _run_all(
     parts: ResponseParts | None,
     workers: int | None,
     scheduler: str | None,
+    device: str,
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
     """Compute the responses that are not found."""
@@ -160,7 +165,11 @@ def _run_all(
         progress(len(found), total, "found")
     # the longest first, so that no core ends up alone with one of them
     runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
-    with closing(_in_threads(runs, workers) if scheduler is None else _on_cluster(runs, scheduler)) as responses:
+    if device != "cpu":
+        computed = _on_device(runs, device)
+    else:
+        computed = _in_threads(runs, workers) if scheduler is None else _on_cluster(runs, scheduler)
+    with closing(computed) as responses:
         for name, response in responses:
             series[name] = response
             if parts:  # here, and not where it was computed: the library of netCDF is not for several threads
@@ -192,6 +201,29 @@ def _on_cluster(runs: list[_Run], scheduler: str) -> Generator[tuple[str, np.nda
     tasks = ((projection, (name, stencil, count)) for name, projection, stencil, count in runs)
     with connect(scheduler) as client:
         for (name, *_), response in run_on(client, _respond, tasks):
+            yield name, response
+
+
+def _check_device(device: str, scheduler: str | None) -> None:
+    """Refuse a device that is not there, before the work; PyTorch is asked for other devices than the CPU alone."""
+    if device == "cpu":
+        return
+    from slipcast.physics.shallow_water_torch import device_named
+
+    device_named(device)
+    if scheduler is not None:
+        raise InputError(f"device {device} is for this machine: leave out the scheduler {scheduler}")
+
+
+def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray], None, None]:
+    """Compute responses on a device of PyTorch, all gauges of a grid at a time."""
+    from slipcast.physics.shallow_water_torch import device_named, responses
+
+    for projection in {id(run[1]): run[1] for run in runs}.values():
+        together = [run for run in runs if run[1] is projection]
+        stencils, count = [stencil for _, _, stencil, _ in together], together[0][3]
+        found = responses(projection, stencils, interval_s=SAMPLE_S, count=count, device=device_named(device))
+        for (name, *_), response in zip(together, found, strict=True):
             yield name, response
 
 

@@ -19,7 +19,7 @@ from slipcast.region import Region
 
 __all__ = ["ResponseParts", "remove_parts"]
 
-_FORMAT = 1
+_FORMAT = 2
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
 
 
@@ -40,7 +40,14 @@ class ResponseParts:
 
     @classmethod
     def of(
-        cls, folder: str | os.PathLike, region: Region, bathymetry: Bathymetry, *, min_depth_m: float, kajiura: bool
+        cls,
+        folder: str | os.PathLike,
+        region: Region,
+        bathymetry: Bathymetry,
+        *,
+        min_depth_m: float,
+        kajiura: bool,
+        device: str = "cpu",
     ) -> ResponseParts:
         """Name the parts of a bank (arguments as in :meth:`slipcast.greens.GreensBank.build`)."""
         subfaults, sea_floor = region.subfaults(), bathymetry.digest
@@ -55,6 +62,7 @@ class ResponseParts:
                 sea_floor,
                 float(min_depth_m),
                 bool(kajiura),
+                device,
             )
             for gauge in region.gauges
         }

@@ -9,9 +9,9 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M
-from slipcast.physics.okada import subfault_uplift
 from slipcast.physics.shallow_water import Box, GaugeStencil, LongWaves
 from slipcast.physics.unit_sources import Subfaults
+from slipcast.physics.uplift_map import UpliftMap
 
 __all__ = ["SubfaultProjection", "uplift_box"]
 
@@ -40,12 +40,7 @@ class SubfaultProjection:
     def __init__(self, waves: LongWaves, subfaults: Subfaults, *, kajiura: bool):
         self.waves = waves
         self.box = uplift_box(waves, subfaults)
-        wet = waves.wet[self.box.slices]
-        self.wet = wet
-        lat, lon = np.meshgrid(
-            waves.grid.lat_deg[self.box.slices[0]], waves.grid.lon_deg[self.box.slices[1]], indexing="ij"
-        )
-        self.uplift = subfault_uplift(lon[wet], lat[wet], subfaults, dtype=waves.dtype)
+        self.uplift = UpliftMap(waves, self.box, subfaults)
         self.smooth = _kajiura_filter(waves, self.box) if kajiura else None
 
     def response(
@@ -69,18 +64,18 @@ class SubfaultProjection:
         response : array, shape (count + 1, n_subfaults)
             m per m, float32, from time zero.
         """
-        out = np.empty((count + 1, self.uplift.shape[1]), np.float32)
-        snapshots = np.empty((_SNAPSHOTS, self.uplift.shape[0]), self.waves.dtype)
+        out = np.empty((count + 1, self.uplift.n_subfaults), np.float32)
+        snapshots = np.empty((_SNAPSHOTS, *self.uplift.wet.shape), self.waves.dtype)
         filled = 0
         states = self.waves.gauge_sensitivity(gauge, interval_s=interval_s, count=count, box=self.box)
         for k, state in enumerate(states):
             if stop and stop.is_set():
                 break
             # smoothing is symmetric, so the wave may be smoothed in place of every uplift
-            snapshots[filled] = (self.smooth(state) if self.smooth else state)[self.wet]
+            snapshots[filled] = self.smooth(state) if self.smooth else state
             filled += 1
             if filled == _SNAPSHOTS or k == count:
-                out[k + 1 - filled : k + 1] = snapshots[:filled] @ self.uplift
+                out[k + 1 - filled : k + 1] = self.uplift.adjoint(snapshots[:filled])
                 filled = 0
         return out
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Grid
+from slipcast.physics.leapfrog import advance, block_of_steps, start_transports, wet_runs
 
 __all__ = ["GRAVITY_M_S2", "Box", "GaugeStencil", "LongWaves"]
 
@@ -49,88 +49,6 @@ class GaugeStencil(NamedTuple):
     rows: np.ndarray
     columns: np.ndarray
     weights: np.ndarray
-
-
-@njit(cache=True, nogil=True)
-def _start(eta, m, n, m_factor, n_factor):
-    """Set transports half a step before zero so that the first full step starts from rest, second order."""
-    rows, columns = eta.shape
-    for j in range(rows):
-        for i in range(1, columns):
-            m[j, i] = m_factor[j, i] * (eta[j, i] - eta[j, i - 1]) / 2
-    for j in range(1, rows):
-        for i in range(columns):
-            n[j, i] = n_factor[j, i] * (eta[j, i] - eta[j - 1, i]) / 2
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _bring_forward(transport, factor, before, after):
-    """Update one row of transports from the sea level on both their sides."""
-    for i in range(transport.size):
-        transport[i] -= factor[i] * (after[i] - before[i])
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _fill_and_drain(eta, west_east, south, north, eta_m, eta_n):
-    """Update one row of sea level from the transports through its cells' four sides."""
-    for i in range(eta.size):
-        eta[i] -= eta_m * (west_east[i + 1] - west_east[i]) + eta_n * (north[i] - south[i])
-
-
-@njit(cache=True, nogil=True)
-def _damp(row, factors):
-    """Multiply a row by factors."""
-    for i in range(row.size):
-        row[i] *= factors[i]
-
-
-@njit(cache=True, nogil=True)
-def _step(fields, factors, damping, margin, box):
-    """Advance one time step inside a box, in one sweep over the rows.
-
-    A row's transports are brought forward before its sea level, and the transports to the next row use that row's
-    old sea level, so memory is read and written once. ``margin`` rows and columns at each edge of the grid are damped.
-    """
-    eta, m, n = fields
-    m_factor, n_factor, eta_m, eta_n = factors
-    damp_row, damp_column, damp_m, damp_n = damping
-    j0, j1, i0, i1 = box
-    rows, columns = eta.shape
-    first, last = max(i0, 1), min(i1 + 1, columns)
-    if j0 > 0:
-        _bring_forward(n[j0, i0:i1], n_factor[j0, i0:i1], eta[j0 - 1, i0:i1], eta[j0, i0:i1])
-    for j in range(j0, j1):
-        _bring_forward(m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last])
-        if j + 1 < rows:
-            _bring_forward(n[j + 1, i0:i1], n_factor[j + 1, i0:i1], eta[j, i0:i1], eta[j + 1, i0:i1])
-        _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
-        if damp_n[j] < 1:  # also where the row is damped: its southern side lies half a row further out, or in
-            for i in range(i0, i1):
-                eta[j, i] *= damp_row[j]
-                n[j, i] *= damp_n[j]
-            for i in range(i0, i1 + 1):
-                m[j, i] *= damp_row[j]
-        for k0, k1 in ((i0, min(i1, margin)), (max(i0, columns - margin), i1)):
-            if k0 < k1:
-                _damp(eta[j, k0:k1], damp_column[k0:k1])
-                _damp(n[j, k0:k1], damp_column[k0:k1])
-        for k0, k1 in ((i0, min(i1, margin) + 1), (max(i0, columns - margin), i1 + 1)):
-            if k0 < k1:
-                _damp(m[j, k0:k1], damp_m[k0:k1])
-
-
-@njit(cache=True, nogil=True)
-def _advance(fields, factors, damping, margin, steps, done, total, start_box, end_box):
-    """Take steps, in the cells that the start can have reached and that the end can still feel."""
-    rows, columns = fields[0].shape
-    for step in range(done, done + steps):
-        grown, shrunk = step + 1, total - step - 1
-        j0 = max(0, max(start_box[0] - grown, end_box[0] - shrunk))
-        j1 = min(rows, min(start_box[1] + grown, end_box[1] + shrunk))
-        i0 = max(0, max(start_box[2] - grown, end_box[2] - shrunk))
-        i1 = min(columns, min(start_box[3] + grown, end_box[3] + shrunk))
-        if j0 < j1 and i0 < i1:
-            _step(fields, factors, damping, margin, (j0, j1, i0, i1))
 
 
 class LongWaves:
@@ -180,6 +98,7 @@ class LongWaves:
         self.depth_m = np.where(self.wet, depth_m, 0.0)
         self.dtype = np.dtype(dtype)
         self.open_boundary = open_boundary
+        self._wet_runs = wet_runs(self.wet)
 
     @property
     def max_step_s(self) -> float:
@@ -236,21 +155,13 @@ class LongWaves:
         factors, damping = self._factors(interval_s / per_interval)
         rows, columns = eta.shape
         m, n = np.zeros((rows, columns + 1), self.dtype), np.zeros((rows + 1, columns), self.dtype)
-        _start(eta, m, n, *factors[:2])
+        start_transports(eta, m, n, *factors[:2])
+        block = block_of_steps(columns, self.dtype.itemsize)
         start, end = tuple(_bounding_box(eta)), tuple(seen or self.whole_grid)
         yield eta
         for k in range(count):
-            _advance(
-                (eta, m, n),
-                factors,
-                damping,
-                self._margin_cells,
-                per_interval,
-                k * per_interval,
-                count * per_interval,
-                start,
-                end,
-            )
+            steps = (k * per_interval, per_interval, count * per_interval)
+            advance((eta, m, n), factors, damping, self._margin_cells, self._wet_runs, steps, block, start, end)
             yield eta
 
     def _factors(self, dt_s: float) -> tuple[tuple, tuple]:
@@ -387,13 +298,31 @@ class LongWaves:
         sensitivity : array, shape of the box
             Sea level at the gauge, m, at 0, 1, ... intervals after 1 m in that cell alone; zero on land.
         """
+        unit, ratio = self.gauge_unit(gauge)
+        by_row = ratio[box.slices[0], np.newaxis].astype(self.dtype)
+        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
+            yield eta[box.slices] * by_row
+
+    def gauge_unit(self, gauge: GaugeStencil) -> tuple[np.ndarray, np.ndarray]:
+        """Return the start of the reciprocal run of a gauge, and what turns its waves into what the gauge feels.
+
+        Parameters
+        ----------
+        gauge : GaugeStencil
+            From :meth:`stencil`.
+
+        Returns
+        -------
+        sea_level_m : array, shape of the grid
+            Initial sea level, m.
+        ratio : array, shape (n_rows,)
+            Area of a cell of each row over that of the gauge's.
+        """
         area = self.grid.cell_area_m2
         unit = np.zeros(self.grid.shape)
         # scaled by the area at the gauge, to stay near one in float32
         np.add.at(unit, (gauge.rows, gauge.columns), gauge.weights * area[gauge.rows[0]] / area[gauge.rows])
-        ratio = (area / area[gauge.rows[0]])[box.slices[0], np.newaxis].astype(self.dtype)
-        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
-            yield eta[box.slices] * ratio
+        return unit, area / area[gauge.rows[0]]
 
 
 def _bounding_box(field: np.ndarray) -> Box:

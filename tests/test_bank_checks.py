@@ -1,0 +1,126 @@
+"""Banks that were damaged: the gauge is named; a full disk leaves the old bank."""
+
+from __future__ import annotations
+
+import errno
+
+import netCDF4
+import numpy as np
+import numpy.testing as npt
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from conftest import build_quietly, small_region
+from slipcast.bank_checks import SUMS, gauge_sums, unreadable_gauges
+from slipcast.cli import app
+from slipcast.errors import InputError
+from slipcast.greens import GreensBank
+
+
+def without_sums(bank: GreensBank) -> GreensBank:
+    attrs = {key: value for key, value in bank.dataset.attrs.items() if key != SUMS}
+    return GreensBank(bank.dataset.drop_attrs(deep=False).assign_attrs(attrs))
+
+
+def test_every_gauge_has_a_sum(small_bank):
+    sums = small_bank.dataset.attrs[SUMS].split()
+    assert len(set(sums)) == len(small_bank.gauges)
+    response = small_bank.dataset["response"].copy(deep=True)
+    response[3, 17, 40] += 1e-6
+    other = gauge_sums(small_bank.dataset.assign(response=response)).split()
+    assert [one == another for one, another in zip(sums, other, strict=True)] == [True, True, True, False, True]
+
+
+def test_numbers_changed_in_the_file_are_found_by_gauge(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    with netCDF4.Dataset(tmp_path / "bank.nc", "a") as file:
+        file["response"][2, 30, 5] += np.float32(1e-6)  # as a program would, with checksums of the storage made anew
+    opened = GreensBank.open(tmp_path / "bank.nc")
+    with pytest.raises(InputError, match="bank cascadia: the response at gauge 46419 does not match its sum"):
+        opened.check()
+
+
+def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
+    path = tmp_path / "bank.nc"
+    small_bank.save(path)
+    content = path.read_bytes()
+    named = set()
+    for place in np.linspace(0.3, 0.9, 12):
+        damaged = bytearray(content)
+        damaged[int(place * len(content))] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(
+            InputError, match=r"^\S+bank.nc is damaged: the response at gauge \w+ cannot be read$"
+        ) as told:
+            GreensBank.open(path)
+        named.add(str(told.value).split()[-4])
+    assert len(named) > 2
+    assert named <= set(small_bank.gauges)
+
+
+def test_damage_elsewhere_names_no_gauge(small_bank, tmp_path):
+    (tmp_path / "text.nc").write_text("no bank")
+    assert unreadable_gauges(tmp_path / "text.nc") == []
+    assert unreadable_gauges(tmp_path / "none.nc") == []
+    small_bank.save(tmp_path / "bank.nc")
+    assert unreadable_gauges(tmp_path / "bank.nc") == []
+    xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc")
+    assert unreadable_gauges(tmp_path / "other.nc") == []
+
+
+def test_the_command_finds_damage(small_bank, tmp_path):
+    path = tmp_path / "bank.nc"
+    small_bank.save(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["bank", "check", str(path)])
+    assert isinstance(result.exception, InputError)
+    assert "is damaged: the response at gauge" in str(result.exception)
+
+
+def test_banks_without_sums_open_and_say_so(small_bank, tmp_path):
+    old = without_sums(small_bank)
+    old.save(tmp_path / "old.nc")
+    opened = GreensBank.open(tmp_path / "old.nc")
+    opened.check()
+    assert (opened.id, opened.has_sums) == (small_bank.id, False)
+    said = CliRunner().invoke(app, ["bank", "check", str(tmp_path / "old.nc")]).output
+    assert "all well" in said
+    assert "it carries no sums of its gauges" in said
+    small_bank.save(tmp_path / "new.nc")
+    assert "no sums" not in CliRunner().invoke(app, ["bank", "check", str(tmp_path / "new.nc")]).output
+
+
+def test_smaller_banks_have_sums_of_their_own(small_bank):
+    for part in (small_bank.with_window(["46404", "westport"], 30), small_bank.with_sources(["acsza58"])):
+        assert part.has_sums
+        part.check()
+
+
+def test_sums_of_other_gauges(small_bank):
+    attrs = small_bank.dataset.attrs | {SUMS: "0123456789abcdef"}
+    with pytest.raises(InputError, match="bank cascadia: it has 1 sums for 5 gauges"):
+        GreensBank(small_bank.dataset.assign_attrs(attrs)).check()
+
+
+@pytest.mark.parametrize("when", ["a part", "the bank"])
+def test_a_full_disk_leaves_the_old_bank(small_bank, tmp_path, monkeypatch, when):
+    path = tmp_path / "bank.nc"
+    small_bank.save(path)
+    original = xr.Dataset.to_netcdf
+
+    def full(dataset, target, **options):
+        if (dataset.attrs["slipcast"] == "bank") == (when == "the bank"):
+            target.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "no space")
+        return original(dataset, target, **options)
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    parts = tmp_path / "bank.nc.parts"
+    with pytest.raises(InputError, match=r"^cannot write \S+: the disk is full$"):
+        build_quietly(small_region(), parts=parts).save(path)
+    monkeypatch.undo()
+    assert not list(tmp_path.rglob("*.partial"))
+    npt.assert_array_equal(GreensBank.open(path).dataset["response"], small_bank.dataset["response"])
