@@ -46,9 +46,9 @@ class SpeedConfig:
         If a number is too small.
     """
 
-    repeats: int = 7
+    repeats: int = 5
     calls: int = 300
-    spacing_arcmin: float = 2.0
+    spacing_arcmin: float = 4.0
     hours: float = 2.0
     n_gauges: int = 14
     batch: int = 512

@@ -52,9 +52,9 @@ def _what_was_run(results: Mapping[str, Any]) -> str:
     return (
         f"Written by `slipcast benchmark speed` (slipcast {about['slipcast_version']}) on {machine['cores']} cores of "
         f"{machine['machine']}, {machine['system']}, Python {machine['python']}, numpy {machine['numpy']}; every "
-        "number is in `speed.json`. Each work is timed in turn with its reference, so that other work on the machine, which "
-        "counts against both, changes their ratio less than their rates. Numbers are medians; in brackets, the least "
-        f"and the most of {config['repeats']} rounds (3 for whole banks, scenarios and trainings). Arithmetic is "
+        "number is in `speed.json`. Each work is timed in turn with its reference, so that other work on the machine, "
+        "which counts against both, changes their ratio less than their rates. Numbers are medians; in brackets, the "
+        f"least and the most of {config['repeats']} rounds (3 for whole banks, scenarios and trainings). Arithmetic is "
         "float32 unless said otherwise."
     )
 
@@ -85,9 +85,9 @@ def _solver(results: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Millions of cell updates a second. A step must move {BYTES_A_CELL} bytes for each cell, if it is swept once: "
         "sea level and two transports in and out, two coefficients in. The limit is the bandwidth of the triad, "
-        "measured in the same rounds, over these bytes; a grid that a cache holds may exceed it. All cores: one run on each, as "
-        "a bank is built. Lean numpy has all coefficients ready and works in place, in float32; textbook numpy "
-        "is what the equations look like (float64, velocities, masks)."
+        "measured in the same rounds, over these bytes; a grid that a cache holds may exceed it. All cores: one run on "
+        "each, as a bank is built. Lean numpy has all coefficients ready and works in place, in float32; textbook "
+        "numpy is what the equations look like (float64, velocities, masks)."
     )
     rows = (
         ("held, MB", lambda grid: f"{grid['held_mb']:.1f}"),
@@ -114,16 +114,17 @@ def _waves(results: Mapping[str, Any]) -> Iterator[str]:
         f"Cascadia's near grid at {bank['spacing_arcmin']:g}', {bank['hours']:g} h, {bank['gauges']} gauges, one core. "
         f"The bank, one run a gauge, the uplift of all subfaults and their products: {_spread(bank['bank'])} s. One "
         f"forward run of one unit source: {_spread(bank['forward'])} s. Multiplied, not run: {bank['sources']} of "
-        f"them, one a unit source, take {_spread(bank['by_source'])} times as long as the bank; {bank['subfaults']}, one a "
-        f"subfault, which is what the bank holds, {_spread(bank['by_subfault'])} times."
+        f"them, one a unit source, take {_spread(bank['by_source'])} times as long as the bank; {bank['subfaults']}, "
+        f"one a subfault, which is what the bank holds, {_spread(bank['by_subfault'])} times."
     )
     yield "## Scenarios, against forward simulation"
     yield (
         f"Kinematic, slip drawn and {drawn['minutes']:g} minutes at {drawn['gauges']} gauges made, one core: "
         f"{_spread(drawn['a_second'])} a second where ruptures share sizes, as a training draws them, "
         f"{_spread(drawn['own_sizes'])} where each has its own, as a set holds them. One forward run at "
-        f"{drawn['spacing_arcmin']:g}', all slip at time zero and its uplift ready, which is less work than a kinematic one: "
-        f"{_spread(drawn['forward_s'])} s, or {_spread(drawn['over_forward'])} times as long as a scenario."
+        f"{drawn['spacing_arcmin']:g}', all slip at time zero and its uplift ready, which is less work than a "
+        f"kinematic one: {_spread(drawn['forward_s'])} s, or {_spread(drawn['over_forward'])} times as long as a "
+        "scenario."
     )
 
 

@@ -14,15 +14,17 @@ from threadpoolctl import threadpool_limits
 __all__ = ["interleaved", "one_thread", "percentiles_ms", "ratios", "spread"]
 
 
-def interleaved(works: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+def interleaved(works: Mapping[str, Callable[[], Any]], repeats: int, *, warm: bool = True) -> dict[str, list[float]]:
     """Time works in turn: first, second, ..., first, second, ...
 
     Parameters
     ----------
     works : mapping of str to callable
-        Each is called once before, which does not count.
+        What to time.
     repeats : int
         Rounds.
+    warm : bool, optional
+        Call each once before, which does not count.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def interleaved(works: Mapping[str, Callable[[], Any]], repeats: int) -> dict[st
     >>> "".join(order), len(found["a"])
     ('ababab', 2)
     """
-    for work in works.values():
+    for work in works.values() if warm else ():
         work()
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):

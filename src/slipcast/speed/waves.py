@@ -91,10 +91,10 @@ def measure_bank(config: SpeedConfig) -> dict[str, Any]:
         ``forward``, one run; spreads of ratios ``by_source`` and ``by_subfault``: as many forward runs as there are
         unit sources or subfaults, one measured and multiplied, over the bank.
     """
-    bank = build_bank(config)
-    run = _forward(bank.region)(bank.sources[:1])
     with one_thread():
-        seconds = interleaved({"bank": lambda: build_bank(config), "forward": run}, 3)
+        bank = build_bank(config)
+        run = _forward(bank.region)(bank.sources[:1])
+        seconds = interleaved({"bank": lambda: build_bank(config), "forward": run}, 3, warm=False)
     once = ratios(seconds["forward"], seconds["bank"])
     return {
         "gauges": len(bank.gauges),
@@ -124,7 +124,7 @@ def measure_scenarios(bank: GreensBank, config: SpeedConfig) -> dict[str, Any]:
     found : dict
         ``gauges``, ``minutes``; spreads: ``a_second``, kinematic scenarios, sizes shared by
         :class:`~slipcast.stream.ScenarioStream`'s default; ``own_sizes``, each with a size of its own; ``forward_s``,
-        seconds of one static forward run of all unit sources together, their uplift ready; ``over_forward``, its
+        seconds of one static forward run, its uplift ready; ``over_forward``, its
         time over that of a scenario.
     """
     region = bank.region
@@ -138,9 +138,12 @@ def measure_scenarios(bank: GreensBank, config: SpeedConfig) -> dict[str, Any]:
         "shared": shared.batches(config.batch, np.random.default_rng(1)),
         "own": own.batches(own_batch, np.random.default_rng(1)),
     }
-    run = _forward(region)(bank.sources, ready=True)
+    run = _forward(region)(bank.sources[:1], ready=True)  # whatever the slip, a run takes as long
     with one_thread():
-        seconds = interleaved({name: partial(next, drawn) for name, drawn in batches.items()} | {"forward": run}, 3)
+        for drawn in batches.values():
+            next(drawn)  # the first one prepares what the others use
+        works = {name: partial(next, drawn) for name, drawn in batches.items()} | {"forward": run}
+        seconds = interleaved(works, 3, warm=False)
     return {
         "gauges": len(names),
         "minutes": minutes,
