@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from slipcast.files import read_json, write_text
-from slipcast.greens import GreensBank  # noqa: F401  (the numbers are of its arrays)
+from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Bathymetry, Grid
-from slipcast.physics.shallow_water import LongWaves
+from slipcast.physics.projection import uplift_box
+from slipcast.physics.shallow_water import GRAVITY_M_S2, LongWaves
 from slipcast.physics.unit_sources import catalogue, subdivide
+from slipcast.region import Region
 
 DOCS = Path(__file__).parents[1] / "docs"
 LON, LAT = (120.0, 295.0), (-60.0, 62.0)
@@ -32,9 +34,10 @@ CORES = 2, 16, 64, 260
 
 PAGE = """# The whole Pacific
 
-What it would take: unit sources of NOAA's propagation database, {n_darts} DARTs and {n_points} forecast points on a grid of 1' over {west:g} to
-{east:g}° E, {south:g} to {north:g}° N, and 10^{power} scenarios. Written by `python benchmarks/scaling.py speed.json` from the rates that
-`slipcast benchmark speed` and `benchmarks/workers.py` measured on {cores} cores of {machine}; nothing of this size was run.
+What it would take: unit sources of NOAA's propagation database, {n_darts} DARTs and {n_points} forecast points on a
+grid of 1' over {west:g} to {east:g}° E, {south:g} to {north:g}° N, and 10^{power} scenarios. Written by `python
+benchmarks/scaling.py speed.json` from the rates that `slipcast benchmark speed` and `benchmarks/workers.py` measured
+on {cores} cores of {machine}; nothing of this size was run.
 
 {sources}
 
@@ -42,9 +45,9 @@ What it would take: unit sources of NOAA's propagation database, {n_darts} DARTs
 
 {grid}
 
-The step follows from the deepest cell in its latitude (0.9 of the stable one); a whole number of steps makes a minute. Land is computed
-too. The rate is that of one core while all are busy, on {rate_grid}, which no cache holds: {rate:.0f} million cell updates a second.
-Halving the spacing costs 8 times as much.
+The step follows from the deepest cell in its latitude (0.9 of the stable one); a whole number of steps makes a
+minute. Land is computed too. The rate is that of one core while all are busy, on {rate_grid}, which no cache holds:
+{rate:.0f} million cell updates a second. Halving the spacing costs 8 times as much.
 
 ## Bank: one run a gauge
 
@@ -52,13 +55,14 @@ By reciprocity a run a gauge serves all sources, so {n_gauges} runs and not {n_f
 
 {bank}
 
-Gauges are tasks of their own, so up to {n_gauges} cores share the work; a task is the smallest piece, and its hours are the least that any
-number of cores can take. A core that shares its memory with others is as slow as the memory: rates are of {cores} busy cores.
+Gauges are tasks of their own, so up to {n_gauges} cores share the work; a task is the smallest piece, and its hours
+are the least that any number of cores can take. A core that shares its memory with others is as slow as the memory:
+rates are of {cores} busy cores.
 
 {memory}
 
-**Sampling.** The bank holds a sample a minute. Near a source waves of a grid of 1' have periods of two minutes and less, and 15 s would be
-wanted there:
+**Sampling.** The bank holds a sample a minute. The shortest waves that a grid of 1' carries well, some ten cells long,
+have a period of {period:.0f} s in 4,000 m of water, which needs a sample every 15 s or so:
 
 {sampling}
 
@@ -76,21 +80,25 @@ With a rate of *r* for a core-hour (put in what yours costs; memory and storage 
 
 ## What would have to change
 
-- **The projection onto subfaults.** A task holds the uplift of every subfault at every cell around all sources. For one zone that is {uplift_zone};
-  for all sources at once it would be {uplift_all}. The same sums, done for a block of unit sources at a time, each over the cells within {uplift_deg:g}° of it,
-  hold {uplift_block} at 1'.
-- **A bank a basin or zone.** Ruptures are drawn in a region of one zone, and a bank of all subfaults is too large for memory: one bank for each zone, on its own
-  subfaults, from runs that are shared. Today a bank of another zone repeats its runs.
-- **Grids by distance.** All gauges at 1' over all of the Pacific is the dearest choice. DARTs need 1' where they are near a source; from far away {far} is
-  what the far gauges of the built-in regions have. A region may give each gauge a grid of its own already.
-- **Storage.** The bank is one netCDF file that is written from memory. At this size: Zarr, a chunk a gauge, written by whoever has it, as the scenarios are. A scenario
-  set goes through the machine of the command, which alone writes; {storage_all} need a store to which every worker writes.
-- **Scenarios need not be kept.** Each is drawn from the seed and its number. A training that draws its own (`slipcast.stream.ScenarioStream`) stores
-  nothing, and pays the core-hours above each time it sees them all.
+- **The projection onto subfaults.** A task holds the uplift of every subfault at every cell around all sources. For
+  one zone that is {uplift_zone}; for all sources at once it would be {uplift_all}. The same sums, done for a block of
+  unit sources at a time, each over the cells within {uplift_deg:g}° of it, hold {uplift_block} at 1'.
+- **A bank a basin or zone.** Ruptures are drawn in a region of one zone, and a bank of all subfaults is too large for
+  memory: one bank for each zone, on its own subfaults, from runs that are shared. Today a bank of another zone
+  repeats its runs.
+- **Grids by distance.** All gauges at 1' over all of the Pacific is the dearest choice. DARTs need 1' where they are
+  near a source; from far away {far} is what the far gauges of the built-in regions have. A region may give each gauge
+  a grid of its own already.
+- **Storage.** The bank is one netCDF file that is written from memory. At this size: Zarr, a chunk a gauge, written
+  by whoever has it, as the scenarios are. A scenario set goes through the machine of the command, which alone writes;
+  {storage_all} need a store to which every worker writes.
+- **Scenarios need not be kept.** Each is drawn from the seed and its number. A training that draws its own
+  (`slipcast.stream.ScenarioStream`) stores nothing, and pays the core-hours above each time it sees them all.
 
 ## Commands
 
-What there is today, with a region file of one zone and the gauges wanted (`slipcast regions show cascadia` shows one):
+What there is today, with a region file of one zone and the gauges wanted (`slipcast regions show cascadia` shows
+one):
 
 ```sh
 dask scheduler                                            # on one machine; prints tcp://host:8786
@@ -183,11 +191,11 @@ def rows_of_workers(found: dict) -> str:
         spread = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
         rows.append([title, f"{one['median']:.1f}", f"{two['median']:.1f}", spread])
     return (
-        f"`benchmarks/workers.py`: {found['gauges']} gauges at {found['spacing_arcmin']:g}', {found['hours']:g} h, of a part of "
-        f"Cascadia; {found['count']} scenarios; {found['repeats']} rounds in turn on {found['cores']} cores, medians (least and "
-        "most). Wanted: 1.7. Plain processes, each with work of its own, show what these cores give at best, other work on the "
-        "machine included; a core of a virtual machine may be half of a real one.\n\n"
-        + table(["", "one, s", "two, s", "ratio"], rows)
+        f"`benchmarks/workers.py`: {found['gauges']} gauges at {found['spacing_arcmin']:g}', {found['hours']:g} h, of "
+        f"a part of Cascadia; {found['count']} scenarios; {found['repeats']} rounds in turn on {found['cores']} "
+        "cores, medians (least and most). Wanted: 1.7. Plain processes, each with work of its own, show what these "
+        "cores give at best, other work on the machine included; a core of a virtual machine may be half of a real "
+        "one.\n\n" + table(["", "one, s", "two, s", "ratio"], rows)
     )
 
 
@@ -235,9 +243,9 @@ def page(speed: dict, workers: dict) -> str:
         rate=rate / 1e6,
         rate_grid=f"{largest['title']} ({largest['held_mb']:.0f} MB a run)",
         sources=(
-            f"Of the {n_every:,} unit sources of the database {n_sources:,} lie inside this grid; the others are those of the "
-            f"Indian and Atlantic Oceans or at its edges, and need grids of their own. Divided at {SUBFAULT_KM:g} km, these are "
-            f"{n_subfaults:,} subfaults."
+            f"Of the {n_every:,} unit sources of the database {n_sources:,} lie inside this grid; the others are "
+            f"those of the Indian and Atlantic Oceans or at its edges, and need grids of their own. Divided at "
+            f"{SUBFAULT_KM:g} km, these are {n_subfaults:,} subfaults."
         ),
         grid=table(
             ["", *(f"{grid.arcmin}'" for grid in grids)],
@@ -281,11 +289,12 @@ def page(speed: dict, workers: dict) -> str:
                 for length in (HOURS, DART_HOURS)
             ],
         ),
+        period=10 * np.radians(1 / 60) * EARTH_RADIUS_M / np.sqrt(GRAVITY_M_S2 * 4000.0),
         drawing=(
-            f"{drawn['own_sizes']['median']:.0f} scenarios a second on one core were measured, with {drawn['gauges']} gauges and "
-            f"{drawn['minutes']:g} minutes ({drawn['a_second']['median']:.0f} where ruptures share sizes). Taken in proportion to "
-            "the samples, which is too much, as a rupture is drawn once however many gauges there are:\n\n"
-            + table(["10^7 scenarios", "core-hours", *(f"{n} cores" for n in CORES)], drawing)
+            f"{drawn['own_sizes']['median']:.0f} scenarios a second on one core were measured, with {drawn['gauges']} "
+            f"gauges and {drawn['minutes']:g} minutes ({drawn['a_second']['median']:.0f} where ruptures share sizes). "
+            "Taken in proportion to the samples, which is too much, as a rupture is drawn once however many gauges "
+            "there are:\n\n" + table(["10^7 scenarios", "core-hours", *(f"{n} cores" for n in CORES)], drawing)
         ),
         storage=table(["bytes of 10^7 scenarios, uncompressed", ""], [[name, amount(n)] for name, n in stored.items()]),
         cost=table(["", "core-hours", "cost"], [[name, f"{value:,.0f}", f"{value:,.0f} *r*"] for name, value in total]),
@@ -306,9 +315,6 @@ def hours_all(value: float) -> str:
 
 def zone_bytes(arcmin: float, n_subfaults: int) -> float:
     """Return the bytes of the uplift of all subfaults of Cascadia, at all wet cells around them."""
-    from slipcast.physics.projection import uplift_box
-    from slipcast.region import Region
-
     region = Region.open("cascadia").with_grids(spacing_arcmin=arcmin)
     grid = region.grids["near"].grid()
     waves = LongWaves(grid, Bathymetry.etopo1().depth_on(grid))

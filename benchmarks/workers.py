@@ -2,7 +2,7 @@
 
 python benchmarks/workers.py [--quick]
 
-About five minutes.
+Some minutes.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def measure(*, spacing_arcmin: float, hours: float, count: int, repeats: int) ->
         warnings.simplefilter("ignore", SlipcastWarning)
         bank = GreensBank.build(plan, workers=1)
         clusters = {
-            n: LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=None) for n in (1, 2)
+            n: LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0") for n in (1, 2)
         }
         pools = {n: ProcessPoolExecutor(n, mp_context=get_context("spawn")) for n in (1, 2)}
         minutes = [(plan, max(1, round(60 * hours)))] * PARTS
@@ -115,8 +115,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks" / "workers.json")
     arguments = parser.parse_args()
     started = time.monotonic()
-    sizes = {"spacing_arcmin": 4.0, "hours": 2.0, "count": 512} if arguments.quick else {}
-    found = measure(**({"spacing_arcmin": 2.0, "hours": 3.0, "count": 1536} | sizes), repeats=3)
+    sizes = {"spacing_arcmin": 6.0, "hours": 2.0, "count": 256} if arguments.quick else {}
+    found = measure(**({"spacing_arcmin": 3.0, "hours": 3.0, "count": 1024} | sizes), repeats=3)
     for what, title in TITLES.items():
         row = found[what]
         one, two, ratio = (row[key]["median"] for key in ("one_s", "two_s", "ratio"))
