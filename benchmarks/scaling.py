@@ -165,7 +165,7 @@ def count_sources() -> tuple[int, int, int]:
     every = list(catalogue().values())
     inside = []
     for source in every:
-        lon, lat = source.point(0.0, source.width_m / 2)
+        lon, lat, *_ = source.point(0.0, source.width_m / 2)
         if LON[0] + MARGIN_DEG < lon % 360 < LON[1] - MARGIN_DEG and LAT[0] + MARGIN_DEG < lat < LAT[1] - MARGIN_DEG:
             inside.append(source)
     return len(every), len(inside), sum(len(subdivide([source], SUBFAULT_KM)) for source in inside)
