@@ -318,7 +318,7 @@ def wrapped(text: str) -> str:
         if block.startswith("- "):
             items = block[2:].replace("\n  ", " ").split("\n- ")
             block = "\n".join(textwrap.fill(item, 118, initial_indent="- ", subsequent_indent="  ") for item in items)
-        elif block and block[0] not in "#|`\n" or block.startswith("`b"):
+        elif block.startswith("`benchmarks") or (block and block[0] not in "#|`\n"):
             block = textwrap.fill(block, 118, break_on_hyphens=False)
         blocks.append(block)
     return "\n\n".join(blocks).rstrip("\n") + "\n"

@@ -48,7 +48,7 @@ class SpeedConfig:
 
     repeats: int = 5
     calls: int = 300
-    spacing_arcmin: float = 4.0
+    spacing_arcmin: float = 2.0
     hours: float = 2.0
     n_gauges: int = 14
     batch: int = 512
