@@ -179,8 +179,10 @@ def block_bytes(arcmin: float, subfaults_each: float) -> float:
     return across * 60 / arcmin * across / np.cos(np.radians(30.0)) * 60 / arcmin * subfaults_each * FLOAT
 
 
-def rows_of_workers(found: dict) -> str:
+def rows_of_workers(found: dict | None) -> str:
     """Word what Dask gained, beside what plain processes did."""
+    if found is None:
+        return "`benchmarks/workers.py` has not been run."
     titles = {
         "bank": "`bank build`, Dask",
         "plain_bank": "runs of the solver, plain processes",
@@ -201,7 +203,7 @@ def rows_of_workers(found: dict) -> str:
     )
 
 
-def page(speed: dict, workers: dict) -> str:
+def page(speed: dict, workers: dict | None) -> str:
     """Put the page together."""
     grids, wet = spacings()
     n_every, n_sources, n_subfaults = count_sources()
@@ -349,7 +351,8 @@ def main() -> None:
     parser.add_argument("speed", type=Path, help="speed.json of slipcast benchmark speed")
     parser.add_argument("--workers", type=Path, default=DOCS / "benchmarks" / "workers.json")
     arguments = parser.parse_args()
-    text = wrapped(page(read_json(arguments.speed), read_json(arguments.workers)))
+    workers = read_json(arguments.workers) if arguments.workers.is_file() else None
+    text = wrapped(page(read_json(arguments.speed), workers))
     print(text)
     write_text(DOCS / "scaling.md", text)
 

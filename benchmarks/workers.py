@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks" / "workers.json")
     arguments = parser.parse_args()
     started = time.monotonic()
-    sizes = {"spacing_arcmin": 6.0, "hours": 2.0, "count": 256} if arguments.quick else {}
+    sizes = {"spacing_arcmin": 6.0, "hours": 1.0, "count": 256} if arguments.quick else {}
     found = measure(**({"spacing_arcmin": 3.0, "hours": 3.0, "count": 1024} | sizes), repeats=3)
     for what, title in TITLES.items():
         row = found[what]
