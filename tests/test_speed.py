@@ -87,7 +87,8 @@ def fake_results(**changes):
             "machine": {"machine": "m", "system": "s", "cores": 2, "python": "3", "numpy": "2"},
             "config": {"repeats": 3, "triad_mb": 1.0, "gemm_size": 16},
         },
-        "machine": {what: {"one": SPREAD, "all": SPREAD} for what in ("bandwidth_gb_s", "gemm_gflop_s")},
+        "machine": {what: {"one": SPREAD, "all": SPREAD} for what in ("bandwidth_gb_s", "gemm_gflop_s")}
+        | {"core_share": 0.25},
         "solver": {"two_minutes": grid, "one_minute": grid},
         "bank": {"gauges": 2, "sources": 31, "subfaults": 1550, "spacing_arcmin": 4.0, "hours": 2.0}
         | dict.fromkeys(("bank", "forward", "by_source", "by_subfault"), SPREAD),
@@ -118,6 +119,7 @@ def test_the_page_says_what_is_met_and_what_is_not():
     assert "| the same at 2' | under 40 s | 72 s, 1.5 GB | 1 s of runs | no |" in text
     assert "| 10^6 scenarios to disk | under 4 GB of memory | 1.6 GB, whatever the count |  | yes |" in text
     assert "| solver, on a GPU | half the card's bandwidth | no GPU at hand, not measured |  |  |" in text
+    assert "One thread of this process got 25 % of a core." in text
     assert "| compiled, one core | 3.00 (1.00 to 400) | 3.00 (1.00 to 400) |" in text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -106,7 +107,8 @@ def measure_machine(*, triad_mb: float, gemm_size: int, repeats: int) -> dict[st
     Returns
     -------
     found : dict
-        ``bandwidth_gb_s`` and ``gemm_gflop_s``, each with ``one`` and ``all`` cores, as spreads.
+        ``bandwidth_gb_s`` and ``gemm_gflop_s``, each with ``one`` and ``all`` cores, as spreads; ``core_share``, the
+        part of a core that one thread of this process got: less than one on a busy machine.
     """
     cores = n_cores()
     triads = {"one": Triad(triad_mb), "all": Triad(triad_mb, cores)}
@@ -114,11 +116,16 @@ def measure_machine(*, triad_mb: float, gemm_size: int, repeats: int) -> dict[st
     works: dict[str, Callable[[], None]] = {f"triad_{name}": triad for name, triad in triads.items()}
     works |= {f"gemm_{name}": product for name, product in products.items()}
     seconds = interleaved(works, repeats)
+    started, used = time.perf_counter(), time.process_time()
+    triads["one"]()
+    products["one"]()
+    share = (time.process_time() - used) / (time.perf_counter() - started)
     flop = 2.0 * gemm_size**3
     return {
         "bandwidth_gb_s": {
             name: spread([triad.moved_bytes / s / 1e9 for s in seconds[f"triad_{name}"]])
             for name, triad in triads.items()
         },
+        "core_share": min(1.0, share),
         "gemm_gflop_s": {name: spread([flop / s / 1e9 for s in seconds[f"gemm_{name}"]]) for name in products},
     }

@@ -63,6 +63,10 @@ def _machine(results: Mapping[str, Any]) -> Iterator[str]:
     """Tabulate bandwidth and arithmetic."""
     found, config = results["machine"], results["about"]["config"]
     yield "## The machine"
+    yield (
+        f"One thread of this process got {100 * found['core_share']:.0f} % of a core. Where that is much less than "
+        "100, rates and times are those of a busy machine, and only ratios mean something."
+    )
     yield _table(
         ["", "one core", "all cores"],
         [
