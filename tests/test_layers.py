@@ -28,8 +28,10 @@ LAYERS = (
         "__init__",
     ),
     ("report", "report_figures", "replay_page", "replay_figure"),
+    ("speed",),
     ("accuracy", "evaluate", "event", "replay", "settling"),
     ("judging",),
+    ("prepared_forecast",),
     ("forecast",),
     ("inversion",),
     ("learning",),
@@ -49,7 +51,7 @@ LAYERS = (
     ("errors",),
 )
 HEAVY = {
-    "torch": ("learning", "accuracy", "shallow_water_torch"),
+    "torch": ("learning", "accuracy", "speed", "shallow_water_torch"),
     "optuna": ("learning",),
     "matplotlib": ("plots", "demo"),
     "plotly": ("report", "report_figures", "replay_page", "replay_figure"),

@@ -11,12 +11,7 @@ from slipcast.console import progress, write_line
 
 __all__ = ["benchmark_app"]
 
-benchmark_app = typer.Typer(help="How good the methods are, by scenarios that none has seen.", no_args_is_help=True)
-
-
-@benchmark_app.callback()
-def _verbs() -> None:
-    """Keep the name of the verb, were it the only one."""
+benchmark_app = typer.Typer(help="How good the methods are, and how fast everything is.", no_args_is_help=True)
 
 
 @benchmark_app.command("accuracy")
@@ -42,3 +37,24 @@ def accuracy(
     with progress("Accuracy") as advance:
         run_accuracy(opened, open_model(model), out, config=config, shared=shared, progress=advance)
     write_line(str(out / "accuracy.md"))
+
+
+@benchmark_app.command("speed")
+def speed(
+    out: Annotated[Path, typer.Option("--out", help="Folder; what is done is kept there.")],
+    bank: Annotated[
+        Path | None, typer.Option(help="Green's functions to draw and forecast from, by default some built for it.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A minute instead of several, and rough numbers.")] = False,
+) -> None:
+    """Measure every part against its reference and the limits of the machine; see OUT/speed.md.
+
+    Example: slipcast benchmark speed --bank bank.nc --out runs/speed
+    """
+    from slipcast.greens import GreensBank
+    from slipcast.speed import SpeedConfig, run_speed
+
+    opened = None if bank is None else GreensBank.open(bank)
+    with progress("Speed") as advance:
+        run_speed(out, bank=opened, config=SpeedConfig.quick() if quick else SpeedConfig(), progress=advance)
+    write_line(str(out / "speed.md"))

@@ -236,7 +236,7 @@ def _carry(
             mean_level[event, gauge, :count] = sea_level.mean(axis=0)
             mean_maximum[event, gauge] = highest.mean()
             if uncertain:
-                level[event, :, gauge, :count] = np.quantile(sea_level, QUANTILES, axis=0)
+                level[event, :, gauge, :count] = _quantiles(sea_level)
                 maximum[event, :, gauge] = np.quantile(highest, QUANTILES)
     events = draws.shape[:-2]
     spread = {
@@ -248,6 +248,15 @@ def _carry(
         mean_maximum.reshape(*events, len(levels)),
         spread if uncertain else {},
     )
+
+
+def _quantiles(levels: np.ndarray) -> np.ndarray:
+    """Compute what ``np.quantile(levels, QUANTILES, axis=0)`` does, by sorting, which is some times as fast."""
+    rising = np.sort(levels, axis=0)
+    at = np.array(QUANTILES) * (len(rising) - 1)
+    below = np.floor(at).astype(int)
+    above, share = np.minimum(below + 1, len(rising) - 1), (at - below)[:, np.newaxis]
+    return rising[below] + (rising[above] - rising[below]) * share
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

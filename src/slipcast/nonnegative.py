@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -118,6 +119,10 @@ class LeastSquares:
         columns = None if self.correlated is None else self.correlated.matrix(self.gauges, self.times_s)
         patterns, members = np.unique(np.isfinite(rows), axis=0, return_inverse=True)
         for number, known in enumerate(patterns):
+            if columns is None and known.all():  # what does not depend on the records is computed once
+                of_pattern = np.flatnonzero(members == number)
+                slip[of_pattern] = self._solve_factored(*self._complete, rows[of_pattern])
+                continue
             if not known.any():
                 raise InputError(f"record {int(np.argmax(members == number))} has no sample in the window")
             of_pattern = np.flatnonzero(members == number)
@@ -125,12 +130,17 @@ class LeastSquares:
             if columns is not None:
                 response = CorrelatedNoise.whitened(columns[known], self.noise_sd_m, response.T).T
                 samples = CorrelatedNoise.whitened(columns[known], self.noise_sd_m, samples)
-            slip[of_pattern] = self._solve_complete(response, samples)
+            slip[of_pattern] = self._solve_factored(*np.linalg.qr(response), samples)
         return slip.reshape(*records.shape[:-2], shape[2])
 
-    def _solve_complete(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Solve records without gaps, shape (n_records, n_samples)."""
-        q, r = np.linalg.qr(matrix)
+    @cached_property
+    def _complete(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factors of the responses at all samples."""
+        q, r = np.linalg.qr(self.response.to_numpy().reshape(-1, self.response.shape[2]))
+        return q, r
+
+    def _solve_factored(self, q: np.ndarray, r: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Solve records at the samples of a factored matrix, shape (n_records, n_samples)."""
         reduced = rows @ q
         if self.slip_sd_m is None:
             return np.array([nnls(r, row)[0] for row in reduced])
@@ -139,10 +149,11 @@ class LeastSquares:
             dampings = self._choose_damping(r, reduced, unexplained, n_samples=rows.shape[1])
         else:
             dampings = np.full(len(rows), self.noise_sd_m / self.slip_sd_m)
-        slip = np.empty((len(rows), matrix.shape[1]))
+        n_sources = r.shape[1]
+        slip = np.empty((len(rows), n_sources))
         for index, damping in enumerate(dampings):
-            damped = np.vstack([r, damping * np.eye(matrix.shape[1])])
-            slip[index] = nnls(damped, np.concatenate([reduced[index], np.zeros(matrix.shape[1])]))[0]
+            damped = np.vstack([r, damping * np.eye(n_sources)])
+            slip[index] = nnls(damped, np.concatenate([reduced[index], np.zeros(n_sources)]))[0]
         return slip
 
     def _choose_damping(

@@ -159,9 +159,11 @@ def invert(
     if window_min is None:
         raise InputError(f"method {method} needs a window, minutes after the origin")
     names = records.gauges if gauges is None else list(gauges)
-    response = bank.source_response(names, window_min=window_min)
-    times_s = response["time"].to_numpy()[response["time"].to_numpy() > 60 * start_min]
-    correlated = _correlated(records, names, times_s, joint_tide=joint_tide, model_error=model_error)
+    correlated = None
+    if joint_tide or model_error:
+        times_s = bank.source_response(names, window_min=window_min)["time"].to_numpy()
+        times_s = times_s[times_s > 60 * start_min]
+        correlated = _correlated(records, names, times_s, joint_tide=joint_tide, model_error=model_error)
     if method in _FROM_MOMENTS:
         if start_min != 0:
             raise InputError(f"start_min is for least squares; method {method} begins at the origin")

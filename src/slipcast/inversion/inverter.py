@@ -114,7 +114,8 @@ def invert_records(
         If the records lack a gauge, or more samples than the inverter can do without.
     """
     gauges, times_s = list(inverter.gauges), inverter.times_s
-    if missing := [name for name in gauges if name not in records.gauges]:
+    known = set(records.gauges)
+    if missing := [name for name in gauges if name not in known]:
         raise InputError(f"records lack gauge {', '.join(missing)}; method {inverter.method} takes {', '.join(gauges)}")
     return invert_samples(
         inverter,
