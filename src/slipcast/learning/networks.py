@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
@@ -165,8 +166,10 @@ class Conv1d(nn.Module):
 
 @dataclass(frozen=True)
 class _Activation:
-    """A function of a signal, and whether it never falls, so that it may follow a maximum."""
+    """A function of a signal by name, and whether it never falls, so that it may follow a maximum."""
 
+    name: str
+    negative_slope: float
     function: Callable[[torch.Tensor], torch.Tensor]
     rises: bool
 
@@ -174,10 +177,11 @@ class _Activation:
 def _activation(name: str, negative_slope: float) -> _Activation:
     """Find an activation by name."""
     if name == "leaky_relu":
-        return _Activation(lambda signal: nn.functional.leaky_relu(signal, negative_slope), rises=True)
+        leaky = partial(nn.functional.leaky_relu, negative_slope=negative_slope)
+        return _Activation(name, negative_slope, leaky, rises=True)
     if name not in ACTIVATIONS:
         raise unknown_name("activation", name, ["leaky_relu", *ACTIVATIONS])
-    return _Activation(ACTIVATIONS[name], rises=name not in ("gelu", "silu"))
+    return _Activation(name, negative_slope, ACTIVATIONS[name], rises=name not in ("gelu", "silu"))
 
 
 def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation: _Activation) -> torch.Tensor:
