@@ -194,12 +194,13 @@ def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation
     n, length, n_in = signal.shape
     half = length // 2
     padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
-    windows = padded.unfold(1, 3, 1).reshape(n * 2 * half, 3 * n_in)
-    products = nn.functional.linear(windows, convolution.weight.flatten(1), convolution.bias)
+    windows = padded.unfold(1, 3, 1).transpose(2, 3).reshape(n * 2 * half, 3 * n_in)  # channels side by side, to copy
+    products = nn.functional.linear(windows, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
     pairs = products.view(n, half, 2, convolution.out_channels)
     if activation.rises:
-        return activation.function(pairs.max(dim=2).values)
-    return activation.function(pairs).max(dim=2).values
+        return activation.function(torch.maximum(pairs[:, :, 0], pairs[:, :, 1]))
+    pairs = activation.function(pairs)
+    return torch.maximum(pairs[:, :, 0], pairs[:, :, 1])
 
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"conv1d": Conv1d}
