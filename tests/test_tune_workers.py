@@ -11,12 +11,16 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from learning_fixtures import scenario_set
+from slipcast import cli
 from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.search_space import SearchSpace
+from slipcast.learning.trial_workers import _run_numbers
+from slipcast.learning.trials import Search
 from slipcast.learning.tune import tune
 
 CONFIG = TrainConfig(epochs=2, device="cpu")
@@ -25,6 +29,7 @@ SPACE = SearchSpace(
     learning_rate={"low": 1e-4, "high": 1e-2, "log": True},
     dropout={"low": 0.0, "high": 0.5},
 )
+SPACE_OF_RATES = SearchSpace(learning_rate=(1e-4, 1e-3))
 LONG = CONFIG.with_settings(epochs=40)
 
 
@@ -78,9 +83,31 @@ def test_bad_trials_are_stopped_among_others(scenarios, tmp_path):
     assert all(row["epochs"] < 8 and row["validation_loss_m2"] > found.best_loss_m2 for row in stopped)
 
 
-def test_a_batch_is_one_trial_at_least(scenarios, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"together": 0}, "together must be >= 1, got 0"),
+        ({"space": SearchSpace(hidden=(5, 10))}, "together needs learning_rate, weight_decay or dropout in the search"),
+        (
+            {"config": CONFIG.with_settings(model="some:Net"), "space": SPACE_OF_RATES},
+            "together is for conv1d, got model s",
+        ),
+    ],
+)
+def test_trials_that_cannot_be_at_once(scenarios, tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        tune(scenarios, tmp_path, **({"config": CONFIG, "space": SPACE, "trials": 2, "together": 2} | arguments))
+
+
+def test_the_verb_takes_them_at_once(scenarios, tmp_path):
+    scenarios.save(tmp_path / "set.zarr")
+    (tmp_path / "tune.toml").write_text("[search]\nlearning_rate = {low = 1e-4, high = 1e-2, log = true}\n")
+    arguments = ["tune", tmp_path / "set.zarr", "--config", tmp_path / "tune.toml", "--out", tmp_path / "search"]
+    options = ["--trials", "2", "--together", "2", "--set", "epochs=1"]
+    done = CliRunner().invoke(cli.app, [str(each) for each in (*arguments, *options)], catch_exceptions=False)
+    assert "the best of 2 trials" in done.stdout
     with pytest.raises(InputError, match="together must be >= 1, got 0"):
-        tune(scenarios, tmp_path, config=CONFIG, trials=1, together=0)
+        CliRunner().invoke(cli.app, [*map(str, arguments), "--together", "0"], catch_exceptions=False)
 
 
 @pytest.mark.slow
@@ -168,13 +195,7 @@ def test_a_killed_parent_of_a_cluster(scenarios, tmp_path):
     assert (folder / "study.log").read_bytes().startswith(journal)
 
 
-def test_workers_that_do_not_see_the_folder(scenarios, tmp_path, monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("slipcast.learning.trials.Search.journal", property(lambda search: Path("/nowhere/study.log")))
-    from slipcast.learning.trial_workers import _run_numbers
-    from slipcast.learning.trials import Search
-
-    assert distributed
+def test_workers_that_do_not_see_the_folder(scenarios, tmp_path):
     with pytest.raises(InputError, match=r"a worker does not see .*study.log: the folder of a search must be shared"):
         _run_numbers(Search(tmp_path, scenarios, CONFIG, SPACE, 1), [0])
 

@@ -19,6 +19,7 @@ from slipcast.errors import InputError
 from slipcast.files import write_json, write_text
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.search_space import SearchSpace
+from slipcast.learning.stacked import OWN_SETTINGS
 from slipcast.learning.trial_workers import search_here, search_in_processes, search_on_cluster
 from slipcast.learning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.scenarios import ScenarioSet
@@ -130,6 +131,8 @@ def tune(
         raise InputError("test_loss cannot be asked for in a search: the test part is never loaded")
     search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed, together)
     search.space.check(config, search.samples)
+    if together > 1:
+        _check_together(search)
     with _only_one(search.folder):
         study = _begin(search, resume=resume)
         told, left = _told(study, trials, progress), trials - len(finished(study))
@@ -140,6 +143,16 @@ def tune(
         else:
             search_in_processes(search, study, trials, workers, told)
         return _conclude(search, study)
+
+
+def _check_together(search: Search) -> None:
+    """Refuse trials at once that could not be, or would all be the same."""
+    if search.config.model != "conv1d":
+        raise InputError(f"together is for conv1d, got model {search.config.model}")
+    if not {name for name, _ in search.space.items()} & set(OWN_SETTINGS):
+        raise InputError(
+            "together needs learning_rate, weight_decay or dropout in the search: trials at once share others"
+        )
 
 
 @contextmanager
