@@ -38,7 +38,7 @@ TOGETHER = 32
 
 PAGE = """# Speed of training
 
-Made by `python benchmarks/training_speed.py demo/cascadia/scenarios.zarr` on {cores} cores of {machine} with torch
+Made by `python benchmarks/training_speed.py demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine} with torch
 {torch}: {count} scenarios to learn from, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam. Ratios
 are of times taken one after the other in the same round: medians, with the least and the most of the rounds. Times are
 of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
@@ -231,8 +231,8 @@ def products(task: Task) -> list[tuple[int, int, int]]:
     return sizes
 
 
-def measure_products(sizes: Sequence[tuple[int, int, int]], *, count: int = TOGETHER, rounds: int = 7) -> float:
-    """Measure the products of a step alone, s a network."""
+def measure_products(sizes: Sequence[tuple[int, int, int]], *, count: int = TOGETHER, rounds: int = 15) -> float:
+    """Measure the products of a step alone, s a network: the median of rounds, the first of which warms up."""
     with quiet_torch(CPU), torch.no_grad():
         pairs = [(torch.randn(count, m, k), torch.randn(count, k, n)) for m, k, n in sizes]
         outs = [torch.bmm(one, other) for one, other in pairs]
@@ -247,13 +247,14 @@ def main() -> None:
     """Measure, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", type=Path, help="a scenario set")
-    parser.add_argument("--rounds", type=int, default=3, help="of the whole recipe")
-    parser.add_argument("--epochs", type=int, default=CONFIG.epochs, help="of the recipe")
+    parser.add_argument("--quick", action="store_true", help="20 epochs and 2 rounds, in a minute")
     given = parser.parse_args()
     scenarios = ScenarioSet.open(given.scenarios)
     task = Task.load(scenarios, CONFIG)
-    recipe, plain, ours = measure_recipe(scenarios, rounds=given.rounds, epochs=given.epochs)
-    ratios, alone_s, together_s = measure_together(scenarios)
+    epochs = 20 if given.quick else CONFIG.epochs
+    recipe, plain, ours = measure_recipe(scenarios, rounds=2 if given.quick else 3, epochs=epochs)
+    few = {"rounds": 2, "epochs": 2} if given.quick else {}
+    ratios, alone_s, together_s = measure_together(scenarios, **few)
     forward, rate = measure_forward(scenarios)
     sizes = products(task)
     operations = 2 * sum(m * k * n for m, k, n in sizes)
@@ -262,11 +263,12 @@ def main() -> None:
     lines += [ratio.row() for ratio in (recipe, *ratios, forward)]
     lines += [
         "",
-        f"Validation loss after {given.epochs} epochs: {min(plain):.2f} to {max(plain):.2f} m² by the plain loop, "
+        f"Validation loss after {epochs} epochs: {min(plain):.2f} to {max(plain):.2f} m² by the plain loop, "
         f"{min(ours):.2f} to {max(ours):.2f} m² by slipcast. Forward, `Conv1d` finds the slip of {rate:,.0f} "
         "scenarios a second on one core.",
     ]
     page = PAGE.format(
+        quick=" --quick" if given.quick else "",
         cores=os.cpu_count(),
         machine=platform.machine(),
         torch=torch.__version__,

@@ -74,6 +74,7 @@ def test_trials_at_once_are_the_same_after_a_kill(scenarios, tmp_path):
     assert settings_of(tune(scenarios, tmp_path / "cut", resume=True, **options)) == settings_of(whole)
 
 
+@pytest.mark.slow
 def test_bad_trials_are_stopped_among_others(scenarios, tmp_path):
     space = SearchSpace(learning_rate={"low": 1e-12, "high": 1e-2, "log": True})
     config = CONFIG.with_settings(epochs=8)
