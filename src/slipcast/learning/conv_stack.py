@@ -107,7 +107,7 @@ class Conv1dStack:
         """
         run = self._pass(len(records))
         run.records.copy_(records.view(1, len(records), self.length, self.n_channels))
-        return run.forward(self._weights, None)
+        return run.forward(self._weights, None, learning=False)
 
     def learn(
         self, records: torch.Tensor, weights: torch.Tensor, keep: torch.Tensor | None, loss: torch.Tensor
@@ -128,7 +128,7 @@ class Conv1dStack:
         n = len(records) // len(self)
         run = self._pass(n)
         run.records.copy_(records.view(len(self), n, self.length, self.n_channels))
-        slip = run.forward(self._weights, keep)
+        slip = run.forward(self._weights, keep, learning=True)
         run.backward(slip - weights.view_as(slip), keep, self._weights, self._gradients, loss)
 
     def _pass(self, n: int) -> _Pass:
@@ -203,18 +203,20 @@ class _Pass:
         self.features = self.last.view(count, n, n_in)
         self.outs = [halving.signal for halving in self.halvings[1:]] + [self.last]
 
-    def forward(self, weights: Sequence[torch.Tensor], keep: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, weights: Sequence[torch.Tensor], keep: torch.Tensor | None, *, learning: bool) -> torch.Tensor:
         """Return slip, m, shape (n_networks, n, n_sources)."""
         for number, (halving, out) in enumerate(zip(self.halvings, self.outs)):
             halving.windows.copy_(halving.overlapping)
             torch.bmm(halving.window_rows, weights[2 * number], out=halving.products)
-            halving.products.add_(weights[2 * number + 1].unsqueeze(1))
-            pairs = halving.pairs if self.act.rises else self.act.forward(halving.pairs)
+            pairs, bias = halving.pairs, weights[2 * number + 1][:, None, None]
+            if not self.act.rises:
+                pairs = self.act.forward(pairs.add_(bias.unsqueeze(3)))
             first, second = pairs[:, :, :, 0], pairs[:, :, :, 1]
-            torch.ge(first, second, out=halving.first)
             torch.maximum(first, second, out=out)
-            if self.act.rises:
-                self.act.forward(out)
+            if self.act.rises:  # what is added to both of a pair, and what never falls, may follow the maximum
+                self.act.forward(out.add_(bias))
+            if learning:
+                torch.ge(first, second, out=halving.first)
         self.hidden = torch.baddbmm(weights[-3].unsqueeze(1), self.features, weights[-4])
         if keep is not None:
             self.hidden.mul_(keep)
