@@ -28,6 +28,7 @@ from slipcast.region import Region
 from slipcast.speed.machine import Triad
 from slipcast.speed.solver import BYTES_A_CELL
 
+
 def triad_gb_s(threads: int, *, megabytes: float = 160.0) -> float:
     """Measure memory bandwidth with arrays far larger than the caches, GB/s."""
     triad = Triad(megabytes, threads)

@@ -17,8 +17,9 @@ import xarray as xr
 from learning_fixtures import GAUGES, SOURCES, changed, scenario_set
 from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
-from slipcast.learning import train as train_module
 from slipcast.learning.checkpoint import Checkpoint
+from slipcast.learning.learners import epoch_seed
+from slipcast.learning.stacked_optimizers import StackedOptimizer
 from slipcast.learning.train import train
 from slipcast.scenarios import ScenarioSet
 
@@ -105,7 +106,7 @@ def test_the_training_loss_is_the_mean_of_its_batches(scenarios, tmp_path):
     found = trained.predict(scenarios.load_records(GAUGES, 45, indices))
     squares = ((found - scenarios.load_weights(indices).to_numpy()) ** 2).mean(axis=1)
     torch_order = torch.Generator()
-    torch_order.manual_seed(train_module._epoch_seed(1, 1))
+    torch_order.manual_seed(epoch_seed(1, 1))
     order = torch.randperm(42, generator=torch_order).numpy()
     expected = 0.5 * (squares[order[:30]].mean() + squares[order[30:]].mean())
     npt.assert_allclose(trained.history[0]["train_batch_loss_m2"], expected, rtol=1e-5)
@@ -203,7 +204,7 @@ def test_resuming_after_ctrl_c(scenarios, uninterrupted, tmp_path, epoch):
 
 
 def test_ctrl_c_in_the_middle_of_an_epoch(scenarios, uninterrupted, tmp_path, monkeypatch):
-    step, steps = torch.optim.Adam.step, []
+    step, steps = StackedOptimizer.step, []
 
     def interrupted(self, *args, **kwargs):
         steps.append(1)
@@ -212,7 +213,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch(scenarios, uninterrupted, tmp_path, mo
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.Adam, "step", interrupted)
+        patch.setattr(StackedOptimizer, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(scenarios, tmp_path, **FEW)
     assert_same(train(scenarios, tmp_path, resume=True), uninterrupted)
@@ -220,7 +221,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch(scenarios, uninterrupted, tmp_path, mo
 
 def test_a_fault_before_the_first_save(scenarios, uninterrupted, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(train_module, "_SAVE_EVERY_S", 1e9)
+        patch.setattr("slipcast.learning.train._SAVE_EVERY_S", 1e9)
         with pytest.raises(RuntimeError):
             train(scenarios, tmp_path, progress=stop_at(3, RuntimeError), **FEW)
     # no Ctrl-C, so the state is the last one written on time: the very first
@@ -228,7 +229,7 @@ def test_a_fault_before_the_first_save(scenarios, uninterrupted, tmp_path, monke
 
 
 def test_the_state_is_kept_at_intervals(scenarios, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_module, "_SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("slipcast.learning.train._SAVE_EVERY_S", 0.0)
     with pytest.raises(RuntimeError):
         train(scenarios, tmp_path, progress=stop_at(3, RuntimeError), **FEW)
     done = []
@@ -306,7 +307,7 @@ def test_damaged_states(scenarios, tmp_path):
         path.write_bytes(part)
         with pytest.raises(InputError, match=r"cannot resume from .*: it is truncated or of another format"):
             train(scenarios, tmp_path, resume=True)
-    path.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
+    path.write_bytes(content.replace(b'\\"format\\": 2', b'\\"format\\": 9'))
     with pytest.raises(InputError, match=r"cannot resume from .*: no training state that this slipcast knows"):
         train(scenarios, tmp_path, resume=True)
 

@@ -99,7 +99,7 @@ def test_a_trial_cut_in_its_middle_is_tried_again(scenarios, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("slipcast.learning.tune.train", killed)
+        patch.setattr("slipcast.learning.trials.train", killed)
         with pytest.raises(KeyboardInterrupt):
             tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=2)
     again = tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=2, resume=True)

@@ -20,6 +20,10 @@ def tune(
     ] = None,
     trials: Annotated[int, typer.Option(help="Trainings in all.")] = 30,
     workers: Annotated[int, typer.Option(help="Processes at a time.")] = 1,
+    together: Annotated[int, typer.Option(help="Trials that a worker trains at once; they share an architecture.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, to train on its workers.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same search (with one worker).")] = 1,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in TOML; repeatable.")
@@ -45,6 +49,8 @@ def tune(
             space=space,
             trials=trials,
             workers=workers,
+            together=together,
+            scheduler=scheduler,
             seed=seed,
             resume=resume,
             progress=advance,

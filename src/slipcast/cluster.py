@@ -40,7 +40,7 @@ def connect(address: str) -> Iterator[Client]:
 
 
 def run_on(
-    client: Client, function: Callable[[Any, Any], Any], tasks: Iterable[tuple[Any, Any]]
+    client: Client, function: Callable[[Any, Any], Any], tasks: Iterable[tuple[Any, Any]], *, ahead: int = 2
 ) -> Iterator[tuple[Any, Any]]:
     """Call a function on a cluster.
 
@@ -52,6 +52,8 @@ def run_on(
         Of what tasks share and of a task; pure, and importable on the workers.
     tasks : iterable of (shared, task)
         What they share is sent once for each object, not for each task, and to every worker, so that it outlives one.
+    ahead : int, optional
+        Tasks asked for at a time, for each thread of the cluster; 1 where the next depends on those that are done.
 
     Yields
     ------
@@ -83,7 +85,7 @@ def run_on(
             queue.add(future)
             return
 
-    for _ in range(2 * max(1, sum(threads.values()))):
+    for _ in range(ahead * max(1, sum(threads.values()))):
         submit()
     for future in queue:
         try:

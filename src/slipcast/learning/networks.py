@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
@@ -165,8 +166,10 @@ class Conv1d(nn.Module):
 
 @dataclass(frozen=True)
 class _Activation:
-    """A function of a signal, and whether it never falls, so that it may follow a maximum."""
+    """A function of a signal by name, and whether it never falls, so that it may follow a maximum."""
 
+    name: str
+    negative_slope: float
     function: Callable[[torch.Tensor], torch.Tensor]
     rises: bool
 
@@ -174,10 +177,11 @@ class _Activation:
 def _activation(name: str, negative_slope: float) -> _Activation:
     """Find an activation by name."""
     if name == "leaky_relu":
-        return _Activation(lambda signal: nn.functional.leaky_relu(signal, negative_slope), rises=True)
+        leaky = partial(nn.functional.leaky_relu, negative_slope=negative_slope)
+        return _Activation(name, negative_slope, leaky, rises=True)
     if name not in ACTIVATIONS:
         raise unknown_name("activation", name, ["leaky_relu", *ACTIVATIONS])
-    return _Activation(ACTIVATIONS[name], rises=name not in ("gelu", "silu"))
+    return _Activation(name, negative_slope, ACTIVATIONS[name], rises=name not in ("gelu", "silu"))
 
 
 def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation: _Activation) -> torch.Tensor:
@@ -190,12 +194,13 @@ def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation
     n, length, n_in = signal.shape
     half = length // 2
     padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
-    windows = padded.unfold(1, 3, 1).reshape(n * 2 * half, 3 * n_in)
-    products = nn.functional.linear(windows, convolution.weight.flatten(1), convolution.bias)
+    windows = padded.unfold(1, 3, 1).transpose(2, 3).reshape(n * 2 * half, 3 * n_in)  # channels side by side, to copy
+    products = nn.functional.linear(windows, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
     pairs = products.view(n, half, 2, convolution.out_channels)
     if activation.rises:
-        return activation.function(pairs.max(dim=2).values)
-    return activation.function(pairs).max(dim=2).values
+        return activation.function(torch.maximum(pairs[:, :, 0], pairs[:, :, 1]))
+    pairs = activation.function(pairs)
+    return torch.maximum(pairs[:, :, 0], pairs[:, :, 1])
 
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"conv1d": Conv1d}

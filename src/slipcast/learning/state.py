@@ -19,7 +19,7 @@ from slipcast.learning.config import TrainConfig
 
 __all__ = ["Complete", "State", "Stopped", "find_begun", "write_state"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 State = tuple[dict[str, torch.Tensor], dict[str, Any]]
 """All that the next epoch depends on: tensors, and what goes into JSON."""

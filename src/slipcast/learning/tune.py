@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +17,11 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.files import write_json, write_text
-from slipcast.labels import window_samples
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.search_space import SearchSpace
-from slipcast.learning.train import Diverged, train
+from slipcast.learning.stacked import OWN_SETTINGS
+from slipcast.learning.trial_workers import search_here, search_in_processes, search_on_cluster
+from slipcast.learning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.scenarios import ScenarioSet
 
 if TYPE_CHECKING:
@@ -33,12 +32,7 @@ __all__ = ["BEST_CONFIG", "Tuning", "tune"]
 BEST_CONFIG = "best.toml"
 """Name of the file with the best settings."""
 
-_STUDY = "study.log"
 _LOCK = ".lock"
-_BEST = "best"
-_REPORTS = 30  # how often a trial may be stopped
-_FIRST_AT_RANDOM = 8
-_POLL_S = 0.5
 
 Progress = Callable[[int, int, str], None]
 """Called with trials done, their total, and the best loss so far in words."""
@@ -66,33 +60,6 @@ class Tuning:
     importance: dict[str, float]
 
 
-@dataclass(frozen=True)
-class _Search:
-    """All that a worker needs."""
-
-    folder: Path
-    scenarios: ScenarioSet
-    config: TrainConfig
-    space: SearchSpace
-    seed: int
-
-    @property
-    def samples(self) -> int:
-        """Samples of the window."""
-        time_s = self.scenarios.time_s
-        return int(window_samples(time_s, self.config.window_min, available_s=float(time_s[-1]), where="the set").sum())
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a study must have been begun with to be gone on with."""
-        return {
-            "scenarios": self.scenarios.id,
-            "config": self.config.model_dump(mode="json"),
-            "space": self.space.model_dump(mode="json", exclude_none=True),
-            "seed": self.seed,
-        }
-
-
 def tune(
     scenarios: ScenarioSet,
     out: str | os.PathLike,
@@ -101,6 +68,8 @@ def tune(
     space: SearchSpace | None = None,
     trials: int = 30,
     workers: int = 1,
+    together: int = 1,
+    scheduler: str | None = None,
     seed: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
@@ -121,7 +90,13 @@ def tune(
     trials : int, optional
         Trainings in all, finished or stopped for being worse than the median of the others.
     workers : int, optional
-        Processes at a time.
+        Processes at a time; one that is killed leaves its trials to the others.
+    together : int, optional
+        Trials that a worker trains at once (:func:`~slipcast.learning.stacked.train_many`). Those of a batch have
+        settings of their own for ``learning_rate``, ``weight_decay`` and ``dropout``, and share the others.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers run the trials in place of processes
+        here; they must see the folder by the same path, since the study in it is shared.
     seed : int, optional
         Of what is tried. One worker tries the same again from the same seed, also after a kill.
     resume : bool, optional
@@ -137,7 +112,7 @@ def tune(
     ------
     InputError
         If Optuna is not installed, a value breaks its rule, the folder holds a study (and ``resume`` is not set) or
-        one begun otherwise, another process holds it, or no trial finished.
+        one begun otherwise, another process holds it, no scheduler answers, workers fail, or no trial finished.
 
     Notes
     -----
@@ -145,8 +120,8 @@ def tune(
     above the median of others at the same epoch. The best of many trials is so in part by luck on the validation part:
     judge it on the test part, once.
     """
-    _require_optuna()
-    for name, number in (("trials", trials), ("workers", workers)):
+    require_optuna()
+    for name, number in (("trials", trials), ("workers", workers), ("together", together)):
         if number < 1:
             raise InputError(f"{name} must be >= 1, got {number}")
     if seed < 0:
@@ -154,25 +129,30 @@ def tune(
     config = config or TrainConfig()
     if config.test_loss:
         raise InputError("test_loss cannot be asked for in a search: the test part is never loaded")
-    search = _Search(Path(out), scenarios, config, space or SearchSpace.default(), seed)
+    search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed, together)
     search.space.check(config, search.samples)
+    if together > 1:
+        _check_together(search)
     with _only_one(search.folder):
         study = _begin(search, resume=resume)
-        left = trials - len(_finished(study))
-        if workers == 1 or left <= 1:
-            _work(search, left, progress=_told(study, trials, progress))
+        told, left = _told(study, trials, progress), trials - len(finished(study))
+        if scheduler is not None:
+            search_on_cluster(search, study, trials, scheduler, told)
+        elif workers == 1 or left <= together:
+            search_here(search, left, told)
         else:
-            _work_together(search, left, min(workers, left), _told(study, trials, progress))
+            search_in_processes(search, study, trials, workers, told)
         return _conclude(search, study)
 
 
-def _require_optuna() -> None:
-    """Refuse a machine without Optuna; silence it otherwise."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise InputError("tuning needs Optuna: pip install 'slipcast[tune]'") from error
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+def _check_together(search: Search) -> None:
+    """Refuse trials at once that could not be, or would all be the same."""
+    if search.config.model != "conv1d":
+        raise InputError(f"together is for conv1d, got model {search.config.model}")
+    if not {name for name, _ in search.space.items()} & set(OWN_SETTINGS):
+        raise InputError(
+            "together needs learning_rate, weight_decay or dropout in the search: trials at once share others"
+        )
 
 
 @contextmanager
@@ -194,26 +174,18 @@ def _only_one(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _storage(folder: Path) -> optuna.storages.BaseStorage:
-    """Open the journal, which several processes may append to."""
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    return JournalStorage(JournalFileBackend(str(folder / _STUDY)))
-
-
-def _begin(search: _Search, *, resume: bool) -> optuna.Study:
+def _begin(search: Search, *, resume: bool) -> optuna.Study:
     """Make a study, or take one up; trials that a kill left running are given up."""
     import optuna
 
-    journal = search.folder / _STUDY
+    journal = search.journal
     if journal.exists() and not resume:
         raise InputError(f"{search.folder} holds a search already; --resume goes on with it")
     if not journal.exists() and resume:
         raise InputError(f"{search.folder} holds no search to resume")
     try:
         study = optuna.create_study(
-            storage=_storage(search.folder), study_name="slipcast", direction="minimize", load_if_exists=True
+            storage=storage(search), study_name="slipcast", direction="minimize", load_if_exists=True
         )
     except (ValueError, KeyError, AssertionError) as error:
         raise InputError(f"{journal} is damaged, or no study") from error
@@ -224,19 +196,9 @@ def _begin(search: _Search, *, resume: bool) -> optuna.Study:
     about = study.user_attrs["about"]
     if other := [key for key, value in search.about.items() if about.get(key) != json.loads(json.dumps(value))]:
         raise InputError(f"the search in {search.folder} was begun with another {other[0]}")
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    give_up(study)
     shutil.rmtree(search.folder / "trials", ignore_errors=True)
     return study
-
-
-def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Return the trials that ended by themselves or were stopped for being bad, by number."""
-    import optuna
-
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    return study.get_trials(deepcopy=False, states=states)
 
 
 def _told(study: optuna.Study, total: int, progress: Progress | None) -> Callable[[], None]:
@@ -244,7 +206,7 @@ def _told(study: optuna.Study, total: int, progress: Progress | None) -> Callabl
 
     def tell() -> None:
         if progress:
-            done = _finished(study)
+            done = finished(study)
             best = min(
                 (trial.value for trial in done if trial.value is not None and trial.state.name == "COMPLETE"),
                 default=None,
@@ -254,123 +216,12 @@ def _told(study: optuna.Study, total: int, progress: Progress | None) -> Callabl
     return tell
 
 
-def _work(
-    search: _Search, count: int, *, worker: int = 0, tickets: Any = None, progress: Callable[[], None] | None = None
-) -> None:
-    """Run trials, some or as long as there are tickets that workers share."""
-    import optuna
-
-    _require_optuna()
-    while _take(tickets) if tickets is not None else count > 0:
-        count -= 1
-        # a sampler anew for each trial, so that what is tried depends on the trials before and on the seed alone
-        study = optuna.load_study(study_name="slipcast", storage=_storage(search.folder), pruner=_pruner())
-        draw = np.random.SeedSequence([search.seed, len(_finished(study)), worker]).generate_state(1)[0]
-        study.sampler = optuna.samplers.TPESampler(
-            seed=int(draw), n_startup_trials=_FIRST_AT_RANDOM, constant_liar=tickets is not None
-        )
-        _run_trial(search, study)
-        if progress:
-            progress()
-
-
-def _pruner() -> optuna.pruners.BasePruner:
-    import optuna
-
-    return optuna.pruners.MedianPruner(n_startup_trials=_FIRST_AT_RANDOM, n_warmup_steps=1)
-
-
-def _take(tickets: Any) -> bool:
-    """Take one of the trials that are left."""
-    with tickets.get_lock():
-        tickets.value -= 1
-        return tickets.value >= 0
-
-
-def _run_trial(search: _Search, study: optuna.Study) -> None:
-    """Train with settings that the study suggests, and tell it what came of them."""
-    import optuna
-
-    trial = study.ask()
-    settings = search.space.suggest(trial, search.samples)
-    config = search.config.with_settings(**settings)
-    folder = search.folder / "trials" / f"{trial.number:04d}"
-    every = max(1, config.epochs // _REPORTS)
-    begin = time.monotonic()
-
-    def report(epoch: int, epochs: int, row: Mapping[str, float], best: Mapping[str, float]) -> None:
-        if epoch % every == 0:
-            trial.report(best["validation_loss_m2"], epoch // every)
-            if trial.should_prune():
-                trial.set_user_attr("epochs", epoch)
-                raise optuna.TrialPruned
-
-    try:
-        trained = train(search.scenarios, folder, config=config, progress=report)
-    except (optuna.TrialPruned, Diverged):
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    else:
-        trial.set_user_attr("epochs", len(trained.history))
-        trial.set_user_attr("best_epoch", trained.best_epoch)
-        trial.set_user_attr("seconds", round(time.monotonic() - begin, 1))
-        study.tell(trial, trained.history[trained.best_epoch - 1]["validation_loss_m2"])
-        _keep_if_best(search.folder, study, trial.number)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _keep_if_best(folder: Path, study: optuna.Study, number: int) -> None:
-    """Keep the network of a trial if none was better."""
-    from filelock import FileLock
-
-    with FileLock(folder / ".best.lock"):
-        if study.best_trial.number == number:
-            shutil.rmtree(folder / _BEST, ignore_errors=True)
-            (folder / "trials" / f"{number:04d}").rename(folder / _BEST)
-
-
-def _work_together(search: _Search, count: int, workers: int, progress: Callable[[], None]) -> None:
-    """Run trials in several processes on one study."""
-    context = multiprocessing.get_context("spawn")
-    tickets, problems = context.Value("i", count), context.SimpleQueue()
-    processes = [
-        context.Process(target=_worker, args=(search, worker, tickets, problems), daemon=True)
-        for worker in range(1, workers + 1)
-    ]
-    for process in processes:
-        process.start()
-    try:
-        while any(process.is_alive() for process in processes):
-            processes[0].join(_POLL_S)
-            time.sleep(0 if processes[0].is_alive() else _POLL_S)
-            progress()
-            if not problems.empty():
-                raise InputError(problems.get())
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-    if not problems.empty():
-        raise InputError(problems.get())
-    if failed := [process.exitcode for process in processes if process.exitcode]:
-        raise InputError(f"a worker of the search ended with exit code {failed[0]}; --resume goes on")
-
-
-def _worker(search: _Search, worker: int, tickets: Any, problems: Any) -> None:
-    """Run trials in a process of its own; hand a user's mistake over in words."""
-    try:
-        _work(search, 0, worker=worker, tickets=tickets)
-    except InputError as error:
-        problems.put(str(error))
-    except KeyboardInterrupt:
-        pass  # the first process says so
-
-
-def _conclude(search: _Search, study: optuna.Study) -> Tuning:
+def _conclude(search: Search, study: optuna.Study) -> Tuning:
     """Write what was found."""
     import optuna
 
-    finished = _finished(study)
-    complete = [trial for trial in finished if trial.state == optuna.trial.TrialState.COMPLETE]
+    done = finished(study)
+    complete = [trial for trial in done if trial.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
         raise InputError("no trial finished: all diverged; lower learning_rate in the search")
     best = study.best_trial
@@ -386,7 +237,7 @@ def _conclude(search: _Search, study: optuna.Study) -> Tuning:
             **{key: trial.user_attrs.get(key) for key in ("best_epoch", "epochs", "seconds")},
             **search.space.drawn(trial.params),
         }
-        for trial in finished
+        for trial in done
     )
     importance = _importance(study, complete)
     shutil.rmtree(search.folder / "trials", ignore_errors=True)
