@@ -30,6 +30,7 @@ from slipcast.learning.learners import learner_of
 from slipcast.learning.networks import conv_channels
 from slipcast.learning.train import quiet_torch, train
 from slipcast.scenarios import ScenarioSet
+from slipcast.speed.plain_network import PlainNetwork
 
 DOCS = Path(__file__).parents[1] / "docs"
 CPU = torch.device("cpu")
@@ -71,27 +72,6 @@ class Ratio:
         return (
             f"| {self.what} | {statistics.median(self.rounds):.1f} | {min(self.rounds):.1f} to {max(self.rounds):.1f} |"
         )
-
-
-class PlainNetwork(nn.Module):
-    """Liu's network as it is written plainly."""
-
-    def __init__(self, n_channels: int, n_sources: int, signal_length: int):
-        super().__init__()
-        widths = conv_channels(signal_length)
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv1d(n_in, n_out, 3, padding=1), nn.LeakyReLU(0.01), nn.MaxPool1d(2, 2))
-                for n_in, n_out in zip((n_channels, *widths), widths)
-            )
-        )
-        self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(widths[-1], 40), nn.Dropout(0.3), nn.Linear(40, n_sources), nn.ReLU()
-        )
-
-    def forward(self, records: torch.Tensor) -> torch.Tensor:
-        """Map scaled records to slip, m."""
-        return self.head(self.blocks(records))
 
 
 def plain_loop(task: Task, epochs: int, seed: int) -> float:

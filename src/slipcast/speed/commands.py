@@ -17,7 +17,7 @@ from slipcast.speed.timing import interleaved, ratios, spread
 __all__ = ["measure_startup", "measure_tasks", "run_command"]
 
 _SLIPCAST = [sys.executable, "-m", "slipcast.cli"]
-_HELD_COUNTS = (256, 1024)
+_COUNTS = (1024, 4096)
 
 
 def run_command(command: Sequence[str], folder: Path) -> dict[str, float]:
@@ -72,12 +72,13 @@ def measure_tasks() -> list[dict[str, Any]]:
         rise in what they need.
     """
     tasks = []
-    build = ["scenarios", "build", "bank.nc", "--workers", "1", "--seed", "1", "--count"]
+    build = ["scenarios", "build", "bank.nc", "--seed", "1", "--count"]
     with TemporaryDirectory() as folder:
         for arguments in (
             ["demo", "--quick", "--out", "quick"],
             ["bank", "build", "cascadia", "--spacing", "2", "--out", "bank.nc"],
-            *([*build, str(count), "--out", f"{count}.zarr"] for count in _HELD_COUNTS),
+            ["bank", "build", "cascadia", "--out", "production.nc"],
+            *([*build, str(count), "--out", f"{count}.zarr"] for count in _COUNTS),
         ):
             found = run_command([*_SLIPCAST, *arguments], Path(folder))
             tasks.append({"command": f"slipcast {' '.join(arguments)}"} | found)
