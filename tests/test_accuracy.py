@@ -37,7 +37,7 @@ TINY = AccuracyConfig(
     n_draws=40,
     train_count=40,
     network_epochs=2,
-    linear_count=60,
+    linear_count=200,
     other_magnitudes=((7.4, 7.8),),
     other_spacing_arcmin=12.0,
     resamples=40,
@@ -173,7 +173,7 @@ def main(small_bank) -> ScenarioSet:
 def test_numbers_of_the_linear_estimator(results, small_bank, main):
     window = small_bank.with_window(DARTS, 30)
     moments = JointMoments.from_scenarios(
-        ScenarioSet.build(window, count=60, seed=TINY.seed + 100), DARTS, 30, split=None
+        ScenarioSet.build(window, count=TINY.linear_count, seed=TINY.seed + 100), DARTS, 30, split=None
     )
     true = main.load_weights().to_numpy()
     found = GaussianPosterior(moments, noise_sd_m=0.005).solve(main.load_records(DARTS, 30, noise_sd_m=0.005))
@@ -213,7 +213,7 @@ def test_numbers_of_least_squares_waves(results, small_bank, main):
 
 
 def test_the_sampler_that_is_the_linear_estimator_scores_like_it(results):
-    """The fake sampler is a Gaussian posterior from 200 scenarios, the linear estimator one from 60."""
+    """The fake sampler is a Gaussian posterior from 200 scenarios, the linear estimator one from 200 others."""
     for window in ("10", "30"):
         own, other = (results["windows"][window][name] for name in ("sampler", "linear"))
         npt.assert_allclose(own["slip_coverage_90"]["value"], other["slip_coverage_90"]["value"], atol=0.1)

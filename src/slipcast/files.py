@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -127,7 +126,7 @@ def is_running(pid: int) -> bool:
 
 def _clear_stale(target: Path) -> None:
     """Delete temporaries of this target that a killed process left behind."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:\.old)?\.partial")
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:\.old|\.probe)?\.partial")
     for path in target.parent.iterdir():
         if (found := pattern.fullmatch(path.name)) and not is_running(int(found.group(1))):
             remove(path)
@@ -205,8 +204,9 @@ def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
         if target.is_file() and folder:
             raise InputError(f"cannot write {target}: it is a file, and a folder is to be written")
         nearest = next(parent for parent in target.absolute().parents if parent.exists())
-        with tempfile.TemporaryDirectory(dir=nearest, prefix=".slipcast."):
-            pass
+        probe = nearest / f".{target.name}.{os.getpid()}.probe.partial"
+        probe.mkdir(exist_ok=True)
+        probe.rmdir()
     except OSError as error:
         raise write_error(target, error) from error
 

@@ -51,6 +51,8 @@ class SamplerConfig(BaseModel):
         scenario (at least two).
     learning_rate, weight_decay : float
         Of AdamW; the rate rises at first and falls to nothing (one cycle).
+    more_steps, more_rate : int, float
+        Steps of a second cycle, none by default, and its greatest rate.
     gap_share : float
         Share of the views in which further samples are missing, in [0, 1].
     spoilt_share : float
@@ -93,6 +95,8 @@ class SamplerConfig(BaseModel):
     draws: Annotated[int, Field(strict=True, ge=2)] = 4
     learning_rate: _Positive = 2e-3
     weight_decay: _Amount = 1e-3
+    more_steps: Annotated[int, Field(strict=True, ge=0)] = 0
+    more_rate: _Positive = 1e-3
     gap_share: _Share = 0.2
     spoilt_share: _Share = 0.5
     null_share: _Share = 0.02

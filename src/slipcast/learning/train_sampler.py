@@ -138,7 +138,8 @@ def train_on_pool(
         bank=bank.id,
         training=config.model_dump(mode="json"),
     )
-    heights = measure_heights(sampler, bank, training.views, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
+    views = Views(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
+    heights = measure_heights(sampler, bank, views, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
     sampler = replace(sampler, heights=heights)
     sampler.save(out)
     return SlipSampler.open(out)  # its numbers are stored with fewer digits
@@ -271,17 +272,25 @@ class SamplerTraining:
             self.network = SlipGenerator(**self.arguments)
 
     def run(self, progress: Progress) -> None:
-        """Train."""
+        """Train, in one cycle or two."""
         config = self.config
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, config.learning_rate, total_steps=max(config.steps, 2), pct_start=0.05
-        )
+        self._cycle(config.steps, config.learning_rate, progress, 0)
+        if config.more_steps:
+            self.run_more(progress)
+
+    def run_more(self, progress: Progress) -> None:
+        """Train in the second cycle alone, from random numbers of its own."""
+        self.rng = np.random.default_rng([self.config.seed, 3])
+        self._cycle(self.config.more_steps, self.config.more_rate, progress, self.config.steps)
+
+    def _cycle(self, steps: int, rate: float, progress: Progress, done: int) -> None:
+        """Train while the rate rises and falls to nothing."""
+        config = self.config
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=config.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(steps, 2), pct_start=0.05)
         self.network.train()
         smooth = None
-        for step in range(1, config.steps + 1):
+        for step in range(1, steps + 1):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bfloat16):
                 loss = self._loss()
             value = loss.item()
@@ -291,7 +300,7 @@ class SamplerTraining:
             optimiser.step()
             schedule.step()
             smooth = value if smooth is None else 0.99 * smooth + 0.01 * value
-            progress("steps", step, config.steps, f"loss {smooth:.2f}")
+            progress("steps", done + step, config.steps + config.more_steps, f"loss {smooth:.2f}")
 
     def _loss(self) -> torch.Tensor:
         """Score draws for a batch."""
