@@ -26,6 +26,7 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
     training, ruptures = about["training"], RuptureSettings()
     low, high = ruptures.magnitude
     count = training["n_scenarios"] + training.get("n_more", 0)
+    steps = training["steps"] + training.get("more_steps", 0)
     yield f"# Model card: `{name}`"
     yield (
         f"A sampler of whole earthquakes ([how it works](../inversion.md#the-sampler)): from records of any of the "
@@ -42,7 +43,7 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
         f"{ruptures.rise_time_s[1]:g} s; waves by bank `{about['bank']}`, `slipcast bank build {about['region']}` (1 "
         f"arc-minute near, 6 far, packaged ETOPO1). White noise of {1e3 * about['noise_sd_m']:g} mm on all records; "
         f"{training['spoilt_share']:.0%} of them further spoilt by errors of travel time and height, coloured noise "
-        f"and drift, {training['null_share']:.0%} without an earthquake. {training['steps'] + training.get('more_steps', 0):,} steps of "
+        f"and drift, {training['null_share']:.0%} without an earthquake. {steps:,} steps of "
         f"{training['batch_size']} scenarios."
     )
     yield "Made by"
