@@ -236,7 +236,7 @@ def _carry(
             mean_level[event, gauge, :count] = sea_level.mean(axis=0)
             mean_maximum[event, gauge] = highest.mean()
             if uncertain:
-                level[event, :, gauge, :count] = np.quantile(sea_level, QUANTILES, axis=0)
+                level[event, :, gauge, :count] = _quantiles(sea_level)
                 maximum[event, :, gauge] = np.quantile(highest, QUANTILES)
     events = draws.shape[:-2]
     spread = {
@@ -248,6 +248,17 @@ def _carry(
         mean_maximum.reshape(*events, len(levels)),
         spread if uncertain else {},
     )
+
+
+def _quantiles(draws: np.ndarray) -> np.ndarray:
+    """Return quantiles of draws, shape (n_draws, n_times), as ``np.quantile`` does, but several times faster."""
+    ordered = np.sort(np.ascontiguousarray(draws.T), axis=1)
+    place = np.array(QUANTILES) * (len(draws) - 1)
+    below = np.floor(place).astype(int)
+    low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(draws) - 1)]
+    found = low + (high - low) * (place - below)
+    found[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
+    return found.T
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from slipcast.service.api_regions import PROBLEMS
-from slipcast.service.engine import Engine, unpack_series
+from slipcast.service.engine import Engine
 from slipcast.service.exports import EXPORTS, forecast_geojson, netcdf_bytes, slip_geojson, west
 from slipcast.service.schemas import (
     FIRST_S,
@@ -29,6 +29,7 @@ from slipcast.service.schemas import (
     SamplesIn,
     Series,
 )
+from slipcast.service.series import unpack_series
 from slipcast.service.store import NewSample, StoredResult, now_text
 from slipcast.service.streaming import stream
 from slipcast.service.watch import Full, Watch

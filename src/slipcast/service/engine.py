@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -79,38 +78,6 @@ class Answer:
     detail: dict[str, Any]
     slip: SlipEstimate = field(repr=False)
     forecast: Forecast = field(repr=False)
-
-    def series(self) -> bytes:
-        """Pack the forecast of sea level with its 90 % interval: npz, millimetres; nothing where there is none."""
-        dataset = self.forecast.dataset
-        parts = {"mean": dataset["sea_level"].to_numpy()}
-        if "sea_level_quantile" in dataset:
-            spread = dataset["sea_level_quantile"]
-            parts |= {"low": spread.isel(quantile=0).to_numpy(), "high": spread.isel(quantile=-1).to_numpy()}
-        packed = {
-            name: np.round(np.nan_to_num(1e3 * part, nan=_NOTHING)).astype(np.int32) for name, part in parts.items()
-        }
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, gauge=np.array(self.forecast.gauges), time=dataset["time"].to_numpy(), **packed)
-        return buffer.getvalue()
-
-
-_NOTHING = -(2**31) + 1
-
-
-def unpack_series(content: bytes, gauge: str) -> dict[str, list[float] | None] | None:
-    """Take the series of a gauge out of what :meth:`Answer.series` packed; None if it has none."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as packed:
-        names = packed["gauge"].tolist()
-        if gauge not in names:
-            return None
-        place = names.index(gauge)
-        level = packed["mean"][place]
-        there = level > _NOTHING
-        found: dict[str, list[float] | None] = {"seconds": packed["time"][there].tolist()}
-        for key, name in (("sea_level_m", "mean"), ("low_m", "low"), ("high_m", "high")):
-            found[key] = (packed[name][place][there] / 1e3).tolist() if name in packed else None
-    return found
 
 
 @dataclass(frozen=True)

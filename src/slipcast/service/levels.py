@@ -89,8 +89,9 @@ def gauge_levels(
         if raw[name]:
             detided, note = _without_tide(event, name, raw[name], region)
             level = detided | level
-        at_ms = np.array(sorted(level), dtype=float)
-        found[name] = GaugeLevels(at_ms / 1e3, np.array([level[int(at)] for at in at_ms]), note)
+        times_ms = sorted(level)
+        heights = np.array([level[each] for each in times_ms], dtype=float)
+        found[name] = GaugeLevels(np.array(times_ms, dtype=float) / 1e3, heights, note)
     return found
 
 

@@ -17,7 +17,7 @@ from slipcast.errors import InputError
 from slipcast.service.migrating import upgrade
 from slipcast.service.tables import events, results, samples
 
-__all__ = ["KINDS", "EventRow", "Key", "NewSample", "StoredResult", "Store", "now_text"]
+__all__ = ["KINDS", "EventRow", "Key", "NewSample", "Store", "StoredResult", "now_text"]
 
 KINDS = ("sea_level", "water_column")
 """What a height is: free of the tide, or that of the whole water column."""
@@ -111,7 +111,7 @@ class Store:
 
     Notes
     -----
-    Writes return when they are committed; SQLite syncs every commit to the disk (WAL, ``synchronous=FULL``). All methods
+    Writes return when they are committed; SQLite syncs every commit to the disk (WAL, ``synchronous=FULL``). Methods
     may be called from any thread; writes are to come from one at a time.
     """
 
@@ -141,8 +141,8 @@ class Store:
     def add_event(self, about: Mapping[str, Any]) -> EventRow:
         """Keep an event; keys as in :class:`EventRow` but ``row``."""
         with self._engine.begin() as connection:
-            row = connection.execute(insert(events).values(**about)).inserted_primary_key
-        return EventRow(row=int(row[0]), **about)
+            (row,) = connection.execute(insert(events).values(**about).returning(events.c.row)).one()
+        return EventRow(row=int(row), **about)
 
     def event(self, id_: str) -> EventRow | None:
         """Return an event by its name to clients; None if there is none."""

@@ -18,6 +18,7 @@ from slipcast.service.broker import Broker
 from slipcast.service.engine import Answer, Engine
 from slipcast.service.levels import GaugeLevels
 from slipcast.service.metrics import Metrics
+from slipcast.service.series import pack_series
 from slipcast.service.settings import Settings
 from slipcast.service.store import EventRow, Key, NewSample, Store, StoredResult, now_text
 
@@ -27,7 +28,7 @@ _log = logging.getLogger("slipcast.service")
 _MOST_KEPT = 64
 
 
-class Full(Exception):  # noqa: N818 (no fault: a limit)
+class Full(Exception):
     """No more of it is kept; the message says of what."""
 
 
@@ -277,7 +278,7 @@ class Watch:
                 await self._answer(loop, state, upto, heights_m, due.since)
             except asyncio.CancelledError:
                 raise
-            except Exception:  # (the watch goes on; the next batch tries again)
+            except Exception:  # noqa: BLE001 (the watch goes on; the next batch tries again)
                 _log.exception("event %s could not be answered", id_)
                 self.metrics.failures.inc()
             self._tell(id_, due, upto)
@@ -335,7 +336,7 @@ def _compute(
 ) -> tuple[Answer, bytes] | None:
     """Compute an answer, and pack its series."""
     answer = engine.answer(event, heights_m, known=known)
-    return None if answer is None else (answer, answer.series())
+    return None if answer is None else (answer, pack_series(answer.forecast))
 
 
 def _records(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) -> Records:
