@@ -4,7 +4,7 @@ import { ApiError, follow, getJson, paths, serverNow, setToken } from "./api.js"
 import { MagnitudeChart } from "./charts.js";
 import { eventClock, newestSample } from "./clock.js";
 import { showClock, showConnection, showEvent, showExport, showNotice, showPicker, showProvenance } from "./header.js";
-import { setRegion, showOnMap, startMap } from "./map.js";
+import { setCoast, setRegion, showOnMap, startMap } from "./map.js";
 import { axisEnd, buoyStates, clearRecords, showPoint, showRecords } from "./records.js";
 import { clearTable, showTable, startTable, tableRows, tickTable } from "./table.js";
 import { startTheme } from "./theme.js";
@@ -21,6 +21,8 @@ const state = {
   shown: null,             // number of the result shown, null for the newest
   chosen: null,            // forecast point chosen by hand
   link: "starting", heardMs: null,
+  stale: true,             // the whole history is to be read again
+  newSamples: true,        // the records are
 };
 const query = new URLSearchParams(location.search);
 const kept = new Map();    // path to JSON of what never changes: results and their series
@@ -102,7 +104,7 @@ async function readShown(event) {
 
 // Read again what may have changed and draw it. Calls in the meantime are one more reading after this one.
 async function refresh({ history: all = false } = {}) {
-  dirty = dirty || true;
+  dirty = true;
   if (all) state.stale = true;
   if (busy) return;
   busy = true;
@@ -113,13 +115,14 @@ async function refresh({ history: all = false } = {}) {
     const began = Date.now();
     try {
       const wholeHistory = state.stale;
+      const wantedSamples = state.newSamples;
       state.stale = false;
+      state.newSamples = false;
       const [records, results] = await Promise.all([
-        state.newSamples === false ? state.records : getJson(paths.records(event.id)),
+        wantedSamples ? getJson(paths.records(event.id)) : state.records,
         wholeHistory ? getJson(paths.results(event.id)).then((said) => said.results) : null,
       ]);
       if (state.event !== event) continue;
-      state.newSamples = false;
       state.records = records;
       if (results) mergeResults(results);
       const shown = await readShown(event);
@@ -146,6 +149,13 @@ function mergeResults(rows) {
   if (last) state.heardMs = Math.max(state.heardMs ?? 0, Date.parse(last.created));
 }
 
+// False for what is known already: a stream that opens says where things stand.
+function isNews(kind, data) {
+  if (kind === "result") return data.number > (state.results.at(-1)?.number ?? 0) && !state.stale;
+  const known = new Map((state.records?.gauges ?? []).map((record) => [record.gauge, record.last_s ?? -Infinity]));
+  return state.records !== null && Object.entries(data).some(([gauge, last]) => last > (known.get(gauge) ?? -Infinity));
+}
+
 // A refused reading: ask for the token, or say what is wrong and try again. True if it is worth another try.
 async function handle(error) {
   if (error instanceof ApiError && error.status === 401) { await askToken(); return true; }
@@ -170,8 +180,8 @@ function watchEvent(id) {
   if (!event) { draw(); return; }
   const region = state.regions.find((other) => other.name === event.region) ?? null;
   if (region && region !== state.region) {
-    setRegion(region, null);
-    getJson(paths.coast(region.name)).then((coast) => { if (state.region === region) { setRegion(region, coast); draw(); } }, handle);
+    setRegion(region);
+    getJson(paths.coast(region.name)).then((coast) => { if (state.region === region) setCoast(coast); }, handle);
   }
   state.region = region;
   draw();
@@ -186,6 +196,7 @@ function watchEvent(id) {
       tick();
     },
     onEvent(kind, data) {
+      if (!isNews(kind, data)) return;
       state.heardMs = serverNow();
       state.newSamples = true;
       if (kind === "result") mergeResults([data]);
@@ -218,7 +229,8 @@ async function listEvents() {
         state.link = "live";
         if (!state.region && state.regions.length) {
           [state.region] = state.regions;
-          setRegion(state.region, await getJson(paths.coast(state.region.name)));
+          setRegion(state.region);
+          setCoast(await getJson(paths.coast(state.region.name)));
         }
         draw();
       } else if (!state.events.some((event) => event.id === state.event.id)) {

@@ -12,6 +12,7 @@ const axis = (side, more) => ({
   side,
   font: FONT,
   stroke: () => colour("muted"),
+  space: (plot, index, low, high, length) => Math.max(20, length / 6),
   grid: { stroke: () => colour("grid"), width: 1 },
   ticks: { show: false },
   gap: 4,
@@ -69,8 +70,9 @@ class Chart {
       const at = plot.over.getBoundingClientRect();
       showTip(lines, at.left + plot.cursor.left, at.top + Math.max(0, plot.cursor.top));
     };
-    const hooks = { ...options(this).hooks, setCursor: [setCursor] };
-    this.plot = new globalThis.uPlot({ ...options(this), ...this.size(), legend: { show: false }, cursor, hooks }, options(this).series.map(() => []), box);
+    const made = options(this);
+    const hooks = { ...made.hooks, setCursor: [setCursor] };
+    this.plot = new globalThis.uPlot({ ...made, ...this.size(), legend: { show: false }, cursor, hooks }, made.series.map(() => []), box);
     this.plot.over.addEventListener("pointerleave", hideTip);
     this.observer = new ResizeObserver(() => this.plot.setSize(this.size()));
     this.observer.observe(box);
@@ -106,7 +108,7 @@ function levelRange(plot) {
 
 const recordOptions = (chart) => ({
   scales: { x: { time: false, range: () => [0, chart.state.lastMin ?? 90] }, y: { range: levelRange } },
-  axes: [axis(2, { size: 24, values: (_, at) => at.map((minute) => (minute % 1 ? "" : `${minute}`)), space: 50 }), axis(3, { size: 52, values: (_, at) => at.map((level) => metres(level)), space: 26 })],
+  axes: [axis(2, { size: 24, values: (_, at) => at.map((minute) => (minute % 1 ? "" : `${minute}`)), space: 50 }), axis(3, { size: 52, values: (_, at) => at.map((level) => metres(level)) })],
   series: [
     {},
     { stroke: () => colour("model"), width: 2, points: { show: false } },
@@ -122,12 +124,14 @@ const recordOptions = (chart) => ({
   },
 });
 
+const withInterval = (low, high) => (typeof low === "number" ? ` (90 %: ${interval(low, high)})` : "");
+
 function recordTip(plot, index) {
   const [times, mean, low, high, used, since] = plot.data;
   const lines = [`${sinceOrigin(times[index] * 60)}`];
   const sample = used[index] ?? since[index];
   if (sample !== null && sample !== undefined) lines.push(`sample ${metres(sample)} m`);
-  if (mean[index] !== null && mean[index] !== undefined) lines.push(`model ${metres(mean[index])} m (90 %: ${interval(low[index], high[index])})`);
+  if (mean[index] !== null && mean[index] !== undefined) lines.push(`model ${metres(mean[index])} m${withInterval(low[index], high[index])}`);
   return lines;
 }
 
@@ -138,11 +142,11 @@ export class LevelChart extends Chart {
   show({ name, record, series, cutMin, lastMin }) {
     const seconds = [...new Set([...(record?.seconds ?? []), ...(series?.seconds ?? [])])].sort((a, b) => a - b).filter((time) => time <= lastMin * 60);
     const level = new Map((record?.seconds ?? []).map((time, index) => [time, record.sea_level_m[index]]));
-    const model = (key) => (series ? along(series.seconds, series[key], seconds) : seconds.map(() => null));
+    const model = (key) => (series?.[key] ? along(series.seconds, series[key], seconds) : seconds.map(() => null));
     const sample = (wanted) => seconds.map((time) => ((time <= cutMin * 60 + 0.5) === wanted ? level.get(time) ?? null : null));
     const data = [seconds.map((time) => time / 60), model("sea_level_m"), model("low_m"), model("high_m"), sample(true), sample(false)];
     const last = record?.seconds.length ? `last sample ${metres(record.sea_level_m.at(-1))} m at ${sinceOrigin(record.seconds.at(-1))}` : "no samples";
-    this.set({ cutMin, lastMin }, data, `Sea level at ${name} against minutes since origin: ${last}; ${series ? "with the model and its 90 % interval" : "no model yet"}`);
+    this.set({ cutMin, lastMin }, data, `Sea level at ${name} against minutes since origin: ${last}; ${series ? `with the model${series.low_m ? " and its 90 % interval" : ""}` : "no model yet"}`);
   }
 }
 
@@ -152,11 +156,12 @@ const historyOptions = (chart) => ({
     y: {
       range: (plot) => {
         const shown = plot.data.slice(1).flatMap(finite);
-        return shown.length ? [Math.floor(2 * Math.min(...shown)) / 2, Math.ceil(2 * Math.max(...shown)) / 2] : [7, 9.5];
+        // before a wave is there, a magnitude may be next to nothing: the axis does not follow it
+        return shown.length ? [Math.max(6.5, Math.floor(2 * Math.min(...shown) - 0.2) / 2), Math.max(8, Math.ceil(2 * Math.max(...shown) + 0.2) / 2)] : [7, 9.5];
       },
     },
   },
-  axes: [axis(2, { size: 24, space: 50 }), axis(3, { size: 52, space: 26, values: (_, at) => at.map((value) => value.toFixed(1)) })],
+  axes: [axis(2, { size: 24, space: 50 }), axis(3, { size: 40, incrs: [0.5, 1, 2], values: (_, at) => at.map((value) => value.toFixed(1)) })],
   series: [
     {},
     { stroke: () => colour("model"), width: 2.5, points: { show: true, size: 4, fill: () => colour("model"), stroke: () => colour("model") } },
@@ -170,7 +175,7 @@ const historyOptions = (chart) => ({
 const historyTip = (plot, index) => [
   sinceOrigin(plot.data[0][index] * 60),
   `Mw ${magnitudeFine(plot.data[1][index])}`,
-  `90 %: ${interval(plot.data[2][index], plot.data[3][index], magnitudeFine)}`,
+  ...(typeof plot.data[2][index] === "number" ? [`90 %: ${interval(plot.data[2][index], plot.data[3][index], magnitudeFine)}`] : []),
 ];
 
 export class MagnitudeChart extends Chart {

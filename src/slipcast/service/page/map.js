@@ -1,6 +1,7 @@
 // The map: a base (MapLibre, or a plain drawing) below, and on it marks that are elements of the page, so that a keyboard
 // and a screen reader reach them.
 
+import { coastLayers } from "./coast.js";
 import { startGl, hasWebGl } from "./map_gl.js";
 import { startSvg } from "./map_svg.js";
 import { el, shape } from "./marks.js";
@@ -16,7 +17,7 @@ const legend = document.getElementById("map-legend");
 let base = null;
 let middle = 0;             // longitude around which all others lie
 let region = null;
-let coast = null;
+let coast = null;           // {land, lines, beyond} of coast.js
 let marks = [];             // {element, label, point, sides, weight}
 let sourceDots = [];
 let slip = new Map();
@@ -26,18 +27,6 @@ let onPoint = () => {};
 // Longitude within 180 degrees of the region's middle, so that a region may lie across the date line.
 const near = (lon) => middle + ((((lon - middle) % 360) + 540) % 360) - 180;
 const unwrap = ([lon, lat]) => [near(lon), lat];
-
-function unwrapGeometry(coordinates) {
-  if (typeof coordinates[0] !== "number") return coordinates.map(unwrapGeometry);
-  return unwrap(coordinates);
-}
-
-// Lines that cross the far side of the world are left out: their ends would be joined across the map.
-function unwrapCoast(geojson) {
-  const features = geojson.features.map(({ geometry }) => ({ type: "Feature", properties: {}, geometry: { type: geometry.type, coordinates: unwrapGeometry(geometry.coordinates) } }));
-  const torn = (line) => (typeof line[0][0] === "number" ? line.some(([lon], index) => index > 0 && Math.abs(lon - line[index - 1][0]) > 180) : line.some(torn));
-  return { type: "FeatureCollection", features: features.filter(({ geometry }) => !torn(geometry.coordinates)) };
-}
 
 const closed = (ring) => (ring[0].every((value, axis) => value === ring.at(-1)[axis]) ? ring : [...ring, ring[0]]);
 const hull = (points) => points.reduce(([w, s, e, n], [lon, lat]) => [Math.min(w, lon), Math.min(s, lat), Math.max(e, lon), Math.max(n, lat)], [Infinity, Infinity, -Infinity, -Infinity]);
@@ -82,7 +71,7 @@ function placeMarks() {
     const at = base.project(mark.point);
     mark.at = at;
     position(mark.element, at);
-    taken.push([at[0] - 11, at[1] - 11, at[0] + 11, at[1] + 11]);
+    if (mark.weight >= 0) taken.push([at[0] - 11, at[1] - 11, at[0] + 11, at[1] + 11]);
   }
   for (const mark of marks) {
     if (!mark.label) continue;
@@ -177,7 +166,7 @@ export function showOnMap({ event, states, result, clockS }) {
       const level = row?.alert ?? "none";
       const lines = [placeName(name)];
       if (row) {
-        lines.push(`${levelWord[level]}: ${metres(row.max_amplitude_m)} m (90 %: ${interval(row.low_m, row.high_m)})`);
+        lines.push(`${levelWord[level]}: ${metres(row.max_amplitude_m)} m${row.low_m === null ? "" : ` (90 %: ${interval(row.low_m, row.high_m)})`}`);
         if (row.arrival_s !== null) lines.push(row.arrival_s <= clockS ? "the wave has arrived" : `arrival at ${sinceOrigin(row.arrival_s)}`);
       } else lines.push("no forecast yet");
       const more = row ? `${metres(row.max_amplitude_m)} m` : "";
@@ -193,11 +182,7 @@ export function showOnMap({ event, states, result, clockS }) {
 function replaceMarks(made) {
   const focused = marksBox.contains(document.activeElement) ? document.activeElement.dataset.gauge : undefined;
   marks = made.sort((a, b) => b.weight - a.weight);
-  const others = sourceDots.map((dot) => dot.element);
-  if (marksBox.dataset.region !== region.name || marksBox.querySelectorAll(".source-dot").length !== others.length) {
-    marksBox.replaceChildren(...others);
-    marksBox.dataset.region = region.name;
-  }
+  marks.forEach((mark, index) => { mark.element.style.zIndex = String(marks.length - index); });
   marksBox.querySelectorAll(".mark:not(.source-dot), .mark-label").forEach((old) => old.remove());
   marksBox.append(...marks.map((mark) => mark.label), ...marks.map((mark) => mark.element));
   if (focused) marks.find((mark) => mark.element.dataset.gauge === focused)?.element.focus();
@@ -219,15 +204,23 @@ function fallBack() {
   fill();
 }
 
-export function setRegion(newRegion, newCoast) {
+export function setRegion(newRegion) {
   region = newRegion;
   const corners = region.sources.flatMap(({ polygon }) => polygon);
   const [first] = corners[0];
   middle = first + corners.reduce((sum, [lon]) => sum + ((((lon - first) % 360) + 540) % 360) - 180, 0) / corners.length;
-  coast = newCoast && unwrapCoast(newCoast);
+  coast = null;
   makeSourceDots();
-  base?.setSources([]);
+  marksBox.replaceChildren(...sourceDots.map((dot) => dot.element));
+  marks = [];
+  base?.clear();
   if (base) fill();
+}
+
+// Land or coast lines near the region (GeoJSON); what lies beyond them is shown as unmapped.
+export function setCoast(geojson) {
+  coast = coastLayers(geojson, unwrap);
+  base?.setCoast(coast);
 }
 
 export async function startMap({ plain, onPick }) {

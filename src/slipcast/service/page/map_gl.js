@@ -2,6 +2,7 @@
 
 import { colour } from "./theme.js";
 
+const feature = (type, coordinates, properties = {}) => ({ type: "Feature", properties, geometry: { type, coordinates } });
 const collection = (features) => ({ type: "FeatureCollection", features });
 
 // True if the browser can draw with WebGL 2; MapLibre needs it.
@@ -15,6 +16,7 @@ const paints = () => [
   ["sea", "background-color", colour("sea")],
   ["land", "fill-color", colour("land")],
   ["coast", "line-color", colour("coast")],
+  ["beyond", "fill-color", colour("beyond")],
   ["source-line", "line-color", colour("source-line")],
   ["source-chosen", "line-color", colour("text")],
 ];
@@ -26,11 +28,12 @@ export async function startGl(box, { onMove, onHover, onLost }) {
     container: box,
     style: {
       version: 8,
-      sources: { coast: empty(), sources: empty() },
+      sources: { coast: empty(), beyond: empty(), sources: empty() },
       layers: [
         { id: "sea", type: "background" },
         { id: "land", type: "fill", source: "coast", filter: ["==", ["geometry-type"], "Polygon"] },
-        { id: "coast", type: "line", source: "coast" },
+        { id: "coast", type: "line", source: "coast", filter: ["==", ["geometry-type"], "LineString"] },
+        { id: "beyond", type: "fill", source: "beyond" },
         { id: "source", type: "fill", source: "sources", paint: { "fill-color": ["get", "colour"], "fill-opacity": 0.92 } },
         { id: "source-line", type: "line", source: "sources" },
         { id: "source-chosen", type: "line", source: "sources", filter: ["==", ["get", "name"], ""], paint: { "line-width": 3 } },
@@ -63,13 +66,16 @@ export async function startGl(box, { onMove, onHover, onLost }) {
     },
     fit([west, south, east, north], margin) { map.fitBounds([[west, south], [east, north]], { padding: margin, animate: false }); },
     zoomBy(steps) { map.zoomTo(map.getZoom() + steps, { duration: 150 }); },
-    setCoast(geojson) { map.getSource("coast").setData(geojson); },
+    setCoast({ land, lines, beyond }) {
+      map.getSource("coast").setData(collection([
+        ...land.map((coordinates) => feature("Polygon", coordinates)),
+        feature("MultiLineString", lines),
+      ]));
+      map.getSource("beyond").setData(collection(beyond.length ? [feature("Polygon", beyond)] : []));
+    },
+    clear() { ["coast", "beyond", "sources"].forEach((name) => map.getSource(name).setData(collection([]))); },
     setSources(features) {
-      map.getSource("sources").setData(collection(features.map(({ name, polygon, colour: fill }) => ({
-        type: "Feature",
-        properties: { name, colour: fill },
-        geometry: { type: "Polygon", coordinates: [polygon] },
-      }))));
+      map.getSource("sources").setData(collection(features.map(({ name, polygon, colour: fill }) => feature("Polygon", [polygon], { name, colour: fill }))));
     },
     choose(name) { map.setFilter("source-chosen", ["==", ["get", "name"], name ?? ""]); },
     setTheme() { paints().forEach(([layer, property, value]) => map.setPaintProperty(layer, property, value)); },

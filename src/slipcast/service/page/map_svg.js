@@ -8,12 +8,6 @@ const FURTHEST = 24;  // largest zoom over the whole world's
 const mercator = (lat) => Math.log(Math.tan(Math.PI / 4 + (Math.max(-85, Math.min(85, lat)) * Math.PI) / 360));
 export const toWorld = ([lon, lat]) => [(lon / 360) * WORLD, (-mercator(lat) / (2 * Math.PI)) * WORLD];
 
-function rings(geometry) {
-  if (geometry.type === "Polygon" || geometry.type === "MultiLineString") return geometry.coordinates;
-  if (geometry.type === "MultiPolygon") return geometry.coordinates.flat();
-  return geometry.type === "LineString" ? [geometry.coordinates] : [];
-}
-
 const pathOf = (lines, closed) => lines.map((line) => `M${line.map((point) => toWorld(point).map((v) => v.toFixed(3)).join(" ")).join("L")}${closed ? "Z" : ""}`).join("");
 
 export function startSvg(box, { onMove, onHover }) {
@@ -69,14 +63,17 @@ export function startSvg(box, { onMove, onHover }) {
       const { width, height } = box.getBoundingClientRect();
       zoomAt(2 ** steps, width / 2, height / 2);
     },
-    setCoast(geojson) {
+    setCoast({ land, lines, beyond }) {
+      coast.replaceChildren(
+        ...land.map((rings) => svgEl("path", { class: "land", d: pathOf(rings, true), "fill-rule": "evenodd" })),
+        svgEl("path", { class: "coast", d: pathOf(lines, false) }),
+        svgEl("path", { class: "beyond", d: pathOf(beyond, true), "fill-rule": "evenodd" }),
+      );
+    },
+    clear() {
       coast.replaceChildren();
-      for (const { geometry } of geojson.features) {
-        const land = geometry.type.endsWith("Polygon");
-        const d = pathOf(rings(geometry), land);
-        if (land) coast.append(svgEl("path", { class: "land", d, "fill-rule": "evenodd" }));
-        coast.append(svgEl("path", { class: "coast", d }));
-      }
+      sources.replaceChildren();
+      drawn.clear();
     },
     setSources(features) {
       for (const { name, polygon, colour } of features) {

@@ -43,7 +43,7 @@ export function showRecords({ records, states, series, cutMin, lastMin }) {
     const entry = cards.get(gauge);
     const { state, last_s: last } = states.get(gauge);
     const found = series.get(gauge) ?? null;
-    const bare = record.seconds.length === 0 && found === null;
+    const bare = record.seconds.length === 0;
     if (entry.title.dataset.state !== state) {
       entry.title.dataset.state = state;
       entry.title.replaceChildren(shape(state), `DART ${gauge}`, el("span", { className: "muted", text: state }));
@@ -52,7 +52,7 @@ export function showRecords({ records, states, series, cutMin, lastMin }) {
     entry.words.textContent = index < 0 ? "no sample yet" : `${metres(record.sea_level_m[index])} m at ${sinceOrigin(last)}`;
     entry.card.classList.toggle("bare", bare);
     entry.chartBox.hidden = bare;
-    if (bare) continue;
+    if (bare) continue;   // a model without a sample beside it says nothing here
     entry.chart ??= new LevelChart(entry.chartBox);
     entry.chart.show({ name: `DART ${gauge}`, record, series: found, cutMin, lastMin });
   }

@@ -20,7 +20,7 @@ export function tableRows(result) {
 // Words of an arrival: [what is large, what is small].
 export function arrivalWords(row, clock, originMs) {
   if (row.arrival_s === null) return [DASH, ""];
-  const at = `${clockTime(originMs + 1000 * row.arrival_s)} UTC`;
+  const at = clockTime(originMs + 1000 * row.arrival_s);
   if (row.arrival_s <= clock.seconds) return ["arrived", at];
   return [`in ${countdown(row.arrival_s - clock.seconds, clock.kind === "wall")}`, at];
 }

@@ -1,8 +1,8 @@
 // The numbers that must be read from two metres.
 
 import { el, levelChip, shape } from "./marks.js";
-import { arrivalWords, tableRows } from "./table.js";
-import { DASH, clockTime, interval, levelWord, magnitude, magnitudeFine, metres, placeName } from "./words.js";
+import { tableRows } from "./table.js";
+import { DASH, clockTime, countdownParts, interval, levelWord, magnitude, magnitudeFine, metres, placeName } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
@@ -24,7 +24,7 @@ function showWorst(result) {
   const worst = result ? tableRows(result)[0] : undefined;
   put("worst-height", metres(worst?.max_amplitude_m ?? null));
   put("worst-name", worst ? placeName(worst.gauge) : "");
-  put("worst-interval", worst ? `90 % ${interval(worst.low_m, worst.high_m)} m` : "no forecast yet");
+  put("worst-interval", !worst ? "no forecast yet" : worst.low_m === null ? "no interval from this method" : `90 % ${interval(worst.low_m, worst.high_m)} m`);
   putLevel("worst-alert", worst?.alert ?? "");
   at("worst-height").closest(".tile").dataset.alert = worst?.alert ?? "";
 }
@@ -38,7 +38,9 @@ export function nextArrival(result, clockS) {
 export function showNext({ result, clock, originMs }) {
   const next = nextArrival(result, clock.seconds);
   const any = result ? tableRows(result).some((row) => row.alert !== "none" && row.arrival_s !== null) : false;
-  put("next-time", next ? arrivalWords(next, clock, originMs)[0].replace("in ", "") : any ? "arrived" : DASH);
+  const [large, unit] = next ? countdownParts(next.arrival_s - clock.seconds, clock.kind === "wall") : [any ? "arrived" : DASH, ""];
+  put("next-time", large);
+  put("next-unit", unit);
   put("next-name", next ? placeName(next.gauge) : "");
   put("next-clock", next ? `${clockTime(originMs + 1000 * next.arrival_s)} UTC, first wave` : any ? "at all points" : result ? "no wave expected at the points" : "");
   putLevel("next-alert", next?.alert ?? "");

@@ -7,8 +7,9 @@ export const LEVELS = ["none", "information", "advisory", "warning"];
 export const levelWord = { none: "None", information: "Information", advisory: "Advisory", warning: "Warning" };
 export const stateWord = { silent: "silent", listening: "listening", "wave seen": "wave seen" };
 
-// "neah_bay" to "Neah Bay", "hilo1" to "Hilo 1"; a buoy's number stays.
+// "neah_bay" to "Neah Bay", "hilo1" to "Hilo 1"; "32412" to "DART 32412".
 export function placeName(gauge) {
+  if (/^\d+$/.test(gauge)) return `DART ${gauge}`;
   return gauge.replaceAll("_", " ").replace(/([a-z])(\d)/g, "$1 $2").replace(/(^| )([a-z])/g, (_, gap, letter) => gap + letter.toUpperCase());
 }
 
@@ -36,6 +37,12 @@ export function sinceOrigin(seconds, toSecond) {
 export function countdown(seconds, toSecond) {
   if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${two((seconds % 3600) / 60)} min`;
   return toSecond ? `${Math.floor(seconds / 60)}:${two(seconds % 60)}` : `${Math.ceil(seconds / 60)} min`;
+}
+
+// The same in two parts, for large type: ["3:20", "h:min"].
+export function countdownParts(seconds, toSecond) {
+  if (seconds >= 3600) return [`${Math.floor(seconds / 3600)}:${two((seconds % 3600) / 60)}`, "h:min"];
+  return toSecond ? [`${Math.floor(seconds / 60)}:${two(seconds % 60)}`, "min:s"] : [String(Math.ceil(seconds / 60)), "min"];
 }
 
 export function age(seconds) {
