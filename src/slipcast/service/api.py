@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as InPath
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from slipcast.service.api_regions import PROBLEMS
 from slipcast.service.engine import Engine
@@ -31,7 +31,7 @@ from slipcast.service.schemas import (
 )
 from slipcast.service.series import unpack_series
 from slipcast.service.store import NewSample, StoredResult, now_text
-from slipcast.service.streaming import stream
+from slipcast.service.streaming import EventStream, stream
 from slipcast.service.watch import Full, Watch
 
 __all__ = ["event_routes"]
@@ -201,7 +201,7 @@ def _add_reads(router: APIRouter) -> None:
 
     @router.get(
         "/{id}/stream",
-        response_class=StreamingResponse,
+        response_class=EventStream,
         responses=_NOT_FOUND | {200: {"content": {"text/event-stream": {}}}},
     )
     async def follow(request: Request, id: EventId) -> Response:
@@ -212,11 +212,7 @@ def _add_reads(router: APIRouter) -> None:
             raise HTTPException(429, "too many open streams")
         last = request.headers.get("last-event-id", "")
         known = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else None
-        return StreamingResponse(
-            stream(watch, id, client, known),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        return EventStream(stream(watch, id, client, known))
 
 
 def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:

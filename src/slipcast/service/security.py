@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slipcast.service.metrics import Metrics
@@ -93,10 +94,6 @@ class Rates:
         return wait_s
 
 
-class _TooLarge(Exception):
-    """A body is longer than it may be."""
-
-
 class Guard:
     """What every request passes before it is looked at.
 
@@ -144,10 +141,6 @@ class Guard:
             return
         try:
             await self._app(scope, self._counted(receive), send_guarded)
-        except _TooLarge:
-            if started:
-                raise
-            await _answer(send_guarded, 413, self._too_large, {"connection": "close"})
         except Exception:  # (the last door: a client is told a number, the log all of it)
             name = secrets.token_hex(4)
             _log.exception("fault %s in %s %r", name, scope["method"], scope["path"])
@@ -196,7 +189,7 @@ class Guard:
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self._settings.limits.body_bytes:
-                    raise _TooLarge
+                    raise HTTPException(413, self._too_large, {"connection": "close"})
             return message
 
         return receive_counted

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from slipcast.service.watch import Watch
 
-__all__ = ["stream"]
+__all__ = ["EventStream", "stream"]
 
 _RETRY_MS = 2000
 
 
-async def stream(watch: Watch, id_: str, client: str, last: int | None) -> AsyncIterator[bytes]:
+class EventStream(StreamingResponse):
+    """The answer that holds a stream, and lets go of it as soon as its client is gone."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, parts: AsyncGenerator[bytes, None]):
+        # a proxy is not to hold parts back
+        super().__init__(parts, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send parts until the client goes."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._parts.aclose()
+
+
+async def stream(watch: Watch, id_: str, client: str, last: int | None) -> AsyncGenerator[bytes, None]:
     """Tell what is new of an event.
 
     Parameters
