@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
+from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
 from slipcast.service.app import create_app
@@ -42,6 +46,23 @@ def served(engine: Engine, database: str, *, limits: Limits | None = None, polle
 def sqlite(folder: Path, name: str = "watch") -> str:
     """Return the URL of a database in a folder."""
     return f"sqlite:///{folder / name}.sqlite"
+
+
+@contextmanager
+def postgres():
+    """Make a database on the server that ``SLIPCAST_TEST_POSTGRES`` names, for one test; skip where there is none."""
+    server = os.environ.get("SLIPCAST_TEST_POSTGRES", "")
+    if not server:
+        pytest.skip("no PostgreSQL: SLIPCAST_TEST_POSTGRES does not say where one is")
+    name = f"test_{secrets.token_hex(6)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
 
 
 def create(client: TestClient, **changes) -> str:

@@ -12,7 +12,7 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
-from service_fixtures import EVENT, answer_of, bank_engine, create, post, served, sqlite, waves
+from service_fixtures import EVENT, answer_of, bank_engine, create, post, postgres, served, sqlite, waves
 from slipcast.errors import InputError
 from slipcast.forecast import Forecast
 from slipcast.inversion import SlipEstimate
@@ -21,10 +21,13 @@ from slipcast.records import Records
 from slipcast.region import Region
 from slipcast.service.engine import Alerts, Engine
 from slipcast.service.levels import GaugeLevels
+from slipcast.service.migrating import newest_revision
 from slipcast.service.schemas import EventList, RecordList, RegionAbout, Result, ResultList, Series
 from slipcast.service.series import pack_series, unpack_series
 from slipcast.service.simulation import simulate
+from slipcast.service.store import Store
 from slipcast.service.streaming import stream
+from slipcast.service.tables import metadata
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +40,18 @@ def sampler():
     return open_sampler("cascadia")
 
 
-def test_from_an_event_to_its_answer(engine, small_bank, tmp_path):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    if request.param == "sqlite":
+        yield sqlite(tmp_path)
+        return
+    with postgres() as url:
+        yield url
+
+
+def test_from_an_event_to_its_answer(engine, small_bank, database):
     samples = waves(small_bank)
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(engine, database) as client:
         event = create(client)
         assert client.get(f"/api/events/{event}").json()["latest"] is None
         assert client.get(f"/api/events/{event}/results/latest").status_code == 404
@@ -100,7 +112,7 @@ def test_a_clock_time_is_the_same_as_seconds(engine, small_bank, tmp_path):
         assert post(client, event, clocked) == {"new": 0, "same": len(samples), "corrected": 0, "result": 1}
 
 
-def test_a_restart_knows_everything_and_answers_what_was_left(engine, small_bank, tmp_path, monkeypatch):
+def test_a_restart_knows_everything_and_answers_what_was_left(engine, small_bank, database, tmp_path, monkeypatch):
     samples = waves(small_bank)
     with served(engine, sqlite(tmp_path, "whole")) as client:
         event = create(client)
@@ -110,18 +122,41 @@ def test_a_restart_knows_everything_and_answers_what_was_left(engine, small_bank
     def never(*_arguments, **_more):
         raise RuntimeError("stopped before the answer")
 
-    with monkeypatch.context() as broken, served(engine, sqlite(tmp_path)) as client:
+    with monkeypatch.context() as broken, served(engine, database) as client:
         broken.setattr(Engine, "answer", never)
         event = create(client)
         assert post(client, event, samples)["result"] is None
         assert b"slipcast_failures_total 1.0" in client.get("/metrics").content
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(engine, database) as client:
         for _ in range(100):
             if client.get(f"/api/events/{event}").json()["n_results"]:
                 break
             time.sleep(0.02)
         assert answer_of(client, event) == expected
         assert client.get(f"/api/events/{event}").json()["n_samples"] == len(samples)
+
+
+def test_steps_of_migration_make_the_tables_that_the_code_expects(database):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    store = Store(database)
+    with store._engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == newest_revision()
+    store.close()
+    Store(database).close()  # and nothing happens the second time
+
+
+def test_an_administrator_can_delete_an_event(engine, small_bank, database):
+    with served(engine, database) as client:
+        kept, gone = create(client), create(client)
+        post(client, gone, waves(small_bank, minutes=6))
+        client.app.state.watch.store.forget([gone])
+    with served(engine, database) as client:
+        assert client.get(f"/api/events/{gone}").status_code == 404
+        assert [each["id"] for each in client.get("/api/events").json()["events"]] == [kept]
 
 
 def test_files_are_those_that_other_commands_read(engine, small_bank, tmp_path):

@@ -150,6 +150,12 @@ class Engine:
             raise InputError(f"region {self.region.name} is served without a bank")
         return self.bank
 
+    def warm_up(self) -> None:
+        """Answer a still sea, so that the first answer to an event does not wait for what is loaded on first use."""
+        lon, lat = self._middles[0].tolist()
+        event = EventRow(0, "", self.region.name, "", "2000-01-01T00:00:00Z", lon, lat, None, True, "")
+        self.answer(event, {(name, "sea_level", 60_000): 0.0 for name in self.gauges})
+
     def levels(self, event: EventRow, heights_m: Mapping[Key, float]) -> dict[str, GaugeLevels]:
         """Return what every DART of the region has sent, without the tide, by name."""
         names = list(dict.fromkeys([*self.gauges, *self.region.gauge_names("dart")]))

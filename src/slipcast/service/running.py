@@ -20,6 +20,7 @@ __all__ = ["Serving", "load_engines", "run"]
 
 _ANYWHERE = ("0.0.0.0", "::")
 _MOST_CONNECTIONS = 1000
+_BACKLOG = 512
 
 _METHOD = "tikhonov"
 
@@ -71,6 +72,7 @@ def load_engines(
         region = Region.open(name) if bank is None else bank.region
         how = None if model is not None else method or _METHOD
         engines[name] = Engine(region, model, bank, how)
+        engines[name].warm_up()
     if not engines:
         raise InputError("a service needs a region, a model or a bank, got none")
     return engines
@@ -156,6 +158,7 @@ def run(serving: Serving, engines: Mapping[str, Engine], *, ready: Callable[[str
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((serving.host, serving.port))
+        listener.listen(_BACKLOG)  # from here on a client waits, and is not turned away
     except OSError as error:
         raise InputError(f"cannot listen at {serving.host} port {serving.port}: {error.strerror}") from error
     poller = None if serving.ndbc_url is None else Poller(serving.ndbc_url, every_s=serving.poll_s)
