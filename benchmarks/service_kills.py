@@ -2,7 +2,7 @@
 
     python benchmarks/service_kills.py --kills 20 [--database postgresql+psycopg://...] [--out kills.json]
 
-Three events are sent at once in small batches, some samples twice, some wrong and corrected later. After every kill the
+Three events are sent at once by four senders each, in small batches, some samples twice, some wrong and corrected later. After every kill the
 service starts again on the same database; all samples that it had acknowledged must be there with the value last
 acknowledged. At the end every event's answer must be that of an engine that got all samples in one piece.
 """
@@ -27,12 +27,13 @@ from slipcast.service.simulation import simulate
 from slipcast.service.store import EventRow
 
 N_EVENTS = 3
+N_SENDERS = 4
 BATCH = 7
 TIMEOUT_S = 60.0
 
 
 class Load:
-    """Sends the samples of an event until the service dies, and remembers what was acknowledged."""
+    """Sends a share of the samples of an event until the service dies, and remembers what was acknowledged."""
 
     def __init__(self, samples: list[dict], seed: int):
         self.id = ""
@@ -130,57 +131,62 @@ def main() -> None:
     options = parser.parse_args()
     sampler = open_sampler("cascadia")
     simulated = [simulate(sampler, magnitude=8.2 + 0.3 * number, seed=number) for number in range(N_EVENTS)]
-    loads = [
-        Load(
-            [
-                {"gauge": gauge, "seconds": float(at), "sea_level_m": round(float(level), 5)}
-                for gauge, row in zip(records.gauges, records.sea_level.to_numpy())
-                for at, level in zip(records.time_s, row)
-                if at <= 3600
-            ],
-            seed=options.seed + number,
-        )
-        for number, records in enumerate(simulated)
+    samples = [
+        [
+            {"gauge": gauge, "seconds": float(at), "sea_level_m": round(float(level), 5)}
+            for gauge, row in zip(records.gauges, records.sea_level.to_numpy())
+            for at, level in zip(records.time_s, row)
+            if at <= 3600
+        ]
+        for records in simulated
     ]
-    rng, lost, checked = np.random.default_rng(options.seed), 0, 0
+    loads = [
+        [Load(of_event[first::N_SENDERS], options.seed + N_SENDERS * event + first) for first in range(N_SENDERS)]
+        for event, of_event in enumerate(samples)
+    ]
+    every = [load for of_event in loads for load in of_event]
+    rng, lost, checked, same = np.random.default_rng(options.seed), 0, 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for round_ in range(options.kills):
             service = Service(folder, options.database)
             with httpx.Client(base_url=service.address, timeout=TIMEOUT_S) as client:
-                for number, load in enumerate(loads):
-                    if load.id:
-                        lost += load.lost(client)
-                        checked += len(load.acknowledged)
-                    else:
-                        load.id = create(client, simulated[number], f"load {number}")
-            stopping = threading.Event()
-            threads = [threading.Thread(target=load.run, args=(service.address, stopping)) for load in loads]
+                if round_ == 0:
+                    for number, records in enumerate(simulated):
+                        id_ = create(client, records, f"load {number}")
+                        for load in loads[number]:
+                            load.id = id_
+                else:
+                    lost += sum(load.lost(client) for load in every)
+                    checked += sum(len(load.acknowledged) for load in every)
+            begun, stopping = sum(load.n_batches for load in every), threading.Event()
+            threads = [threading.Thread(target=load.run, args=(service.address, stopping)) for load in every]
             for thread in threads:
                 thread.start()
-            time.sleep(float(rng.uniform(0.2, 2.5)))
+            while sum(load.n_batches for load in every) == begun:
+                time.sleep(0.005)
+            time.sleep(float(rng.uniform(0.0, 2.0)))
             service.kill()
             stopping.set()
             for thread in threads:
                 thread.join()
             print(
-                f"kill {round_ + 1}: {sum(load.n_batches for load in loads)} batches acknowledged, {lost} samples lost"
+                f"kill {round_ + 1}: {sum(load.n_batches for load in every)} batches acknowledged, {lost} samples lost"
             )
         service = Service(folder, options.database)
-        same = 0
         with httpx.Client(base_url=service.address, timeout=TIMEOUT_S) as client:
-            for load in loads:
-                lost += load.lost(client)
-                checked += len(load.acknowledged)
-                answer = client.post(f"/api/events/{load.id}/samples", json={"samples": load.samples}, headers=HEADERS)
+            lost += sum(load.lost(client) for load in every)
+            checked += sum(len(load.acknowledged) for load in every)
+            for of_event, (load, *_) in zip(samples, loads):
+                answer = client.post(f"/api/events/{load.id}/samples", json={"samples": of_event}, headers=HEADERS)
                 answer.raise_for_status()
                 event = ask(client, f"/api/events/{load.id}")
-                same += settle(client, load.id) == in_one_piece(sampler, load, event)
+                same += settle(client, load.id) == in_one_piece(sampler, of_event, event)
         service.stop()
     found = {
         "database": "sqlite" if options.database is None else options.database.partition(":")[0],
         "kills": options.kills,
-        "batches_acknowledged": sum(load.n_batches for load in loads),
+        "batches_acknowledged": sum(load.n_batches for load in every),
         "samples_checked": checked,
         "samples_lost": lost,
         "events": N_EVENTS,
@@ -193,7 +199,7 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def in_one_piece(sampler, load: Load, event: dict) -> dict:
+def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
     """Return the answer of an engine that gets all samples at once."""
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})

@@ -280,3 +280,26 @@ def test_a_database_of_a_newer_slipcast_is_left_alone(tmp_path):
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(InputError, match="tables of version 9999"):
         Store(f"sqlite:///{file}")
+
+
+def test_the_description_has_all_doors_and_their_refusals(client):
+    described = client.get("/openapi.json").json()["paths"]
+    events = "/api/events/{id}"
+    assert {
+        "/health",
+        "/metrics",
+        "/api/regions",
+        "/api/regions/{region}/coast",
+        "/api/events",
+        events,
+        f"{events}/samples",
+        f"{events}/records",
+        f"{events}/results",
+        f"{events}/results/{{number}}",
+        f"{events}/results/{{number}}/series",
+        f"{events}/export/{{name}}",
+        f"{events}/stream",
+    } == set(described)
+    for path, doors in described.items():
+        for door in doors.values():
+            assert {"401", "421", "422", "429"} <= set(door["responses"]), path

@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as InPath
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from slipcast.service.api_regions import PROBLEMS
 from slipcast.service.engine import Engine
@@ -201,7 +201,7 @@ def _add_reads(router: APIRouter) -> None:
 
     @router.get(
         "/{id}/stream",
-        response_class=EventStream,
+        response_class=StreamingResponse,
         responses=_NOT_FOUND | {200: {"content": {"text/event-stream": {}}}},
     )
     async def follow(request: Request, id: EventId) -> Response:

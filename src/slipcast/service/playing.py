@@ -18,7 +18,7 @@ __all__ = ["Played", "play"]
 
 _TIMEOUT_S = 30.0
 _LONGEST_PAUSE_S = 10.0
-_TRIES = 8
+_TRIES = 10
 _BATCH = 2000
 
 
