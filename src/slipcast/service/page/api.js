@@ -4,7 +4,8 @@ let token = null;   // in memory only
 let skewMs = 0;     // clock of the service less the clock here
 
 const WATCHDOG_MS = 40_000;   // the service sends a heartbeat every 15 s
-const LONGEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = 4_000;
+const PATIENCE_MS = 20_000;   // for an answer
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -28,7 +29,7 @@ function noteClock(response, askedMs) {
 
 async function ask(path) {
   const asked = Date.now();
-  const response = await fetch(path, { headers: headers(), cache: "no-store", credentials: "omit", redirect: "error" });
+  const response = await fetch(path, { headers: headers(), cache: "no-store", credentials: "omit", redirect: "error", signal: AbortSignal.timeout(PATIENCE_MS) });
   noteClock(response, asked);
   if (!response.ok) {
     const said = await response.json().catch(() => ({}));
@@ -111,7 +112,7 @@ export async function follow(path, { lastId, onEvent, onState, signal }) {
     if (signal.aborted) return;
     failures += 1;
     onState("lost");
-    const wait = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (failures - 1));
+    const wait = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (failures - 1)) + 1000 * Math.random();   // not all pages at once
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

@@ -30,6 +30,7 @@ let watch = null;          // AbortController of the event that is watched
 let dirty = false;
 let busy = false;
 let history = null;
+let trouble = false;       // the line across the page says that the service does not answer
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -98,8 +99,9 @@ async function readShown(event) {
   const chosen = state.chosen ?? tableRows(result)[0]?.gauge;
   const known = new Set(result.forecast.map((row) => row.gauge));
   const gauges = [...new Set([...(state.records?.gauges ?? []).map((record) => record.gauge), chosen])].filter((gauge) => known.has(gauge));
-  const series = await Promise.all(gauges.map((gauge) => getKept(paths.series(event.id, number, gauge))));
-  return { result, series: new Map(series.map((one) => [one.gauge, one])) };
+  const series = await Promise.allSettled(gauges.map((gauge) => getKept(paths.series(event.id, number, gauge))));
+  const missing = series.find((one) => one.status === "rejected");   // the numbers are shown also without a curve
+  return { result, series: new Map(series.filter((one) => one.status === "fulfilled").map((one) => [one.value.gauge, one.value])), missing };
 }
 
 // Read again what may have changed and draw it. Calls in the meantime are one more reading after this one.
@@ -125,11 +127,12 @@ async function refresh({ history: all = false } = {}) {
       if (state.event !== event) continue;
       state.records = records;
       if (results) mergeResults(results);
-      const shown = await readShown(event);
+      const { result, series, missing } = await readShown(event);
       if (state.event !== event) continue;
-      Object.assign(state, shown);
-      showNotice(null);
+      Object.assign(state, { result, series });
       draw();
+      if (missing) throw missing.reason;
+      recovered();
     } catch (error) {
       if (!(await handle(error))) break;
       dirty = true;
@@ -156,10 +159,16 @@ function isNews(kind, data) {
   return state.records !== null && Object.entries(data).some(([gauge, last]) => last > (known.get(gauge) ?? -Infinity));
 }
 
+function recovered() {
+  if (trouble) showNotice(null);
+  trouble = false;
+}
+
 // A refused reading: ask for the token, or say what is wrong and try again. True if it is worth another try.
 async function handle(error) {
   if (error instanceof ApiError && error.status === 401) { await askToken(); return true; }
   console.warn(error);
+  trouble = true;
   showNotice(`The service does not answer as it should (${error.message}). Trying again.`);
   await sleep(4000);
   return true;
@@ -220,6 +229,7 @@ async function listEvents() {
     try {
       if (!state.regions.length) state.regions = await getJson(paths.regions());
       state.events = (await getJson(paths.events())).events;
+      recovered();
       const ids = state.events.map((event) => event.id);
       if (!state.event && ids.length) {
         ids.forEach((id) => announced.add(id));

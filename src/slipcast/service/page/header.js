@@ -2,7 +2,7 @@
 
 import { getBlob, hasToken, paths, serverNow } from "./api.js";
 import { el } from "./marks.js";
-import { age, dateTime, magnitude, place, sinceOrigin } from "./words.js";
+import { age, dateTime, dayTime, magnitude, place, sinceOrigin } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
@@ -41,7 +41,7 @@ export function showConnection({ link, heardMs, past }) {
 export function showPicker(events, id, onPick) {
   at("picker-box").hidden = events.length < 2;
   const picker = at("picker");
-  picker.replaceChildren(...events.map((event) => el("option", { value: event.id, text: `${event.simulation ? "[simulation] " : ""}${event.name || event.id}` })));
+  picker.replaceChildren(...events.map((event) => el("option", { value: event.id, text: `${dayTime(event.origin_time)} ${event.name || event.id}${event.simulation ? " (simulation)" : ""}` })));
   picker.value = id ?? "";
   picker.onchange = () => onPick(picker.value);
 }
@@ -67,6 +67,7 @@ export function showExport(id, number) {
 }
 
 export function showProvenance(result) {
+  put("flags", (result?.flags ?? []).map((flag) => flag.replaceAll("_", " ")).join("; "));
   if (!result) { put("provenance", ""); return; }
   const parts = [`Result ${result.number}`, `method ${result.method}`, result.model && `model ${result.model}`, result.bank && `bank ${result.bank}`, `window ${result.window_min} min`,
     `buoys used ${result.gauges_used.join(", ") || "none"}`, typeof result.latency_ms === "number" && `answered in ${Math.round(result.latency_ms)} ms`];

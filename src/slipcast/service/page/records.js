@@ -70,7 +70,7 @@ export function showPoint({ row, series, cutMin, lastMin }) {
   if (pointBox.hidden) return;
   document.getElementById("point-name").textContent = placeName(row.gauge);
   const crest = row.max_time_s === null ? "" : `, highest at ${sinceOrigin(row.max_time_s)}`;
-  document.getElementById("point-words").textContent = `forecast sea level, m, with 90 % interval${crest}`;
+  document.getElementById("point-words").textContent = `forecast sea level, m${series.low_m ? ", with 90 % interval" : ""}${crest}`;
   point ??= new LevelChart(document.getElementById("point-chart"));
   point.show({ name: placeName(row.gauge), record: null, series, cutMin, lastMin });
 }

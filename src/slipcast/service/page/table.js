@@ -37,7 +37,7 @@ function bar(row, most) {
 function newRow(gauge) {
   const cell = (className) => el("td", { className });
   const cells = { level: cell("level-cell"), point: el("th", { className: "point", scope: "row" }), height: cell("number height"), range: cell("number range"), bar: cell("bar"), arrival: cell("number arrival") };
-  cells.point.append(el("button", { type: "button", text: placeName(gauge) }));
+  cells.point.append(el("button", { type: "button", text: placeName(gauge) }), el("span", { className: "narrow-level" }));
   const row = el("tr", { "data-gauge": gauge }, Object.values(cells));
   row.addEventListener("click", () => onPick(gauge));
   return { row, cells };
@@ -55,6 +55,7 @@ export function showTable({ result, clock, originMs, chosen }) {
     line.className = `${row.gauge === chosen ? "chosen" : ""}`;
     line.dataset.alert = row.alert;
     cells.level.replaceChildren(levelChip(row.alert, levelWord[row.alert]));
+    cells.point.lastChild.replaceChildren(levelChip(row.alert, levelWord[row.alert]));   // where there is no room for a column
     cells.height.replaceChildren(metres(row.max_amplitude_m), el("small", { text: interval(row.low_m, row.high_m) }));
     cells.range.textContent = interval(row.low_m, row.high_m);
     cells.bar.replaceChildren(bar(row, most));

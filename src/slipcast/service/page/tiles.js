@@ -47,19 +47,18 @@ export function showNext({ result, clock, originMs }) {
   at("next-time").closest(".tile").dataset.alert = next?.alert ?? "";
 }
 
-function showBuoys(states, result) {
+function showBuoys(states) {
   const all = [...states.values()].map(({ state }) => state);
   const seen = all.filter((state) => state === "wave seen").length;
   at("buoys").replaceChildren(...(all.length ? [String(seen), el("span", { className: "unit", text: ` of ${all.length}` })] : [DASH]));
   const words = ["wave seen", "listening", "silent"].map((state) => [state, all.filter((other) => other === state).length]).filter(([, count]) => count > 0);
   at("buoy-states").replaceChildren(...words.map(([state, count]) => el("span", {}, [shape(state), `${count} ${state}`])));
   at("buoy-states").querySelectorAll("svg").forEach((svg) => { svg.setAttribute("width", "20"); svg.setAttribute("height", "20"); });
-  put("flags", (result?.flags ?? []).map((flag) => flag.replaceAll("_", " ")).join("; "));
 }
 
 export function showTiles({ result, states, clock, originMs }) {
   showMagnitude(result);
   showWorst(result);
   showNext({ result, clock, originMs });
-  showBuoys(states, result);
+  showBuoys(states);
 }

@@ -57,6 +57,10 @@ export function dateTime(iso) {
   const at = new Date(iso);
   return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}, ${at.toISOString().slice(11, 19)} UTC`;
 }
+export function dayTime(iso) {
+  const at = new Date(iso);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${clockTime(at)}`;
+}
 export function place(longitude, latitude) {
   const lat = `${Math.abs(latitude).toFixed(1)}° ${latitude < 0 ? "S" : "N"}`;
   return `${lat} ${Math.abs(longitude).toFixed(1)}° ${longitude < 0 ? "W" : "E"}`;
