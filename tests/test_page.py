@@ -275,8 +275,10 @@ def test_slider_looks_back_and_live_returns(watch, served, event):
     assert _text(page, "#as-at").startswith("Looking back")
     assert page.locator("#live").get_attribute("aria-pressed") == "false"
     assert page.locator("#clock").inner_text() == f"T+00:{int(history[0]['minute']):02d}"
+    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "listening"
     page.locator("#live").click()
     _wait_for_text(page, "#worst-height", now)
+    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "wave seen"
     assert page.locator("#live").get_attribute("aria-pressed") == "true"
     assert not _text(page, "#as-at").startswith("Looking back")
 

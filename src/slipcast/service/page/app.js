@@ -55,7 +55,7 @@ function draw() {
   if (!event) { showClock(null, false); return; }
   const { now, asAt, clock } = clocks();
   const originMs = Date.parse(event.origin_time);
-  const states = buoyStates(records, result, asAt ? clock.seconds : null);
+  const states = buoyStates(records, asAt ? clock.seconds : null);
   const chosen = state.chosen ?? (result && tableRows(result)[0]?.gauge) ?? null;
   const row = result?.forecast.find((other) => other.gauge === chosen) ?? null;
   const cutMin = asAt ? result.minute : (newestSample(records) ?? 0) / 60;

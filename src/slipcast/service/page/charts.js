@@ -140,7 +140,7 @@ export class LevelChart extends Chart {
 
   // record: {seconds, sea_level_m} or null; series: the model's, or null; cutMin: minute shown; lastMin: end of the axis.
   show({ name, record, series, cutMin, lastMin }) {
-    const seconds = [...new Set([...(record?.seconds ?? []), ...(series?.seconds ?? [])])].sort((a, b) => a - b).filter((time) => time <= lastMin * 60);
+    const seconds = [...new Set([...(record?.seconds ?? []), ...(series?.seconds ?? [])])].sort((a, b) => a - b).filter((time) => time >= 0 && time <= lastMin * 60);
     const level = new Map((record?.seconds ?? []).map((time, index) => [time, record.sea_level_m[index]]));
     const model = (key) => (series?.[key] ? along(series.seconds, series[key], seconds) : seconds.map(() => null));
     const sample = (wanted) => seconds.map((time) => ((time <= cutMin * 60 + 0.5) === wanted ? level.get(time) ?? null : null));

@@ -9,16 +9,19 @@ const empty = document.getElementById("records-empty");
 const cards = new Map();
 let point = null;
 
-// State of every buoy at the time shown. The service gives it for now; when looking back, a buoy without samples by then was
-// silent, and it had seen the wave if the forecast of then had it there.
-export function buoyStates(records, result, cutS) {
-  const arrival = new Map((result?.forecast ?? []).map((row) => [row.gauge, row.arrival_s]));
-  return new Map((records?.gauges ?? []).map(({ gauge, state, seconds, last_s: last }) => {
+const WAVE_M = 0.02;
+
+// The rule of the service: two samples running beyond 2 cm on one side.
+export const sawWave = (levels) => levels.some((level, index) => index > 0 && Math.min(Math.abs(level), Math.abs(levels[index - 1])) > WAVE_M && level * levels[index - 1] > 0);
+
+// State of every buoy at the time shown. The service gives it for now; when looking back (cutS), its rule is applied to the
+// samples up to then.
+export function buoyStates(records, cutS) {
+  return new Map((records?.gauges ?? []).map(({ gauge, state, seconds, sea_level_m: levels, last_s: last }) => {
     if (cutS === null) return [gauge, { state, last_s: last }];
-    const by = seconds.filter((time) => time <= cutS + 0.5);
+    const by = seconds.flatMap((time, index) => (time >= 0 && time <= cutS + 0.5 ? [index] : []));
     if (!by.length) return [gauge, { state: "silent", last_s: null }];
-    const there = state === "wave seen" && (arrival.get(gauge) ?? Infinity) <= cutS;
-    return [gauge, { state: there ? "wave seen" : "listening", last_s: by.at(-1) }];
+    return [gauge, { state: sawWave(by.map((index) => levels[index])) ? "wave seen" : "listening", last_s: seconds[by.at(-1)] }];
   }));
 }
 
