@@ -2,9 +2,10 @@
 
     python benchmarks/service_kills.py --kills 20 [--database postgresql+psycopg://...] [--out kills.json]
 
-Three events are sent at once by four senders each, in small batches, some samples twice, some wrong and corrected later. After every kill the
-service starts again on the same database; all samples that it had acknowledged must be there with the value last
-acknowledged. At the end every event's answer must be that of an engine that got all samples in one piece.
+Three events are sent at once by four senders each, in small batches, some samples twice, some wrong and corrected
+later. After every kill the service starts again on the same database; all samples that it had acknowledged must be
+there with the value last acknowledged. At the end every event's answer must be that of an engine that got all samples
+in one piece.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
     """Return the answer of an engine that gets all samples at once."""
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})
-    heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in load.samples}
+    heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in samples}
     answer = Engine(Region.open("cascadia"), sampler).answer(row, heights)
     return answer.summary | answer.detail
 

@@ -288,6 +288,17 @@ def test_flags_say_what_an_operator_must_know(engine, small_bank, tmp_path):
         assert any(flag.startswith("46419 silent since") for flag in answer_of(client, late)["flags"])
 
 
+def test_unit_sources_are_those_that_the_magnitude_reaches(engine, small_bank, tmp_path):
+    samples = waves(small_bank, minutes=10)
+    with served(engine, sqlite(tmp_path)) as client:
+        for changes, found in (({}, 9), ({"magnitude": 6.5}, 3), ({"magnitude": 6.5, "longitude": -127.5}, 9)):
+            event = create(client, **changes)
+            post(client, event, samples)
+            answer = answer_of(client, event)
+            assert len(answer["slip"]) == found, changes
+            assert any("all are used" in flag for flag in answer["flags"]) == ("longitude" in changes)
+
+
 def test_the_sampler_says_how_sure_it_is(sampler, tmp_path):
     engine = Engine(Region.open("cascadia"), sampler)
     records = simulate(sampler, magnitude=8.8, seed=4)

@@ -32,6 +32,8 @@ _UNEXPLAINED = 0.5
 _MAGNITUDES = RuptureSettings().magnitude
 _NOISE_SD_M = 0.02  # of a real record against a bank's waves, for a method
 _SAMPLES_S = 60.0
+_LEAST_MAGNITUDE, _LARGEST_MAGNITUDE = 6.0, 9.6  # that choose unit sources
+_MOST_BANKS = 8
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Engine:
     bank: GreensBank | None = None
     method: str | None = None
     alerts: Alerts = field(default_factory=Alerts)
+    _banks: dict[tuple[str, ...], GreensBank] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
         if (self.model is None) == (self.method is None):
@@ -226,11 +229,26 @@ class Engine:
         """Find slip."""
         if self.model is not None:
             return invert(records, model=self.model, window_min=window)
-        bank = self._waves_bank
-        if event.magnitude is not None and event.magnitude >= 6.0:
-            epicentre = (event.longitude, event.latitude)
-            bank = bank.with_sources(candidate_sources(bank.sources, epicentre, min(event.magnitude, 9.6)))
+        bank = self._bank_near(tuple(self._candidates(event) or self.sources))
         return invert(records, bank, method=self.method, window_min=window, gauges=gauges, noise_sd_m=self._noise_sd_m)
+
+    def _candidates(self, event: EventRow) -> list[str]:
+        """Return the unit sources that may have broken: all without a magnitude, none where none is near."""
+        if self.model is not None or event.magnitude is None or event.magnitude < _LEAST_MAGNITUDE:
+            return self.sources
+        epicentre, magnitude = (event.longitude, event.latitude), min(event.magnitude, _LARGEST_MAGNITUDE)
+        try:
+            return candidate_sources(self.sources, epicentre, magnitude)
+        except InputError:  # a flag says it
+            return []
+
+    def _bank_near(self, sources: tuple[str, ...]) -> GreensBank:
+        """Return the bank with some of its unit sources; kept, since an event asks for the same again and again."""
+        if sources not in self._banks:
+            while len(self._banks) >= _MOST_BANKS:
+                self._banks.pop(next(iter(self._banks)))
+            self._banks[sources] = self._waves_bank.with_sources(list(sources))
+        return self._banks[sources]
 
     @property
     def _noise_sd_m(self) -> float | None:
@@ -256,6 +274,8 @@ class Engine:
         middles = self._middles
         if great_circle_distance(event.longitude, event.latitude, middles[:, 0], middles[:, 1]).min() > _FAR_M:
             flags.append("extrapolated: epicentre far from the unit sources")
+        elif not self._candidates(event):
+            flags.append("extrapolated: no unit source is near enough for the magnitude, all are used")
         return flags
 
     @cached_property
