@@ -70,6 +70,7 @@ def open_page(browser: Browser, address: str, **options: Any) -> Page:
 def save(page: Page, path: Path) -> None:
     """Write what the page shows."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture = picture.point(lambda value: min(255, (value + 2) // 4 * 4))  # smaller by a seventh, and no eye sees it
     with atomic_path(path) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
     size = path.stat().st_size

@@ -309,6 +309,8 @@ def test_phone_has_one_column_and_nothing_beyond_the_edge(watch):
     boxes = [page.locator(name).bounding_box() for name in (".forecast-panel", ".map-panel", ".records-panel")]
     assert len({round(box["x"]) for box in boxes}) == 1
     assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in itertools.pairwise(boxes))
+    clock, buttons = (page.locator(name).bounding_box() for name in (".clock-value", ".controls .row"))
+    assert clock["y"] + clock["height"] <= buttons["y"]
     slider = page.locator("#slider").bounding_box()
     assert slider["y"] + slider["height"] <= PHONE["height"]
     assert page.locator("#simulation").is_visible()
@@ -340,7 +342,9 @@ def test_nothing_spills_at_any_width(watch):
     for width in (320, 390, 600, 701, 820, 1024, 1280, 1366, 1440, 1600, 1920, 2560):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(200)
-        spilled = page.locator(".value, .tile, .panel, .top, .record, .table-box, .timeline").evaluate_all(spill)
+        spilled = page.locator(
+            ".value, .tile, .panel, .top, .clock, .clock-value, .connection, .record, .table-box, .timeline"
+        ).evaluate_all(spill)
         assert (width, spilled) == (width, [])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
