@@ -118,7 +118,7 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
             ]
             await client.post(f"/api/events/{ids[-1]}/samples", json={"samples": rows[:80]}, headers=HEADERS)
             batches.append([rows[start : start + 4] for start in range(80, len(rows), 4)])
-        begun = time.monotonic()
+        begun, cpu_s = time.monotonic(), service.cpu_s
         until = begun + 60 * options.minutes + WARM_S
         tasks = [
             asyncio.create_task(follow(client, ids[number % len(ids)], seen, until))
@@ -139,6 +139,7 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
             reads.add(task)
             task.add_done_callback(reads.discard)
             number += 1
+        cores = (service.cpu_s - cpu_s) / (time.monotonic() - begun)
         await asyncio.gather(*reads)
         for task in tasks:
             task.cancel()
@@ -153,6 +154,7 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
         "n_reads": len(seen.read_s),
         "read_ms": {f"p{q:g}": round(float(np.percentile(read_ms, q)), 1) for q in (50, 90, 99, 99.9)},
         "batch_to_result_ms": {f"p{q:g}": round(float(np.percentile(seen.result_ms, q)), 1) for q in (50, 90, 99)},
+        "cores_used_by_the_service": round(cores, 2),
         "stream_lines": seen.parts,
         "problems": seen.problems,
         "memory_mb_first_half": round(float(memory[:half].mean()), 1),

@@ -56,6 +56,12 @@ class Service:
                 return int(line.split()[1]) / 1024
         return float("nan")
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time used so far, s."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """End it at once, as a power cut of the process would."""
         self.process.send_signal(signal.SIGKILL)

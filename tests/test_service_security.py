@@ -167,6 +167,23 @@ def test_a_batch_with_one_bad_sample_is_refused_whole(client, sample):
     assert client.get(f"/api/events/{event}").json()["n_samples"] == 0
 
 
+@pytest.mark.parametrize("received", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", 7, "now"])
+def test_when_a_batch_came_is_a_time_of_these_days(client, received):
+    event = create(client)
+    batch = {"samples": [{"gauge": "46404", "seconds": 60, "sea_level_m": 0.1}], "received": received}
+    answer = client.post(f"/api/events/{event}/samples", json=batch, headers=WRITE)
+    assert answer.status_code == 422
+    assert "received" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_times_at_the_ends_of_the_calendar_are_refused(client, moment):
+    event = create(client)
+    batch = {"samples": [{"gauge": "46404", "time": moment, "sea_level_m": 0.1}]}
+    assert client.post(f"/api/events/{event}/samples", json=batch, headers=WRITE).status_code == 422
+    assert client.post("/api/events", json=EVENT | {"origin_time": moment}, headers=WRITE).status_code == 422
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
 def test_what_json_does_not_have_is_refused(client, number):
     event = create(client)

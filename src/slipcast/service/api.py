@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as InPath
 from starlette.requests import Request
@@ -183,21 +182,7 @@ def _add_reads(router: APIRouter) -> None:
 
     @router.get("/{id}/records", response_model=RecordList, responses=_NOT_FOUND)
     async def read_records(request: Request, id: EventId) -> Response:
-        levels = await _watch(request).levels(await _state(request, id))
-        return JSONResponse(
-            {
-                "gauges": [
-                    {
-                        "gauge": name,
-                        "state": each.state,
-                        "last_s": float(each.time_s[-1]) if each.time_s.size else None,
-                        "seconds": each.time_s.tolist(),
-                        "sea_level_m": np.round(each.level_m, 5).tolist(),
-                    }
-                    for name, each in levels.items()
-                ]
-            }
-        )
+        return Response(await _watch(request).records(await _state(request, id)), media_type="application/json")
 
     @router.get(
         "/{id}/stream",
@@ -221,7 +206,9 @@ def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:
     @router.get("/{id}/results", response_model=ResultList, responses=_NOT_FOUND)
     async def list_results(request: Request, id: EventId) -> Response:
         state, watch = await _state(request, id), _watch(request)
-        return JSONResponse({"results": await watch.read(watch.store.summaries, state.event.row)})
+        # as it is kept: the history of a long event is not worth reading and writing anew each time
+        found = await watch.read(watch.store.summaries, state.event.row)
+        return Response(f'{{"results":[{",".join(found)}]}}', media_type="application/json")
 
     @router.get("/{id}/results/{number}", response_model=Result, responses=_NOT_FOUND)
     async def read_result(request: Request, id: EventId, number: Number) -> Response:

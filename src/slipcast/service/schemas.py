@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -37,10 +37,18 @@ Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Gauge = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
+_HEIGHTS = ("sea_level_m", "water_column_m")
+
+
 class _In(BaseModel):
     """What a client sends: no key that is not known."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def _one_of(*keys: str) -> dict[str, Any]:
+    """Describe that one of some keys is there."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
 
 
 class EventIn(_In):
@@ -79,6 +87,8 @@ class EventIn(_In):
 class SampleIn(_In):
     """A sample of a gauge: when, by clock or since the origin, and how high, without the tide or with it."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [_one_of("time", "seconds"), _one_of(*_HEIGHTS)]})
+
     gauge: Gauge
     time: AwareDatetime | None = None
     seconds: Annotated[Finite, Field(ge=FIRST_S, le=LAST_S)] | None = None
@@ -112,6 +122,13 @@ class SamplesIn(_In):
     def _text(cls, value):
         if value is not None and not isinstance(value, str):
             raise ValueError("must be a time such as 2011-03-11T05:46:24Z")
+        return value
+
+    @field_validator("received")
+    @classmethod
+    def _in_range(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not 1970 <= value.year <= 2100:
+            raise ValueError("must be between 1970 and 2100")
         return value
 
 

@@ -237,11 +237,11 @@ class Store:
         with self._engine.begin() as connection:
             connection.execute(insert(results).values(**row))
 
-    def summaries(self, event_row: int, after: int = 0) -> list[dict[str, Any]]:
-        """Return the summaries of results with a number above one, in order."""
+    def summaries(self, event_row: int, after: int = 0) -> list[str]:
+        """Return the summaries of results with a number above one, in order, each as JSON."""
         chosen = select(results.c.summary).where(results.c.event == event_row, results.c.number > after)
         with self._engine.connect() as connection:
-            return [json.loads(row) for row in connection.execute(chosen.order_by(results.c.number)).scalars()]
+            return list(connection.execute(chosen.order_by(results.c.number)).scalars())
 
     def result(self, event_row: int, number: int | None = None) -> StoredResult | None:
         """Return a result by number, by default the last one; None if there is none."""

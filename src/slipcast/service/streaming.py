@@ -72,7 +72,9 @@ async def stream(watch: Watch, id_: str, client: str, last: int | None) -> Async
                 if state.latest.number == sent + 1:
                     fresh = [state.latest.summary]
                 else:
-                    fresh = await watch.read(watch.store.summaries, state.event.row, sent)
+                    fresh = [
+                        json.loads(each) for each in await watch.read(watch.store.summaries, state.event.row, sent)
+                    ]
                 for summary in fresh:
                     yield _part("result", summary, summary["number"])
                     sent = summary["number"]

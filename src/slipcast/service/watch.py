@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import threading
@@ -12,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from slipcast.records import Records
 from slipcast.service.broker import Broker
@@ -56,8 +59,8 @@ class _State:
         The last row of samples, and rows in all.
     latest : StoredResult or None
         Its last result.
-    levels : (int, dict) or None
-        Sea level by gauge, and the row up to which it is.
+    levels : (int, dict, bytes) or None
+        The row up to which it is, sea level by gauge, and the same as clients get it.
     """
 
     event: EventRow
@@ -65,7 +68,7 @@ class _State:
     upto: int
     n_rows: int
     latest: StoredResult | None
-    levels: tuple[int, dict[str, GaugeLevels]] | None = None
+    levels: tuple[int, dict[str, GaugeLevels], bytes] | None = None
 
 
 @dataclass
@@ -312,11 +315,19 @@ class Watch:
 
     async def levels(self, state: _State) -> dict[str, GaugeLevels]:
         """Return what the gauges of an event have sent, without the tide."""
-        upto, heights_m = state.upto, state.heights_m
-        if state.levels is None or state.levels[0] != upto:
+        return (await self._levels(state))[1]
+
+    async def records(self, state: _State) -> bytes:
+        """Return the same as clients get it, JSON."""
+        return (await self._levels(state))[2]
+
+    async def _levels(self, state: _State) -> tuple[int, dict[str, GaugeLevels], bytes]:
+        """Sort the samples of an event, once for all who ask until more come."""
+        upto, heights_m, found = state.upto, state.heights_m, state.levels
+        if found is None or found[0] != upto:
             engine = self.engines[state.event.region]
-            state.levels = (upto, await self.read(engine.levels, state.event, heights_m))
-        return state.levels[1]
+            found = state.levels = (upto, *await self.read(_sorted, engine, state.event, heights_m))
+        return found
 
     async def records_of(self, state: _State, result: StoredResult) -> Records:
         """Return the records that an answer knew, all of their times."""
@@ -343,3 +354,19 @@ def _records(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) ->
     """Put what was known of an event into records."""
     levels = engine.levels(event, heights_m)
     return engine.records(event, levels, [name for name, each in levels.items() if each.time_s.size])
+
+
+def _sorted(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) -> tuple[dict[str, GaugeLevels], bytes]:
+    """Sort samples by gauge and time, and write them as clients get them."""
+    levels = engine.levels(event, heights_m)
+    rows = [
+        {
+            "gauge": name,
+            "state": each.state,
+            "last_s": float(each.time_s[-1]) if each.time_s.size else None,
+            "seconds": each.time_s.tolist(),
+            "sea_level_m": np.round(each.level_m, 5).tolist(),
+        }
+        for name, each in levels.items()
+    ]
+    return levels, json.dumps({"gauges": rows}, allow_nan=False).encode()
