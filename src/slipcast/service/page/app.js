@@ -206,9 +206,9 @@ function watchEvent(id) {
     },
     onEvent(kind, data) {
       if (!isNews(kind, data)) return;
-      state.heardMs = serverNow();
       state.newSamples = true;
       if (kind === "result") mergeResults([data]);
+      else state.heardMs = serverNow();
       refresh();
     },
   });
