@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from service_fixtures import EVENT, TOKEN, WRITE, bank_engine, create, post, served, sqlite, waves
 from slipcast.errors import InputError
+from slipcast.service.running import Serving, load_engines
 from slipcast.service.security import CONTENT_POLICY, Rates
-from slipcast.service.settings import Limits, Settings, load_token
+from slipcast.service.settings import Limits, Settings, is_loopback, load_token
 from slipcast.service.store import Store
 
 
@@ -276,6 +277,34 @@ def test_tokens_are_long_and_their_files_private(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="printable ASCII"):
         Settings("sqlite:///x", "sixteen letters and blanks")
     assert TOKEN not in repr(Settings("sqlite:///x", TOKEN))
+
+
+def test_what_is_not_said_is_the_safe_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("SLIPCAST_TOKEN", raising=False)
+
+    def at(host: str, *hosts: str) -> Settings:
+        more = {"token_file": None, "private": False, "proxy": None, "ndbc_url": None, "poll_s": 60.0}
+        return Serving.at(host, 0, database=None, hosts=hosts, **more).settings
+
+    own = at("127.0.0.1")
+    assert own.database == f"sqlite:///{tmp_path}/slipcast/watch.sqlite"
+    assert {"127.0.0.1", "localhost"} <= {*own.hosts}
+    assert at("127.0.0.1", "Watch.Example.org").hosts[-1] == "watch.example.org"
+    assert at("0.0.0.0").hosts == ()
+    assert "watch.example.org" in at("0.0.0.0", "watch.example.org").hosts
+    assert not is_loopback("0.0.0.0")
+
+
+def test_what_cannot_be_served_is_refused(small_bank, tmp_path):
+    file = tmp_path / "bank.nc"
+    small_bank.save(file)
+    with pytest.raises(InputError, match="--bank must be given once a region"):
+        load_engines([], [], [file, file])
+    with pytest.raises(InputError, match="got none"):
+        load_engines([], [], [])
+    with pytest.raises(InputError, match="region chile needs a bank"):
+        load_engines(["chile"], [], [])
 
 
 def test_databases_that_cannot_be_are_refused(tmp_path):

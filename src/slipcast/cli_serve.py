@@ -49,6 +49,7 @@ def serve(
     """
     try:
         from slipcast.service.running import Serving, load_engines, run
+        from slipcast.service.settings import is_loopback
     except ModuleNotFoundError as error:
         raise InputError(f"slipcast serve needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
@@ -65,4 +66,8 @@ def serve(
         poll_s=poll_seconds,
     )
     say(f"token for writes: {serving.token_source}")
+    if not serving.settings.hosts:
+        say(
+            "reached from other machines, by any name; --allowed-host says by which, and --private asks reads for the token"
+        )
     run(serving, engines, ready=lambda address: write_line(f"serving {', '.join(engines)} at {address}"))
