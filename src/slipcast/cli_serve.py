@@ -66,8 +66,8 @@ def serve(
         poll_s=poll_seconds,
     )
     say(f"token for writes: {serving.token_source}")
+    if not is_loopback(host):
+        say("other machines can reach it; --private asks reads for the token, too")
     if not serving.settings.hosts:
-        say(
-            "reached from other machines, by any name; --allowed-host says by which, and --private asks reads for the token"
-        )
+        say("it is answered under any name; --allowed-host says under which")
     run(serving, engines, ready=lambda address: write_line(f"serving {', '.join(engines)} at {address}"))
