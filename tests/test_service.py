@@ -159,6 +159,40 @@ def test_an_administrator_can_delete_an_event(engine, small_bank, database):
         assert [each["id"] for each in client.get("/api/events").json()["events"]] == [kept]
 
 
+def test_a_list_tells_the_same_of_events_that_are_not_in_memory(engine, small_bank, database, monkeypatch):
+    monkeypatch.setattr("slipcast.service.watch._MOST_KEPT", 1)
+    samples = waves(small_bank, minutes=6)
+    with served(engine, database) as client:
+        first, second = create(client), create(client)
+        post(client, first, samples)
+        post(client, first, [samples[0] | {"sea_level_m": 0.3}])
+        assert client.get(f"/api/events/{second}").json()["n_samples"] == 0
+        listed = {each["id"]: each for each in client.get("/api/events").json()["events"]}
+        assert len(client.app.state.watch._states) == 1
+        assert listed[first] == client.get(f"/api/events/{first}").json()
+        assert (listed[first]["n_samples"], listed[first]["n_results"]) == (len(samples), 2)
+
+
+def test_an_answer_that_failed_is_tried_again(engine, small_bank, tmp_path, monkeypatch):
+    monkeypatch.setattr("slipcast.service.watch._PAUSE_S", 0.01)
+    whole, failures = Store.add_result, iter([True, True, False])
+
+    def away(*arguments):
+        if next(failures):
+            raise RuntimeError("the database is away")
+        whole(*arguments)
+
+    with served(engine, sqlite(tmp_path)) as client:
+        event = create(client)
+        monkeypatch.setattr(Store, "add_result", away)
+        assert post(client, event, waves(small_bank, minutes=6))["result"] is None
+        for _ in range(200):
+            if client.get(f"/api/events/{event}").json()["n_results"]:
+                break
+            time.sleep(0.01)
+        assert client.get(f"/api/events/{event}").json()["n_results"] == 1
+
+
 def test_files_are_those_that_other_commands_read(engine, small_bank, tmp_path):
     samples = waves(small_bank, minutes=15)
     with served(engine, sqlite(tmp_path)) as client:

@@ -29,7 +29,7 @@ from slipcast.service.schemas import (
     Series,
 )
 from slipcast.service.series import unpack_series
-from slipcast.service.store import NewSample, StoredResult, now_text
+from slipcast.service.store import EventRow, NewSample, StoredResult, now_text
 from slipcast.service.streaming import EventStream, stream
 from slipcast.service.watch import Full, Watch
 
@@ -82,9 +82,8 @@ async def _result(request: Request, state: Any, number: str) -> StoredResult:
     return found
 
 
-def _event(state: Any) -> dict[str, Any]:
+def _event(event: EventRow, n_samples: int, latest: StoredResult | None) -> dict[str, Any]:
     """Describe an event."""
-    event, latest = state.event, state.latest
     return {
         "id": event.id,
         "region": event.region,
@@ -95,7 +94,7 @@ def _event(state: Any) -> dict[str, Any]:
         "magnitude": event.magnitude,
         "simulation": event.simulation,
         "created": event.created,
-        "n_samples": len(state.heights_m),
+        "n_samples": n_samples,
         "n_results": 0 if latest is None else latest.number,
         "latest": None if latest is None else latest.summary,
     }
@@ -123,7 +122,7 @@ def _add_writes(router: APIRouter, engines: Mapping[str, Engine]) -> None:
             event = await _watch(request).add_event(content)
         except Full as error:
             raise HTTPException(409, str(error)) from None
-        return JSONResponse(_event(await _state(request, event.id)), 201)
+        return JSONResponse(_event(event, 0, None), 201)
 
     @router.post("/{id}/samples", response_model=Accepted, responses=_NOT_FOUND | _WRITE)
     async def post_samples(request: Request, id: EventId, batch: SamplesIn) -> Response:
@@ -173,12 +172,13 @@ def _add_reads(router: APIRouter) -> None:
     ) -> Response:
         watch = _watch(request)
         found, total = await watch.read(watch.store.events, limit, offset)
-        states = [await watch.state(event.id) for event in found]
-        return JSONResponse({"events": [_event(state) for state in states if state is not None], "total": total})
+        described = [_event(event, *await watch.brief(event)) for event in found]
+        return JSONResponse({"events": described, "total": total})
 
     @router.get("/{id}", response_model=Event, responses=_NOT_FOUND)
     async def read_event(request: Request, id: EventId) -> Response:
-        return JSONResponse(_event(await _state(request, id)))
+        state = await _state(request, id)
+        return JSONResponse(_event(state.event, len(state.heights_m), state.latest))
 
     @router.get("/{id}/records", response_model=RecordList, responses=_NOT_FOUND)
     async def read_records(request: Request, id: EventId) -> Response:

@@ -261,6 +261,13 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(chosen).scalar()
 
+    def brief(self, event_row: int) -> tuple[int, StoredResult | None]:
+        """Return how many samples an event has, corrected ones once, and its last result."""
+        keys = select(samples.c.gauge, samples.c.kind, samples.c.at_ms).where(samples.c.event == event_row).distinct()
+        with self._engine.connect() as connection:
+            count = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()
+        return int(count), self.result(event_row)
+
     def unanswered(self) -> list[EventRow]:
         """Return events with samples that no result knew of."""
         last = (

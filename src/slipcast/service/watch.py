@@ -29,6 +29,7 @@ __all__ = ["Full", "Receipt", "Watch"]
 
 _log = logging.getLogger("slipcast.service")
 _MOST_KEPT = 64
+_MOST_TRIES, _PAUSE_S = 5, 5.0
 
 
 class Full(Exception):
@@ -109,6 +110,7 @@ class Watch:
         self._lock = threading.Lock()
         self._states: OrderedDict[str, _State] = OrderedDict()
         self._due: OrderedDict[str, _Due] = OrderedDict()
+        self._failed: dict[str, int] = {}
         self._more = asyncio.Event()
         self._task: asyncio.Task | None = None
         self._n_events = 0
@@ -160,6 +162,12 @@ class Watch:
             return found
         # in the thread that writes, so that nothing can be written while it is read
         return await self.write(self._load, id_)
+
+    async def brief(self, event: EventRow) -> tuple[int, StoredResult | None]:
+        """Return how many samples an event has, and its last result, without loading it."""
+        if (held := self._held(event.id)) is not None:
+            return len(held.heights_m), held.latest
+        return await self.read(self.store.brief, event.row)
 
     async def accept(self, id_: str, batch: Sequence[NewSample], received: str) -> Receipt:
         """Keep a batch, and have it answered.
@@ -284,6 +292,9 @@ class Watch:
             except Exception:  # noqa: BLE001 (the watch goes on; the next batch tries again)
                 _log.exception("event %s could not be answered", id_)
                 self.metrics.failures.inc()
+                self._try_later(loop, id_)
+            else:
+                self._failed.pop(id_, None)
             self._tell(id_, due, upto)
 
     async def _answer(self, loop, state: _State, upto: int, heights_m: Mapping[Key, float], since: float) -> None:
@@ -301,6 +312,19 @@ class Watch:
         self.metrics.results.inc()
         self.metrics.latency_seconds.observe(time.perf_counter() - since)
         self.broker.wake(state.event.row)
+
+    def _try_later(self, loop, id_: str) -> None:
+        """Have an event answered again after a fault, a few times: the database may only have been away."""
+        self._failed[id_] = self._failed.get(id_, 0) + 1
+        if self._failed[id_] > _MOST_TRIES:
+            del self._failed[id_]
+            return
+
+        def again() -> None:
+            self._due.setdefault(id_, _Due(time.perf_counter()))
+            self._more.set()
+
+        loop.call_later(_PAUSE_S, again)
 
     def _tell(self, id_: str, due: _Due, upto: int) -> None:
         """Tell those who wait for an answer; those whose batch came later wait on."""
