@@ -28,19 +28,15 @@ def browser_path() -> str | None:
 class Served:
     """A running service."""
 
-    def __init__(self, folder: Path, *, private: bool = False):
-        self._folder, self._private = folder, private
+    def __init__(self, folder: Path, *options: str):
+        self._folder, self._options = folder, options
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
 
     def start(self, port: int = 0) -> None:
         """Start it, and wait until it listens."""
         command = [sys.executable, "-m", "slipcast.cli", "serve", "--port", str(port)]
-        command += [
-            "--database",
-            f"sqlite:///{self._folder / 'watch.sqlite'}",
-            *(["--private"] if self._private else []),
-        ]
+        command += ["--database", f"sqlite:///{self._folder / 'watch.sqlite'}", *self._options]
         environment = os.environ | {"SLIPCAST_TOKEN": TOKEN, "OMP_WAIT_POLICY": "PASSIVE"}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
@@ -76,9 +72,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *, private: bool = False) -> Iterator[Served]:
+def serving(folder: Path, *options: str) -> Iterator[Served]:
     """Run a service."""
-    served = Served(folder, private=private)
+    served = Served(folder, *options)
     try:
         served.start()
         yield served
