@@ -98,7 +98,11 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
     sampler = open_sampler("cascadia")
     seen, ids, batches = Seen(), [], []
     limits = httpx.Limits(max_connections=options.streams + 100, max_keepalive_connections=options.streams + 100)
-    async with httpx.AsyncClient(base_url=service.address, timeout=30.0, limits=limits) as client:
+    # streams in a client of their own: a pool looks through all its connections for each request
+    async with (
+        httpx.AsyncClient(base_url=service.address, timeout=30.0, limits=limits) as client,
+        httpx.AsyncClient(base_url=service.address, timeout=30.0, limits=limits) as streams,
+    ):
         for number in range(options.events):
             records = simulate(sampler, magnitude=8.0 + 0.1 * (number % 10), seed=number)
             about = {
@@ -121,7 +125,7 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
         begun, cpu_s = time.monotonic(), service.cpu_s
         until = begun + 60 * options.minutes + WARM_S
         tasks = [
-            asyncio.create_task(follow(client, ids[number % len(ids)], seen, until))
+            asyncio.create_task(follow(streams, ids[number % len(ids)], seen, until))
             for number in range(options.streams)
         ]
         tasks += [asyncio.create_task(send(client, id_, own, seen, until)) for id_, own in zip(ids, batches)]
