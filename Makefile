@@ -1,14 +1,24 @@
-# make demo and make test need nothing but Python >= 3.11 with venv: they set up .venv themselves.
+# make demo, make serve and make test need nothing but Python >= 3.11 with venv: they set up .venv themselves.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo serve test test-slow lint clean
 
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
+
+# The watch floor at http://127.0.0.1:8000 with a simulated earthquake that runs at 60 times its pace; Ctrl-C ends it.
+SERVE := $(BIN)/slipcast serve --host 127.0.0.1 --port 8000 --token-file runs/serve/token --database sqlite:///runs/serve/watch.sqlite
+
+serve: $(STAMP)
+	@mkdir -p runs/serve
+	@test -s runs/serve/token || (umask 077 && $(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))" > runs/serve/token)
+	@$(SERVE) & serving=$$!; trap 'kill $$serving' EXIT INT TERM; \
+	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --speed 60 --token-file runs/serve/token; \
+	wait $$serving
 
 # one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine
 test: $(STAMP)

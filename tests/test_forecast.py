@@ -7,8 +7,8 @@ import numpy.testing as npt
 import pytest
 
 from slipcast.errors import InputError
-from slipcast.forecast import Forecast, arrival_time, forecast
-from slipcast.inversion import SlipEstimate
+from slipcast.forecast import Forecast, _quantiles, arrival_time, forecast
+from slipcast.inversion import QUANTILES, SlipEstimate
 
 SLIP_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
 
@@ -114,6 +114,13 @@ def test_draws_of_slip_become_quantiles(small_bank, tmp_path):
         made.dataset["max_amplitude_quantile"].sel(gauge="newport").isel(event=1),
     )
     assert "sea_level_quantile" not in forecast(estimate(SLIP_M, small_bank.sources), small_bank).dataset
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 200])
+def test_quantiles_are_those_of_numpy(count):
+    draws = np.random.default_rng(count).standard_normal((count, 30)).astype(np.float32)
+    draws[0, 3] = np.nan
+    npt.assert_allclose(_quantiles(draws), np.quantile(draws, QUANTILES, axis=0), rtol=1e-6, atol=1e-7)
 
 
 def test_draws_of_another_shape(small_bank):

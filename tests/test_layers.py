@@ -18,15 +18,18 @@ LAYERS = (
         "cli_benchmark",
         "cli_import",
         "cli_invert",
+        "cli_play",
         "cli_plots",
         "cli_records",
         "cli_replay",
+        "cli_serve",
         "cli_tune",
         "console",
         "demo",
         "evaluation_page",
         "__init__",
     ),
+    ("service",),
     ("report", "report_figures", "replay_page", "replay_figure"),
     ("speed",),
     ("accuracy", "evaluate", "event", "replay", "settling"),
@@ -54,6 +57,8 @@ HEAVY = {
     "torch": ("learning", "accuracy", "speed", "shallow_water_torch"),
     "optuna": ("learning",),
     "matplotlib": ("plots", "demo"),
+    "fastapi": ("service",),
+    "sqlalchemy": ("service",),
     "plotly": ("report", "report_figures", "replay_page", "replay_figure"),
 }
 
@@ -117,6 +122,7 @@ def test_nothing_heavy_is_loaded_unasked(arguments):
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "slipcast" in loaded
     assert not loaded & {"torch", "matplotlib", "plotly", "numba", "xarray", "zarr", "netCDF4", "distributed"}
+    assert not loaded & {"fastapi", "starlette", "sqlalchemy", "alembic", "uvicorn", "httpx"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -15,6 +15,7 @@ from slipcast.cli_invert import forecast, invert
 from slipcast.cli_plots import plots_app
 from slipcast.cli_records import records_app
 from slipcast.cli_replay import replay
+from slipcast.cli_serve import serve
 from slipcast.cli_tune import plot_tuning, tune
 from slipcast.console import names_of, print_json, progress, say, say_warnings, write_line
 from slipcast.errors import InputError
@@ -397,6 +398,7 @@ def evaluate(
 app.command()(invert)
 app.command()(forecast)
 app.command()(replay)
+app.command()(serve)
 
 
 if __name__ == "__main__":

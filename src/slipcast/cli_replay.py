@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from slipcast.cli_play import play_into
+from slipcast.cli_records import Epicentre
 from slipcast.console import names_of, print_json, progress, write_line
 from slipcast.errors import InputError
 
@@ -18,7 +20,7 @@ __all__ = ["replay"]
 
 
 def replay(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010 for the packaged one.")],
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010, or with --to cascadia-simulation.")],
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("replay.nc"),
     page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,
@@ -44,6 +46,12 @@ def replay(
         bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
     ] = False,
     reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
+    to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
+    speed: Annotated[float, typer.Option(help="With --to: minutes of the event in a minute.")] = 60.0,
+    token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
+    epicentre: Epicentre = None,
+    magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
+    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: say that it never happened.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Go through an event minute by minute: slip, magnitude and forecasts from what had been sent by then.
@@ -51,6 +59,8 @@ def replay(
     Example: slipcast replay tohoku.nc --bank japan.nc --method tikhonov --noise 0.02 --out replay.nc --page replay.html
 
     Or: slipcast replay records.nc --model cascadia --figure replay.png
+
+    Or, into a running service (slipcast serve): slipcast replay cascadia-simulation --to http://127.0.0.1:8000
     """
     import numpy as np
 
@@ -69,8 +79,25 @@ def replay(
         raise InputError(f"--every must be > 0 min, got {every:g}")
     if not until >= FIRST_MIN:
         raise InputError(f"--until must be >= {FIRST_MIN:g} min, got {until:g}")
-    damping = slip_sd if slip_sd is None or slip_sd in DAMPINGS else _number(slip_sd, "--slip-sd")
     latencies = _latency(latency)
+    if to is not None:
+        if (bank, model, method, page, figure) != (None,) * 5:
+            raise InputError(
+                "--to plays an event into a service, which has its own model; leave out --model and the like"
+            )
+        play_into(
+            records,
+            to,
+            speed=speed,
+            token_file=token_file,
+            until_min=until,
+            latency_min=latencies,
+            epicentre=epicentre,
+            magnitude=magnitude,
+            simulation=simulation,
+        )
+        return
+    damping = slip_sd if slip_sd is None or slip_sd in DAMPINGS else _number(slip_sd, "--slip-sd")
     with progress("Minutes") as advance:
         made = run(
             packaged_records(records) if records in PACKAGED else Records.open(records),

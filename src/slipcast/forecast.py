@@ -250,13 +250,15 @@ def _carry(
     )
 
 
-def _quantiles(levels: np.ndarray) -> np.ndarray:
-    """Compute what ``np.quantile(levels, QUANTILES, axis=0)`` does, by sorting, which is some times as fast."""
-    rising = np.sort(levels, axis=0)
-    at = np.array(QUANTILES) * (len(rising) - 1)
-    below = np.floor(at).astype(int)
-    above, share = np.minimum(below + 1, len(rising) - 1), (at - below)[:, np.newaxis]
-    return rising[below] + (rising[above] - rising[below]) * share
+def _quantiles(draws: np.ndarray) -> np.ndarray:
+    """Return quantiles of draws, shape (n_draws, n_times), as ``np.quantile`` does, but several times faster."""
+    ordered = np.sort(np.ascontiguousarray(draws.T), axis=1)
+    place = np.array(QUANTILES) * (len(draws) - 1)
+    below = np.floor(place).astype(int)
+    low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(draws) - 1)]
+    found = low + (high - low) * (place - below)
+    found[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
+    return found.T
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

@@ -1,0 +1,180 @@
+"""Loading what a service needs, and running it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipcast.errors import InputError
+from slipcast.greens import GreensBank
+from slipcast.inversion.network import model_names, open_sampler
+from slipcast.region import Region
+from slipcast.service.app import create_app
+from slipcast.service.engine import Engine
+from slipcast.service.poller import Poller
+from slipcast.service.settings import Settings, data_folder, load_token
+
+__all__ = ["Serving", "load_engines", "run"]
+
+_ANYWHERE = ("0.0.0.0", "::")
+_MOST_CONNECTIONS = 1000
+_BACKLOG = 512
+
+_METHOD = "tikhonov"
+
+
+def load_engines(
+    regions: Sequence[str], models: Sequence[str], banks: Sequence[Path], method: str | None = None
+) -> Mapping[str, Engine]:
+    """Load regions with what answers for them.
+
+    Parameters
+    ----------
+    regions : sequence of str
+        Names; none: those of models and banks.
+    models : sequence of str
+        Trained samplers: names of the package, or folders.
+    banks : sequence of path
+        Banks; each says of which region it is. With a model of its region, forecasts are made with it; without one,
+        slip is found with it by ``method``.
+    method : str, optional
+        By default ``"tikhonov"``.
+
+    Returns
+    -------
+    engines : dict of str to Engine
+        By region.
+
+    Raises
+    ------
+    InputError
+        If nothing is given, a region has neither model nor bank, or one is given twice.
+    """
+    opened = [GreensBank.open(path) for path in banks]
+    by_region = {bank.region.name: bank for bank in opened}
+    if len(by_region) < len(opened):
+        raise InputError("--bank must be given once a region")
+    samplers = [open_sampler(name) for name in models]
+    by_model = {sampler.region: sampler for sampler in samplers}
+    if len(by_model) < len(samplers):
+        raise InputError("--model must be given once a region")
+    names = list(regions) or list(dict.fromkeys([*by_model, *by_region]))
+    for name in names:
+        if name not in by_model and name not in by_region and name in model_names():
+            by_model[name] = open_sampler(name)
+    engines = {}
+    for name in names:
+        model, bank = by_model.get(name), by_region.get(name)
+        if model is None and bank is None:
+            raise InputError(f"region {name} needs a bank (--bank), since the package has no model of it")
+        region = Region.open(name) if bank is None else bank.region
+        how = None if model is not None else method or _METHOD
+        engines[name] = Engine(region, model, bank, how)
+        engines[name].warm_up()
+    if not engines:
+        raise InputError("a service needs a region, a model or a bank, got none")
+    return engines
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where and how a service listens.
+
+    Attributes
+    ----------
+    host, port : str, int
+        Address; port 0 is any free one.
+    settings : Settings
+        Database, token, limits.
+    token_source : str
+        Where the token is from.
+    proxy : str or None
+        Address of a reverse proxy.
+    ndbc_url : str or None
+        Where NDBC's files are; None: they are not asked for.
+    poll_s : float
+        How often they are.
+    """
+
+    host: str
+    port: int
+    settings: Settings
+    token_source: str
+    proxy: str | None = None
+    ndbc_url: str | None = None
+    poll_s: float = 60.0
+
+    @classmethod
+    def at(
+        cls,
+        host: str,
+        port: int,
+        *,
+        database: str | None,
+        token_file: Path | None,
+        private: bool,
+        hosts: Sequence[str],
+        proxy: str | None,
+        ndbc_url: str | None,
+        poll_s: float,
+    ) -> Serving:
+        """Fill in what was not said; InputError if a token cannot be had."""
+        folder = data_folder()
+        token, source = load_token(token_file, folder / "token")
+        names = (*Settings.hosts, host, *(name.lower() for name in hosts))
+        settings = Settings(
+            database=database or f"sqlite:///{folder / 'watch.sqlite'}",
+            token=token,
+            private=private,
+            # asked for at all addresses of a machine, its names are not known unless they are told
+            hosts=() if host in _ANYWHERE and not hosts else tuple(dict.fromkeys(names)),
+        )
+        return cls(host, port, settings, source, proxy, ndbc_url, poll_s)
+
+
+def run(serving: Serving, engines: Mapping[str, Engine], *, ready: Callable[[str], None]) -> None:
+    """Run a service until it is stopped.
+
+    Parameters
+    ----------
+    serving : Serving
+        Where and how.
+    engines : mapping of str to Engine
+        By region.
+    ready : callable
+        Called with the address once it listens.
+
+    Raises
+    ------
+    InputError
+        If the address is taken or not this machine's, or the database cannot be opened.
+    """
+    import uvicorn
+
+    try:
+        family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((serving.host, serving.port))
+        listener.listen(_BACKLOG)  # from here on a client waits, and is not turned away
+    except OSError as error:
+        raise InputError(f"cannot listen at {serving.host} port {serving.port}: {error.strerror}") from error
+    poller = None if serving.ndbc_url is None else Poller(serving.ndbc_url, every_s=serving.poll_s)
+    app = create_app(serving.settings, engines, poller=poller)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=serving.proxy is not None,
+        forwarded_allow_ips=serving.proxy,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=3,
+        limit_concurrency=_MOST_CONNECTIONS,
+        ws="none",
+    )
+    name = f"[{serving.host}]" if ":" in serving.host else serving.host
+    ready(f"http://{name}:{listener.getsockname()[1]}/")
+    uvicorn.Server(config).run(sockets=[listener])

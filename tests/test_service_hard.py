@@ -1,0 +1,83 @@
+"""A service in a process of its own: started by the command, killed, started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from service_fixtures import TOKEN, postgres
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request):
+    if request.param == "sqlite":
+        yield None
+        return
+    with postgres() as url:
+        yield url
+
+
+@pytest.mark.slow
+def test_kills_under_load_lose_nothing(database, tmp_path):
+    out = tmp_path / "kills.json"
+    command = [sys.executable, str(BENCHMARKS / "service_kills.py"), "--kills", "2", "--out", str(out)]
+    done = subprocess.run(
+        [*command, *([] if database is None else ["--database", database])], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(out.read_text())
+    assert found["samples_checked"] > 0
+    assert (found["samples_lost"], found["answers_the_same"]) == (0, found["events"])
+
+
+@pytest.mark.slow
+def test_the_command_serves_and_an_event_is_played_into_it(tmp_path):
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    slipcast = [sys.executable, "-m", "slipcast.cli"]
+    database = f"sqlite:///{tmp_path / 'watch.sqlite'}"
+    environment = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
+    serving = subprocess.Popen(
+        [*slipcast, "serve", "--port", "0", "--token-file", str(token), "--database", database],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        line = serving.stdout.readline()
+        assert line.startswith("serving cascadia at http://127.0.0.1:")
+        address = line.split()[-1]
+        play = [*slipcast, "replay", "cascadia-simulation", "--to", address, "--token-file", str(token)]
+        done = subprocess.run(
+            [*play, "--speed", "100000", "--until", "12"], capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert "48 samples in 12 batches" in done.stdout
+        with urllib.request.urlopen(f"{address}api/events", timeout=30) as answer:
+            (event,) = json.load(answer)["events"]
+        assert event["simulation"]
+        assert event["latest"]["minute"] == 12.0
+    finally:
+        serving.terminate()
+        assert serving.wait(30) is not None
+
+
+def test_a_region_that_nothing_answers_for_is_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "slipcast.cli", "serve", "--region", "atlantis"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "region atlantis needs a bank" in done.stderr

@@ -1,0 +1,267 @@
+"""Where samples come from: NDBC's files with all their habits, and events that are played."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from service_fixtures import EVENT, TOKEN, WRITE, bank_engine, create, served, sqlite, waves
+from slipcast.cli import app as command
+from slipcast.errors import InputError
+from slipcast.records import Records
+from slipcast.service.playing import play
+from slipcast.service.poller import Poller, whole_lines
+
+ORIGIN = datetime.fromisoformat(EVENT["origin_time"])
+NOW = ORIGIN + timedelta(hours=1)
+SPAN = (ORIGIN - timedelta(days=3), NOW)
+HEADER = "#YY  MM DD hh mm ss T   HEIGHT\n#yr  mo dy hr mn  s -        m\n"
+
+
+@pytest.fixture(scope="module")
+def engine(small_bank):
+    return bank_engine(small_bank)
+
+
+def line(minute: float, height_m: float, kind: int = 2) -> str:
+    """Write a line of NDBC's, minutes after the origin."""
+    return f"{ORIGIN + timedelta(minutes=minute):%Y %m %d %H %M %S} {kind} {height_m:9.3f}\n"
+
+
+def tide(minute: float) -> float:
+    """Return the height of a water column without a tsunami."""
+    return 2800.0 + 0.7 * np.cos(2 * np.pi * minute / 745.0)
+
+
+class Ndbc:
+    """A server of files with the habits of NDBC's; what it answers is set by the test."""
+
+    def __init__(self):
+        self.files: dict[str, bytes] = {}
+        self.status, self.cut, self.kind = 200, False, "text/plain"
+        self.asked: list[tuple[str, str | None]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append((self.path, self.headers.get("if-none-match")))
+                content = outer.files.get(self.path)
+                status = 404 if content is None else outer.status
+                tag = f'"{hash(content)}"'
+                if status == 200 and self.headers.get("if-none-match") == tag:
+                    status = 304
+                body = b"" if status == 304 else content or b"<html>Not found</html>"
+                self.send_response(status)
+                self.send_header("content-type", outer.kind)
+                self.send_header("content-length", str(len(body) + (100 if outer.cut else 0)))
+                if status == 200:
+                    self.send_header("etag", tag)
+                if status == 302:
+                    self.send_header("location", "http://127.0.0.1:1/elsewhere")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def ndbc():
+    server = Ndbc()
+    yield server
+    server.close()
+
+
+def outcomes(client) -> dict[str, int]:
+    """Return how often polls ended how."""
+    found = {}
+    for each in client.get("/metrics").text.splitlines():
+        if each.startswith("slipcast_polls_total{"):
+            found[each.partition('outcome="')[2].partition('"')[0]] = int(float(each.rpartition(" ")[2]))
+    return found
+
+
+def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
+    path = "/data/realtime2/46404.dart"
+    lines = [line(minute, tide(minute), 1) for minute in range(-1440, 0, 15)]
+    poller = Poller(ndbc.address, every_s=0.001, now=lambda: NOW)
+    with served(engine, sqlite(tmp_path)) as client:
+        watch = client.app.state.watch
+
+        def poll() -> dict[str, int]:
+            before = outcomes(client)
+            client.portal.call(poller.once, watch)
+            return {name: count - before.get(name, 0) for name, count in outcomes(client).items()}
+
+        simulated = create(client)
+        assert poll() == {}
+        assert ndbc.asked == []
+        event = create(client, simulation=False)
+        assert poll()["missing"] == 3
+        ndbc.files[path] = (HEADER + "".join(reversed(lines))).encode()
+        assert poll()["new"] == 1
+        count = client.get(f"/api/events/{event}").json()["n_samples"]
+        assert count == len(lines)
+        assert poll()["unchanged"] == 1
+        # late and repeated: older lines come after newer ones, some twice, one is missing, one contradicts itself
+        fresh = [line(minute, tide(minute)) for minute in range(31)]
+        ndbc.files[path] = (HEADER + "".join([*fresh[20:], *fresh[:20], *fresh[5:9], *lines])).encode()
+        ndbc.files[path] += (line(31, 9999.0) + line(32, 2800.0) + line(32, 2801.0)).encode()
+        assert poll()["new"] == 1
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh)
+        # cut where it may look whole, of which nothing after the last whole line is taken
+        ndbc.files[path] = (HEADER + fresh[0] + line(40, 2799.5)[:-3]).encode()
+        assert poll()["same"] == 1
+        # cut by the transfer, a page of errors, a server that is down, a way elsewhere
+        for status, cut, body, outcome in (
+            (200, True, HEADER + fresh[0], "unreachable"),
+            (200, False, "<!DOCTYPE html><html>Service is unavailable</html>\n", "unreadable"),
+            (200, False, "", "unreadable"),
+            (200, False, "\x00\xff" * 50 + "\n", "unreadable"),
+            (503, False, "<html>busy</html>", "refused"),
+            (302, False, "moved", "refused"),
+        ):
+            ndbc.status, ndbc.cut, ndbc.files[path] = status, cut, body.encode("latin-1")
+            assert poll()[outcome] == 1, outcome
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh)
+        assert client.get(f"/api/events/{simulated}").json()["n_samples"] == 0
+        records = client.get(f"/api/events/{event}/records").json()["gauges"]
+        found = next(each for each in records if each["gauge"] == "46404")
+        assert found["state"] == "listening"
+        assert max(map(abs, found["sea_level_m"])) < 0.02  # the tide is gone
+        assert {asked for asked, _ in ndbc.asked} == {
+            f"/data/realtime2/{name}.dart" for name in ("46404", "46407", "46419")
+        }
+
+
+def test_a_file_that_cannot_be_had_is_asked_for_less_often(engine, ndbc, tmp_path):
+    poller = Poller(ndbc.address, every_s=30.0, now=lambda: NOW)
+    with served(engine, sqlite(tmp_path)) as client:
+        create(client, simulation=False)
+        for _ in range(3):
+            client.portal.call(poller.once, client.app.state.watch)
+    assert len(ndbc.asked) == 3  # once each gauge, and not again at once
+
+
+def test_a_poller_runs_beside_the_service(engine, ndbc, tmp_path):
+    ndbc.files["/data/realtime2/46404.dart"] = (HEADER + line(-30, 2800.0)).encode()
+    poller = Poller(ndbc.address, every_s=0.01, now=lambda: NOW)
+    with served(engine, sqlite(tmp_path), poller=poller) as client:
+        event = create(client, simulation=False)
+        for _ in range(200):
+            if client.get(f"/api/events/{event}").json()["n_samples"]:
+                break
+            threading.Event().wait(0.01)
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == 1
+
+
+def test_only_whole_lines_are_believed():
+    text = line(1, 2800.123) + line(2, 2800.5)[:-3] + "\n" + line(5000, 1.0) + "2026 01\n" + line(3, 2800.125)
+    found = whole_lines(text.encode(), SPAN)
+    assert found == f"{line(1, 2800.123)}{line(3, 2800.125)}".replace("  ", " ")
+    with pytest.raises(InputError, match="nothing of the time of the event"):
+        whole_lines(b"<html>\n</html>\n", SPAN)
+
+
+def test_an_address_of_ndbc_is_one():
+    for text in ("ftp://ndbc", "http://", "file:///etc/passwd", "https://a b"):
+        with pytest.raises(InputError, match="address of NDBC"):
+            Poller(text)
+    assert Poller("https://www.ndbc.noaa.gov")
+
+
+def records_of(bank, **attributes) -> Records:
+    """Return waves as records."""
+    samples = waves(bank)
+    gauges = list(dict.fromkeys(each["gauge"] for each in samples))
+    times = sorted({each["seconds"] for each in samples})
+    level = np.full((len(gauges), len(times)), np.nan)
+    for each in samples:
+        level[gauges.index(each["gauge"]), times.index(each["seconds"])] = each["sea_level_m"]
+    places = [bank.region.gauge(name) for name in gauges]
+    made = Records.from_arrays(
+        times, level, gauges=gauges, lon_deg=[p.lon for p in places], lat_deg=[p.lat for p in places], title="played"
+    )
+    return Records(made.dataset.assign_attrs(attributes))
+
+
+def test_an_event_is_played_as_it_was_sent(engine, small_bank, tmp_path):
+    records = records_of(small_bank, simulation=1, magnitude=8.4, epicentre=[235.0, 46.0])
+    minutes = []
+    with served(engine, sqlite(tmp_path)) as client:
+        played = play(
+            records,
+            "http://testserver",
+            token=TOKEN,
+            speed=np.inf,
+            latency_min={"46404": 3.0},
+            origin_time=EVENT["origin_time"],
+            progress=lambda done, _total: minutes.append(done),
+            client=httpx.Client(transport=client._transport, base_url="http://testserver"),
+        )
+        event = client.get(f"/api/events/{played.event}").json()
+        results = client.get(f"/api/events/{played.event}/results").json()["results"]
+        known = {(each["gauge"], each["last_s"]) for each in client.get(
+            f"/api/events/{played.event}/records").json()["gauges"]}  # fmt: skip
+    assert played.n_batches == len(minutes) == 33
+    assert minutes == sorted(minutes)
+    assert (event["n_samples"], event["simulation"], event["magnitude"]) == (90, True, 8.4)
+    assert (event["name"], event["longitude"], event["latitude"]) == ("played", -125.0, 46.0)
+    assert ("46404", 1800.0) in known
+    assert results[0]["gauges_used"] == ["46407", "46419"]
+    assert results[-1]["minute"] == 30.0
+    assert played.result == results[-1]["number"]
+
+
+def test_what_cannot_be_played_is_refused(small_bank):
+    records = records_of(small_bank)
+    with pytest.raises(InputError, match="give its epicentre"):
+        play(records, "http://127.0.0.1:1", token=TOKEN)
+    with pytest.raises(InputError, match="speed must be > 0, got 0"):
+        play(records, "http://127.0.0.1:1", token=TOKEN, speed=0)
+    with pytest.raises(InputError, match="must be an address such as"):
+        play(records, "ftp://here", token=TOKEN, epicentre=(235.0, 46.0))
+    with_tide = Records(records.dataset.assign_attrs(tide_removed=0))
+    with pytest.raises(InputError, match="must be free of the tide"):
+        play(with_tide, "http://127.0.0.1:1", token=TOKEN)
+
+
+def test_a_service_that_is_busy_is_asked_again(small_bank, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("slipcast.service.playing.time.sleep", pauses.append)
+    answers = iter([429, 503, 200])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/regions":
+            gauges = [{"name": name} for name in ("46404", "46407", "46419")]
+            return httpx.Response(200, json=[{"name": "cascadia", "gauges": gauges}])
+        if request.url.path == "/api/events":
+            status = next(answers)
+            return httpx.Response(status, json={"id": "0" * 16} if status == 200 else {"detail": "busy"})
+        assert request.headers["authorization"] == WRITE["authorization"]
+        return httpx.Response(422, json={"detail": "no more"})
+
+    client = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service")
+    with pytest.raises(InputError, match="the service answered 422: no more"):
+        play(records_of(small_bank), "http://service", token=TOKEN, epicentre=(235.0, 46.0), client=client)
+    assert [pause for pause in pauses if pause][:2] == [0.25, 0.5]
+
+
+def test_the_command_says_what_does_not_go_together():
+    done = CliRunner().invoke(command, ["replay", "chile2010", "--to", "http://127.0.0.1:1", "--model", "cascadia"])
+    assert isinstance(done.exception, InputError)
+    assert "leave out --model" in str(done.exception)
