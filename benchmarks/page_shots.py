@@ -25,10 +25,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from slipcast.files import atomic_path
-from slipcast.inversion.network import open_sampler
 from slipcast.records import packaged_records
 from slipcast.service.playing import play
-from slipcast.service.simulation import simulate
 
 TOKEN = secrets.token_urlsafe(32)
 WALL = {"width": 1920, "height": 1080}
@@ -81,7 +79,7 @@ def save(page: Page, path: Path) -> None:
 
 def exercise(address: str, minutes: int) -> str:
     """Play an exercise whose earthquake was some minutes ago; give the event's name."""
-    records = simulate(open_sampler("cascadia"), magnitude=8.9, seed=1)
+    records = packaged_records("cascadia-simulation")
     origin = datetime.now(UTC) - timedelta(minutes=minutes, seconds=20)
     return play(
         records,

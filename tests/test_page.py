@@ -137,10 +137,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def exercise():
-    from slipcast.inversion.network import open_sampler
-    from slipcast.service.simulation import simulate
+    from slipcast.records import packaged_records
 
-    return simulate(open_sampler("cascadia"), magnitude=8.9, seed=1)
+    return packaged_records("cascadia-simulation")
 
 
 @pytest.fixture(scope="module")

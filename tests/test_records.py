@@ -99,6 +99,17 @@ def test_the_packaged_record_of_chile_2010():
         packaged_records("chile")
 
 
+def test_the_packaged_simulation():
+    records = packaged_records("cascadia-simulation")
+    about = records.dataset.attrs
+    assert (about["simulation"], about["tide_removed"]) == (1, 1)
+    assert abs(about["magnitude"] - 8.9) < 0.05
+    assert set(records.gauges) == {"46404", "46407", "46419", "46411"}
+    quiet = records.sea_level.sel(time=slice(60, 360)).to_numpy()[:, :3]
+    assert 0 < np.abs(quiet).max() < 0.05
+    assert records.sea_level.to_numpy().max() > 0.2
+
+
 def test_a_scenario_as_records(small_set):
     records = simulated_records(small_set, 7, ["46419", "46404"], window_min=45, noise_sd_m=0.005)
     expected = small_set.load_records(["46419", "46404"], 45, [7], noise_sd_m=0.005)[0]

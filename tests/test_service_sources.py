@@ -98,7 +98,7 @@ def outcomes(client) -> dict[str, int]:
 def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
     path = "/data/realtime2/46404.dart"
     lines = [line(minute, tide(minute), 1) for minute in range(-1440, 0, 15)]
-    poller = Poller(ndbc.address, every_s=0.001, now=lambda: NOW)
+    poller = Poller(ndbc.address, every_s=1e-6, now=lambda: NOW)  # asks again at once, also after failures
     with served(engine, sqlite(tmp_path)) as client:
         watch = client.app.state.watch
 

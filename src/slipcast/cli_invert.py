@@ -26,7 +26,7 @@ Model = Annotated[str | None, typer.Option(help="A trained network: a folder, or
 
 
 def invert(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010 for the packaged one.")],
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Out = Path("slip.nc"),
     model: Model = None,

@@ -55,12 +55,7 @@ def play_into(
 
 
 def _records(event: str) -> Records:
-    """Open records, or make those of a simulation."""
+    """Open records, or those of the package."""
     from slipcast.records import PACKAGED, Records, packaged_records
-    from slipcast.service.simulation import SIMULATIONS, simulate
 
-    if event in SIMULATIONS:
-        from slipcast.inversion.network import open_sampler
-
-        return simulate(open_sampler(SIMULATIONS[event]))
     return packaged_records(event) if event in PACKAGED else Records.open(event)

@@ -66,7 +66,7 @@ def plot_slip(slip: Path, out: Out = Path("slip.png"), title: str = "") -> None:
 
 @plots_app.command("records")
 def plot_records(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010.")],
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
     out: Out = Path("records.png"),
     slip: Annotated[Path | None, typer.Option(help="Draw what this slip makes, too.")] = None,
     bank: Annotated[Path | None, typer.Option("--bank", help="Needed with --slip.")] = None,
@@ -134,7 +134,7 @@ def _draw_raw(records: Records, hours: tuple[float, float]) -> Any:
 
 @plots_app.command("event")
 def plot_event(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), or chile2010.")],
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
     slip: Annotated[Path, typer.Option(help="Found from some of them.")],
     bank: Annotated[Path, typer.Option("--bank", help="With the buoys of the records as gauges.")],
     out: Out = Path("event.png"),

@@ -20,7 +20,7 @@ __all__ = ["replay"]
 
 
 def replay(
-    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010, or with --to cascadia-simulation.")],
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("replay.nc"),
     page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,

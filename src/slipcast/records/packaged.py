@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.resources import as_file, files
 
 import numpy as np
 
@@ -11,24 +11,27 @@ from slipcast.records.series import Records
 
 __all__ = ["PACKAGED", "packaged_records"]
 
-PACKAGED = ("chile2010",)
+PACKAGED = ("cascadia-simulation", "chile2010")
 """Names of the packaged records."""
 
 _EPICENTRE = [287.102, -36.122]  # USGS, of the Mw 8.8 Maule earthquake
 
 
 def packaged_records(name: str) -> Records:
-    """Return a real record that is carried in the package.
+    """Return records that are carried in the package.
 
     Parameters
     ----------
     name : str
         ``"chile2010"``: DART 32412 during the Maule tsunami of 2010-02-27, tide removed.
+        ``"cascadia-simulation"``: a simulated earthquake of Mw 8.9 as the DARTs of Cascadia would record it, with noise
+        of 5 mm; it has no origin time.
 
     Returns
     -------
     records : Records
-        Samples a minute apart where the buoy sent them, else every 15 minutes.
+        Samples a minute apart where the buoy sent them, else every 15 minutes. What is simulated has the attribute
+        ``simulation`` 1, and its true ``magnitude``.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def packaged_records(name: str) -> Records:
 
     Notes
     -----
-    NOAA data (NDBC), detided by the authors of GeoClaw and shipped with clawpack; see ``data/README.md``.
+    Chile: NOAA data (NDBC), detided by the authors of GeoClaw and shipped with clawpack; see ``data/README.md``.
 
     Examples
     --------
@@ -47,6 +50,9 @@ def packaged_records(name: str) -> Records:
     """
     if name not in PACKAGED:
         raise unknown_name("packaged record", name, PACKAGED)
+    if name == "cascadia-simulation":
+        with as_file(files("slipcast").joinpath("data/cascadia_simulation.nc")) as path:
+            return Records.open(path)
     table = np.loadtxt(files("slipcast").joinpath("data/chile2010_32412.txt").open(encoding="utf-8"))
     time, first = np.unique(table[:, 0], return_index=True)
     records = Records.from_arrays(

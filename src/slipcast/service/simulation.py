@@ -1,4 +1,4 @@
-"""An earthquake that never happened, as the buoys would send it: for trying the watch floor out."""
+"""Earthquakes that never happened, as many as are wanted: for trying a service out under load."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from slipcast.region import Region
 if TYPE_CHECKING:
     from slipcast.learning.slip_sampler import SlipSampler
 
-__all__ = ["SIMULATIONS", "simulate"]
-
-SIMULATIONS = {"cascadia-simulation": "cascadia"}
-"""Names of simulated events, and the model in the package that makes each."""
+__all__ = ["simulate"]
 
 _N_DRAWS = 50
 
