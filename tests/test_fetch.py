@@ -219,6 +219,16 @@ def test_no_server(get):
             get(address=f"http://127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("port", [1, 9999, 59999, 60665, 65535])
+def test_every_port_will_do(get, monkeypatch, port):
+    def nowhere(*_, **__):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", nowhere)
+    with pytest.raises(InputError, match=f"cannot get http://127.0.0.1:{port}/.*: Connection refused"):
+        get(address=f"http://127.0.0.1:{port}")
+
+
 def test_no_network(get, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -260,6 +270,7 @@ def test_a_file_that_is_too_large(get, monkeypatch, most):
                 "http://",
                 "http://a b",
                 "http://u:p@host",
+                "http://host:65536",
                 "",
             )
         ),

@@ -26,7 +26,8 @@ _HEADER = "#YY  MM DD hh mm ss T   HEIGHT\n#yr  mo dy hr mn  s -        m\n"
 _LIVE_DAYS = 45
 _MOST_BYTES = 64 * 1024**2
 _CHUNK_BYTES = 1024**2
-_ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,4}|:[1-5][0-9]{4})?(/[A-Za-z0-9._~/-]*)?")
+_PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_ADDRESS = re.compile(rf"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:({_PORT}))?(/[A-Za-z0-9._~/-]*)?")
 _CLOCK = re.compile("[ \t]*([0-9]{4})" + 5 * "[ \t]+([0-9]{2})" + "[ \t]")
 
 

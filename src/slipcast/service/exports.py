@@ -25,7 +25,7 @@ EXPORTS = {
 }
 """Names of the files, and what they are."""
 
-_COAST_MARGIN_DEG = 3.0
+_COAST_MARGIN_DEG = 12.0
 _DIGITS = 4
 
 
