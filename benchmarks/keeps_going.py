@@ -63,14 +63,14 @@ def trials_done(folder: Path) -> int:
 
 
 TASKS = (
-    Task("bank build", (*BANK, "--workers", "2"), "bank.nc", (), bank_sum, 6.0),
+    Task("bank build", (*BANK, "--workers", "2"), "bank.nc", (), bank_sum, 3.0),
     Task(
         "scenarios build",
         ("scenarios", "build", "given.nc", "--count", "12000", "--workers", "2"),
         "set.zarr",
         (),
         set_sum,
-        6.0,
+        3.0,
     ),
     Task(
         "tune",
@@ -78,7 +78,7 @@ TASKS = (
         "search",
         ("--resume",),
         trials_done,
-        12.0,
+        5.0,
     ),
 )
 
@@ -94,6 +94,14 @@ def start(task: Task, folder: Path, *more: str, before: tuple[str, ...] = ()) ->
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def wait(task: Task, folder: Path) -> None:
+    """Wait until a task is well under way."""
+    begun, deadline = folder / (task.out if task.again else f"{task.out}.parts"), time.monotonic() + PATIENCE_S
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(task.after_s)
 
 
 def finish(task: Task, folder: Path, *more: str) -> object:
@@ -144,7 +152,7 @@ def kill_dask_worker(task: Task, folder: Path, expected: object) -> tuple[str, b
     """Kill one of two workers of a Dask cluster; the other does the rest."""
     with dask(folder) as (address, workers):
         process = start(Task(**(vars(task) | {"command": without_workers(task)})), folder, "--scheduler", address)
-        time.sleep(2 * task.after_s)
+        wait(task, folder)
         if process.poll() is not None:
             return "it had ended", False
         workers[0].kill()
@@ -164,7 +172,7 @@ def without_workers(task: Task) -> tuple[str, ...]:
 def kill_worker(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
     """Kill a worker; the task goes on, or ends with a line and is taken up by the next call."""
     process = start(task, folder)
-    time.sleep(task.after_s)
+    wait(task, folder)
     workers = children(process)
     if process.poll() is not None:
         return "it had ended", False
@@ -185,7 +193,7 @@ def kill_worker(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
 def kill_parent(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
     """Kill the parent; the next call goes on."""
     process = start(task, folder)
-    time.sleep(task.after_s)
+    wait(task, folder)
     if process.poll() is not None:
         return "it had ended", False
     workers = children(process)
@@ -202,7 +210,7 @@ def kill_parent(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
 def interrupt(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
     """Press Ctrl-C, as a terminal sends it, to all processes of the task."""
     process = start(task, folder)
-    time.sleep(task.after_s)
+    wait(task, folder)
     if process.poll() is not None:
         return "it had ended", False
     sent = time.monotonic()
@@ -217,7 +225,7 @@ def interrupt(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
 def two_at_once(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
     """Start the task twice."""
     first = start(task, folder)
-    time.sleep(task.after_s)
+    wait(task, folder)
     second = start(task, folder, *task.again)
     error = second.communicate(timeout=PATIENCE_S)[1]
     first.communicate(timeout=PATIENCE_S)

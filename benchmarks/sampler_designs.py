@@ -30,6 +30,7 @@ COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
 DESIGNS = {
     "as shipped, but for 1,500 steps on 200,000 scenarios": {},
     "the same gauges and window for a whole step": {"views": 1},
+    "layers that do not see the view": {"layers_see_view": False},
     "no score of what draws scatter about": {"centre_score": 0.0},
     "no score of the highest waves": {"wave_score": 0.0},
     "no spoilt records": {"spoilt_share": 0.0},

@@ -46,6 +46,8 @@ class SamplerConfig(BaseModel):
         Amplitudes of slip, and of records, that the network works with.
     width, depth, draw_width, n_random : int
         Of :class:`~slipcast.learning.slip_generator.SlipGenerator`.
+    layers_see_view : bool
+        Whether what a record is seen through scales and shifts the layers of the network.
     steps, batch_size, views, draws : int
         Steps, scenarios in each, how many choices of gauges and window they are seen through, and draws for each
         scenario (at least two).
@@ -89,6 +91,7 @@ class SamplerConfig(BaseModel):
     depth: _Count = 3
     draw_width: _Count = 256
     n_random: _Count = 128
+    layers_see_view: bool = True
     steps: _Count = 40_000
     batch_size: _Count = 384
     views: _Count = 6

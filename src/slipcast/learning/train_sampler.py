@@ -265,7 +265,7 @@ class SamplerTraining:
             "depth": config.depth,
             "draw_width": config.draw_width,
             "n_random": config.n_random,
-            "n_view": n_gauges + N_NUMBERS,
+            "n_view": n_gauges + N_NUMBERS if config.layers_see_view else 0,
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
