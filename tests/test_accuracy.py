@@ -150,6 +150,7 @@ def test_what_cannot_be_run(small_bank, sampler, tmp_path):
     assert AccuracyConfig.quick().count < AccuracyConfig().count
 
 
+@pytest.mark.slow
 def test_the_command(small_bank, sampler, results, folder, tmp_path, monkeypatch):
     small_bank.save(tmp_path / "bank.nc")
     monkeypatch.setattr("slipcast.inversion.network.open_model", lambda name: sampler if name == "mine" else None)

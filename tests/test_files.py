@@ -227,6 +227,7 @@ def test_a_full_disk_while_netcdf_is_written(tmp_path, monkeypatch):
     npt.assert_array_equal(read_netcdf(tmp_path / "a.nc", "slip")["slip"], DATASET["slip"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["netcdf", "zarr", "text"])
 def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
     # a limit on the size of files stands in for the disk: the system refuses to write on, as when it is full

@@ -70,6 +70,7 @@ def test_the_command_serves_and_an_event_is_played_into_it(tmp_path):
         assert serving.wait(30) is not None
 
 
+@pytest.mark.slow
 def test_a_region_that_nothing_answers_for_is_one_line(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "slipcast.cli", "serve", "--region", "atlantis"],

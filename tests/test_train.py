@@ -237,6 +237,7 @@ def test_the_state_is_kept_at_intervals(scenarios, tmp_path, monkeypatch):
     assert done == [4, 5, 6]
 
 
+@pytest.mark.slow
 def test_resuming_after_kill_9(uninterrupted, scenarios, tmp_path):
     script = f"""
         import os, signal, sys

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError, SlipcastWarning
@@ -182,7 +183,8 @@ def _run_all(
 def _in_threads(runs: list[_Run], workers: int) -> Generator[tuple[str, np.ndarray], None, None]:
     """Compute responses in threads (the kernels let go of the interpreter lock)."""
     stop = threading.Event()
-    with ThreadPoolExecutor(workers) as pool:
+    # products are added up in another order by another number of threads
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         try:
             futures = {
                 pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
@@ -230,4 +232,5 @@ def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray
 def _respond(projection: SubfaultProjection, run: tuple[str, GaugeStencil, int]) -> np.ndarray:
     """Compute one response."""
     _, stencil, count = run
-    return projection.response(stencil, interval_s=SAMPLE_S, count=count)
+    with threadpool_limits(1, user_api="blas"):
+        return projection.response(stencil, interval_s=SAMPLE_S, count=count)
