@@ -16,9 +16,9 @@ SERVE := $(BIN)/slipcast serve --host 127.0.0.1 --port 8000 --token-file runs/se
 serve: $(STAMP)
 	@mkdir -p runs/serve
 	@test -s runs/serve/token || (umask 077 && $(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))" > runs/serve/token)
-	@$(SERVE) & serving=$$!; trap 'kill $$serving' EXIT INT TERM; \
+	@$(SERVE) & serving=$$!; trap 'kill $$serving 2>/dev/null; exit 0' INT TERM; \
 	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --speed 60 --token-file runs/serve/token; \
-	wait $$serving
+	wait $$serving || true
 
 # one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine
 test: $(STAMP)

@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     sizes = {"spacing_arcmin": 6.0, "hours": 1.0, "count": 256} if arguments.quick else {}
-    found = measure(**({"spacing_arcmin": 3.0, "hours": 3.0, "count": 1024} | sizes), repeats=3)
+    found = measure(**({"spacing_arcmin": 2.0, "hours": 3.0, "count": 16_384} | sizes), repeats=3)
     for what, title in TITLES.items():
         row = found[what]
         one, two, ratio = (row[key]["median"] for key in ("one_s", "two_s", "ratio"))

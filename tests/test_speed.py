@@ -109,6 +109,12 @@ def test_the_page_says_what_is_met_and_what_is_not():
     assert met["the seed's recipe, against a plain loop"] is True
     assert met["scenarios of 2 gauges, kinematic"] is False
     assert met["solver, on a GPU"] is None
+    assert met["two Dask workers over one, `bank build`"] is None
+    workers = {name: {"ratio": SPREAD | {"median": ratio}} for name, ratio in (("bank", 1.8), ("scenarios", 1.6))}
+    workers["plain_bank"] = {"ratio": SPREAD}
+    found = {row["what"]: row["met"] for row in targets(fake_results(workers=workers))}
+    assert found["two Dask workers over one, `bank build`"] is True
+    assert found["two Dask workers over one, `scenarios build`"] is False
     assert met["32 trials together, against one after the other"] is False
     slow = fake_results()
     slow["training"]["ratio"] = SPREAD | {"median": 1.99}

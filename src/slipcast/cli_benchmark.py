@@ -45,6 +45,9 @@ def speed(
     bank: Annotated[
         Path | None, typer.Option(help="Green's functions to draw and forecast from, by default some built for it.")
     ] = None,
+    workers: Annotated[
+        Path | None, typer.Option(help="What benchmarks/workers.py measured of two Dask workers, to be shown too.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A minute instead of several, and rough numbers.")] = False,
 ) -> None:
     """Measure every part against its reference and the limits of the machine; see OUT/speed.md.
@@ -56,5 +59,6 @@ def speed(
 
     opened = None if bank is None else GreensBank.open(bank)
     with progress("Speed") as advance:
-        run_speed(out, bank=opened, config=SpeedConfig.quick() if quick else SpeedConfig(), progress=advance)
+        config = SpeedConfig.quick() if quick else SpeedConfig()
+        run_speed(out, bank=opened, config=config, workers=workers, progress=advance)
     write_line(str(out / "speed.md"))

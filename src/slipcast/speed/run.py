@@ -43,6 +43,7 @@ def run_speed(
     *,
     bank: GreensBank | None = None,
     config: SpeedConfig | None = None,
+    workers: str | os.PathLike | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure every part against its reference, in turn, with the machine's bandwidth and arithmetic beside it.
@@ -57,6 +58,8 @@ def run_speed(
         one that the benchmark builds.
     config : SpeedConfig, optional
         Sizes.
+    workers : path, optional
+        What ``benchmarks/workers.py`` measured, to be shown too.
     progress : callable, optional
         Called with parts done, their total and the name of the last.
 
@@ -112,6 +115,8 @@ def run_speed(
         if progress:
             progress(number, len(parts), name)
     results["production"] = _production(results["solver"])
+    if workers is not None:
+        results["workers"] = read_json(workers)
     write_json(out / "speed.json", results)
     results = read_json(out / "speed.json")  # names and numbers as a reader finds them
     write_text(out / "speed.md", speed_page(results))

@@ -31,10 +31,24 @@ def targets(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         *_training(results["training"], results["together"]),
     ]
     rows += _latency(results["latency"])
-    rows.append(_row("two dask workers over one", "1.7 times", "`benchmarks/workers.py`, [scaling](../scaling.md)"))
+    rows += _workers(results.get("workers"))
     wanted = ("half the card's bandwidth", "under 15 s", "under 5 s")
     for what, aim in zip(("solver", "production bank", "300 epochs of the seed's recipe"), wanted, strict=True):
         rows.append(_row(f"{what}, on a GPU", aim, _NO_GPU))
+    return rows
+
+
+def _workers(found: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Compare two Dask workers, with what two plain processes get of these cores."""
+    rows = []
+    for name in ("bank", "scenarios"):
+        what, aim = f"two Dask workers over one, `{name} build`", "1.7 times"
+        if found is None:
+            rows.append(_row(what, aim, "`benchmarks/workers.py`, [scaling](../scaling.md)"))
+            continue
+        ratio, plain = (found[key]["ratio"]["median"] for key in (name, "plain_bank"))
+        limit = f"{plain:.2f} times by two plain processes, the solver alone"
+        rows.append(_row(what, aim, f"{ratio:.2f} times", limit, ratio >= 1.7))
     return rows
 
 
