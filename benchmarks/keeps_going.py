@@ -2,7 +2,7 @@
 
     python benchmarks/keeps_going.py
 
-Some minutes. Prints the table of docs/benchmarks/speed.md, "It keeps going"; ends with 1 if a line of it is not as it
+Some minutes. Prints the table of docs/benchmarks/keeps-going.md; ends with 1 if a line of it is not as it
 should be. The full disk is a small file system in memory of the script's own, for which it must be root (Linux).
 """
 
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zarr
+from distributed import Client
 
 from slipcast.errors import InputError
 from slipcast.greens import GreensBank
@@ -141,6 +142,8 @@ def dask(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
         for command in commands
     ]
     try:
+        with Client(address, timeout=60) as client:
+            client.wait_for_workers(2, timeout=60)
         yield address, running[1:]
     finally:
         for process in running:
