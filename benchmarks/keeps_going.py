@@ -258,8 +258,7 @@ def full_disk(task: Task, folder: Path, expected: object) -> tuple[str, bool]:
         kept = old.read_text() == "old" if old.suffix == ".nc" else not old.exists() or not whole(task, old)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
-    lines = [line for line in error.splitlines() if "..." not in line and line.strip()]
-    good = process.returncode in (1, 2) and kept and "Traceback" not in error and "full" in lines[-1]
+    good = process.returncode in (1, 2) and kept and "Traceback" not in error and "full" in last_line(error)
     left = "the old file is whole" if old.suffix == ".nc" else "nothing takes itself for a result"
     return f"exit {process.returncode}, “{last_line(error)}”; {left if kept else 'something is half-written'}", good
 

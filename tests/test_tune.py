@@ -166,6 +166,9 @@ def test_a_trial_that_diverges_is_no_end(scenarios, tmp_path):
 def test_a_search_is_held_by_one_process(scenarios, tmp_path):
     with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=r"another search holds .*; --workers lets"):
         tune(scenarios, tmp_path, config=CONFIG, trials=1)
+    (tmp_path / ".holder").write_text(" (process 7 on there)")
+    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=r"another search \(process 7 on there\) holds"):
+        tune(scenarios, tmp_path, config=CONFIG, trials=1)
 
 
 def test_a_search_is_not_overwritten_nor_mixed(found, scenarios):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ __all__ = ["BEST_CONFIG", "Tuning", "tune"]
 BEST_CONFIG = "best.toml"
 """Name of the file with the best settings."""
 
-_LOCK = ".lock"
+_LOCK, _HOLDER = ".lock", ".holder"
 
 Progress = Callable[[int, int, str], None]
 """Called with trials done, their total, and the best loss so far in words."""
@@ -160,17 +161,21 @@ def _only_one(folder: Path) -> Iterator[None]:
     """Hold a folder against other searches; the lock goes with the process."""
     from filelock import FileLock, Timeout
 
+    holder = folder / _HOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK)
         lock.acquire(timeout=0)
+        holder.write_text(f" (process {os.getpid()} on {platform.node()})", encoding="utf-8")
     except Timeout as error:
-        raise InputError(f"another search holds {folder}; --workers lets several processes share one") from error
+        who = holder.read_text(encoding="utf-8") if holder.is_file() else ""
+        raise InputError(f"another search{who} holds {folder}; --workers lets several processes share one") from error
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
     try:
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 
