@@ -198,7 +198,9 @@ class _Service:
                 answer = self._client.request(method, path, json=content, headers=self._headers)
             except httpx.TransportError as error:
                 if tried == _TRIES - 1:
-                    raise InputError(f"cannot reach the service: {type(error).__name__}") from error
+                    raise InputError(
+                        f"no service answers at {self._client.base_url}: {type(error).__name__}"
+                    ) from error
                 time.sleep(min(0.25 * 2**tried, _LONGEST_PAUSE_S))
                 continue
             if answer.status_code not in (429, 502, 503, 504):

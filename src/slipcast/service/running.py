@@ -68,6 +68,7 @@ def load_engines(
     for name in names:
         model, bank = by_model.get(name), by_region.get(name)
         if model is None and bank is None:
+            Region.open(name)  # says so if there is none of this name
             raise InputError(f"region {name} needs a bank (--bank), since the package has no model of it")
         region = Region.open(name) if bank is None else bank.region
         how = None if model is not None else method or _METHOD
