@@ -195,11 +195,12 @@ def rows_of_workers(found: dict | None) -> str:
         spread = f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
         rows.append([title, f"{one['median']:.1f}", f"{two['median']:.1f}", spread])
     return (
-        f"`benchmarks/workers.py`: {found['gauges']} gauges at {found['spacing_arcmin']:g}', {found['hours']:g} h, of "
-        f"a part of Cascadia; {found['count']} scenarios; {found['repeats']} rounds in turn on {found['cores']} "
-        "cores, medians (least and most). Wanted: 1.7. Plain processes, each with work of its own, show what these "
-        "cores give at best, other work on the machine included; a core of a virtual machine may be half of a real "
-        "one.\n\n" + table(["", "one, s", "two, s", "ratio"], rows)
+        f"`benchmarks/workers.py`: the bank of Cascadia at {found['spacing_arcmin']:g}' with all its "
+        f"{found['gauges']} gauges; {found['count']:,} scenarios of its {found['near_gauges']} near ones, "
+        f"{found['hours']:g} h; {found['repeats']} rounds in turn on {found['cores']} cores, medians (least and most). "
+        "Wanted: 1.7. Plain processes, each with work of its own, show what these cores give at best, other work on "
+        "the machine included; a core of a virtual machine may be half of a real one.\n\n"
+        + table(["", "one, s", "two, s", "ratio"], rows)
     )
 
 

@@ -2,7 +2,7 @@
 
 python benchmarks/workers.py [--quick]
 
-Some minutes.
+A quarter of an hour.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from distributed import LocalCluster
 
 from slipcast.errors import SlipcastWarning
 from slipcast.files import write_json
@@ -28,7 +27,6 @@ from slipcast.scenario_writing import write_scenarios
 from slipcast.speed.machine import n_cores
 from slipcast.speed.timing import interleaved, ratios, spread
 
-SOURCES = ("acsza57..60", "acszb57..60", "acszz57..60")
 PARTS = 12  # of the work of plain processes, divided among them
 TITLES = {
     "bank": "`bank build`, Dask",
@@ -38,39 +36,39 @@ TITLES = {
 }
 
 
-def region(spacing_arcmin: float, hours: float) -> Region:
-    """Return some unit sources of Cascadia, and the gauges of its near grid."""
-    cascadia = Region.open("cascadia")
-    cascadia = cascadia.with_gauges([gauge.name for gauge in cascadia.gauges if gauge.grid == "near"])
-    content = cascadia.with_grids(spacing_arcmin=spacing_arcmin, hours=hours).model_dump()
-    return Region.model_validate(content | {"sources": SOURCES})
+def near_only(region: Region) -> Region:
+    """Keep the gauges of the near grid."""
+    return region.with_gauges([gauge.name for gauge in region.gauges if gauge.grid == "near"])
 
 
-def solve(work: tuple[Region, int]) -> int:
+def solve(region: Region) -> int:
     """Follow waves on the near grid, as a gauge's run does; return the steps taken."""
-    grid_plan, minutes = work[0].grids["near"], work[1]
+    grid_plan = region.grids["near"]
+    minutes = round(60 * grid_plan.hours)
     waves = LongWaves(grid_plan.grid(), Bathymetry.etopo1().depth_on(grid_plan.grid()))
     for _ in waves.propagate(np.ones(waves.grid.shape), interval_s=60.0, count=minutes):
         pass
     return minutes * waves.steps_per(60.0)
 
 
-def measure(*, spacing_arcmin: float, hours: float, count: int, repeats: int) -> dict:
+def measure(region: Region, *, count: int, repeats: int) -> dict:
     """Time both commands on one and two workers, and plain processes, in turn."""
-    plan = region(spacing_arcmin, hours)
+    from distributed import LocalCluster  # not in the processes that are started, which read this file, too
+
+    near = near_only(region)
     numbers = iter(range(10**6))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", SlipcastWarning)
-        bank = GreensBank.build(plan, workers=1)
+        bank = GreensBank.build(near)
+        ids = set()
         clusters = {
             n: LocalCluster(n_workers=n, threads_per_worker=1, processes=True, dashboard_address=":0") for n in (1, 2)
         }
         pools = {n: ProcessPoolExecutor(n, mp_context=get_context("spawn")) for n in (1, 2)}
-        minutes = [(plan, max(1, round(60 * hours)))] * PARTS
 
         def build(workers: int) -> None:
-            built = GreensBank.build(plan, scheduler=clusters[workers].scheduler_address)
-            assert built.id == bank.id, "a cluster must make the same bank"
+            ids.add(GreensBank.build(region, scheduler=clusters[workers].scheduler_address).id)
+            assert len(ids) == 1, "any number of workers must make the same bank"
 
         def draw(**how) -> None:
             write_scenarios(bank, Path(folder) / f"{next(numbers)}.zarr", count=count, seed=1, **how)
@@ -80,7 +78,7 @@ def measure(*, spacing_arcmin: float, hours: float, count: int, repeats: int) ->
             works |= {
                 f"bank_{n}": lambda n=n: build(n),
                 f"scenarios_{n}": lambda n=n: draw(scheduler=clusters[n].scheduler_address),
-                f"plain_bank_{n}": lambda n=n: list(pools[n].map(solve, minutes)),
+                f"plain_bank_{n}": lambda n=n: list(pools[n].map(solve, [near] * PARTS)),
                 f"plain_scenarios_{n}": lambda n=n: draw(workers=n),
             }
         order = [f"{what}_{n}" for what in TITLES for n in (1, 2)]
@@ -93,9 +91,10 @@ def measure(*, spacing_arcmin: float, hours: float, count: int, repeats: int) ->
         "machine": platform.machine(),
         "cores": n_cores(),
         "repeats": repeats,
-        "gauges": len(plan.gauges),
-        "spacing_arcmin": spacing_arcmin,
-        "hours": hours,
+        "gauges": len(region.gauges),
+        "near_gauges": len(near.gauges),
+        "spacing_arcmin": region.grids["near"].spacing_arcmin,
+        "hours": region.grids["near"].hours,
         "count": count,
         **{
             what: {
@@ -111,12 +110,14 @@ def measure(*, spacing_arcmin: float, hours: float, count: int, repeats: int) ->
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller, and three rounds")
+    parser.add_argument("--quick", action="store_true", help="smaller")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "benchmarks" / "workers.json")
     arguments = parser.parse_args()
     started = time.monotonic()
-    sizes = {"spacing_arcmin": 6.0, "hours": 1.0, "count": 256} if arguments.quick else {}
-    found = measure(**({"spacing_arcmin": 2.0, "hours": 3.0, "count": 16_384} | sizes), repeats=3)
+    region, count = Region.open("cascadia").with_grids(spacing_arcmin=2.0), 32_768
+    if arguments.quick:
+        region, count = near_only(region.with_grids(spacing_arcmin=6.0, hours=1.0)), 256
+    found = measure(region, count=count, repeats=3)
     for what, title in TITLES.items():
         row = found[what]
         one, two, ratio = (row[key]["median"] for key in ("one_s", "two_s", "ratio"))

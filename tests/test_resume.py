@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.testing as npt
@@ -18,13 +20,14 @@ import pytest
 
 from conftest import build_quietly, small_region
 from slipcast import reciprocity, scenario_writing
+from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError
 from slipcast.files import read_netcdf, write_netcdf
 from slipcast.holding import hold, parts_folder
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.region import Region
 from slipcast.response_parts import remove_parts
-from slipcast.scenario_writing import write_scenarios
+from slipcast.scenario_writing import _Work, write_scenarios
 from slipcast.scenarios import BATCH, ScenarioSet
 
 
@@ -482,6 +485,38 @@ def test_a_cluster_makes_the_same_scenarios(quick_bank, in_one_go, tmp_path, clu
         write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster, progress=stop_after(1))
     write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster)
     assert content(target) == content(in_one_go)
+
+
+def test_a_cluster_that_does_not_see_the_folder(quick_bank, in_one_go, tmp_path, cluster, monkeypatch):
+    target = tmp_path / "set.zarr"
+    monkeypatch.setattr("slipcast.scenario_writing._Work.is_here", lambda work: False)
+    write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster)
+    assert content(target) == content(in_one_go)
+
+
+def test_a_folder_of_the_same_name_is_not_the_same_folder(quick_bank, tmp_path):
+    work = _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
+    assert work.fresh().is_here()
+    _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
+    assert not work.is_here()
+    assert not replace(work, folder=tmp_path / "gone").is_here()
+
+
+def end_the_first_time(marker: Path, task: int) -> int:
+    if task == 2 and not marker.exists():
+        marker.touch()
+        os._exit(1)
+    return 10 * task
+
+
+@pytest.mark.slow
+def test_a_cluster_goes_on_with_workers_that_come_later(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as started, connect(started.scheduler_address) as client:
+        found = dict(run_on(client, end_the_first_time, ((tmp_path / "ended", task) for task in range(6))))
+    assert (tmp_path / "ended").exists()
+    assert found == {task: 10 * task for task in range(6)}
 
 
 def test_clusters_that_are_not_there(quick_bank, tmp_path, monkeypatch):

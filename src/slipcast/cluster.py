@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from slipcast.errors import InputError
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["connect", "run_on"]
 
 _CONNECT_S = 10.0
+# how often a task is asked for again because what it needs was lost with workers
+_LOSSES = 3
+_RETURN_S = 10.0
 
 
 @contextmanager
@@ -64,7 +68,7 @@ def run_on(
     Raises
     ------
     InputError
-        If the cluster has no workers, or has lost them.
+        If the cluster has no workers, or has lost them all and none has come within ten seconds.
     """
     from distributed import CancelledError, KilledWorker, as_completed
 
@@ -72,27 +76,43 @@ def run_on(
         raise InputError(f"the Dask scheduler at {client.scheduler_info()['address']} has no workers")
 
     sent: dict[int, tuple[Any, Any]] = {}
-    running: dict[Any, Any] = {}
+    running: dict[Any, tuple[Any, Any, Any, int]] = {}
     waiting = iter(tasks)
     queue = as_completed(loop=client.loop)
 
-    def submit() -> None:
-        for shared, task in waiting:
-            if id(shared) not in sent:  # with the object itself, so that its number is given to no other
-                sent[id(shared)] = (shared, client.scatter(shared, hash=False, broadcast=True))
-            future = client.submit(function, sent[id(shared)][1], task, pure=False)
-            running[future.key] = task
-            queue.add(future)
-            return
+    def submit(shared: Any, task: Any, losses: int = 0) -> None:
+        if id(shared) not in sent:  # with the object itself, so that its number is given to no other
+            sent[id(shared)] = (shared, client.scatter(shared, hash=False, broadcast=True))
+        scattered = sent[id(shared)][1]
+        future = client.submit(function, scattered, task, pure=False)
+        running[future.key] = (shared, task, scattered, losses)
+        queue.add(future)
 
-    for _ in range(ahead * max(1, sum(threads.values()))):
-        submit()
+    for shared, task in islice(waiting, ahead * max(1, sum(threads.values()))):
+        submit(shared, task)
     for future in queue:
+        shared, task, scattered, losses = running.pop(future.key)
         try:
             result = future.result()
         except (CancelledError, KilledWorker) as error:
+            # what tasks share went with the workers that had it; others may have come meanwhile
+            if isinstance(error, CancelledError) and losses < _LOSSES and _has_workers(client):
+                if sent.get(id(shared), (None, None))[1] is scattered:
+                    del sent[id(shared)]
+                submit(shared, task, losses + 1)
+                continue
             message = "the Dask cluster lost its workers; go on when it has some, what is done is kept"
             raise InputError(message) from error
-        yield running.pop(future.key), result
+        yield task, result
         future.release()
-        submit()
+        for shared, task in islice(waiting, 1):
+            submit(shared, task)
+
+
+def _has_workers(client: Client) -> bool:
+    """Wait a little for a worker, one that a nanny starts anew for instance."""
+    try:
+        client.wait_for_workers(1, timeout=_RETURN_S)
+    except TimeoutError:
+        return False
+    return True

@@ -8,22 +8,25 @@ import os
 import re
 import signal
 import threading
+import uuid
 import zlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError
@@ -58,7 +61,9 @@ __all__ = ["write_scenarios"]
 _CHUNK_BYTES = 4e6
 # a process takes seconds to begin, as long as a few blocks of a small bank
 _BLOCKS_EACH = 4
-_SET, _DONE = "set.zarr", "done"
+# blocks that a process has been given: one in work, and enough while this one is busy with its own
+_AHEAD = 3
+_SET, _DONE, _MARK = "set.zarr", "done", "mark"
 _IDENTITY = re.compile("[0-9a-f]{16}")
 
 Progress = Callable[[int, int], None]
@@ -133,7 +138,8 @@ class _Work:
     """Scenarios to be written into a folder, block by block; any process can write any of them.
 
     A block is a batch of scenarios and a chunk of every array, so no two blocks share a file. One that is done has a
-    file with the size and the checksum of each of its chunks.
+    file with the size and the checksum of each of its chunks. By its mark, another machine tells whether the folder
+    that it sees there is this one.
     """
 
     folder: Path
@@ -141,6 +147,7 @@ class _Work:
     settings: RuptureSettings
     seed: int
     count: int
+    mark: str = ""
 
     @cached_property
     def _bank(self) -> GreensBank:
@@ -157,6 +164,19 @@ class _Work:
     def fresh(self) -> _Work:
         """Return the same without what was made of it, to be sent to another process."""
         return replace(self)
+
+    def marked(self) -> _Work:
+        """Return the same, to be sent to another machine, with a mark that is in the folder, too."""
+        marked = replace(self, mark=uuid.uuid4().hex)
+        (self.folder / _MARK).write_text(marked.mark, encoding="ascii")
+        return marked
+
+    def is_here(self) -> bool:
+        """Tell whether the marked folder is seen from this machine."""
+        try:
+            return (self.folder / _MARK).read_text(encoding="ascii") == self.mark
+        except OSError:
+            return False
 
     @property
     def store(self) -> Path:
@@ -183,7 +203,7 @@ class _Work:
     def draw(self, block: int) -> dict[str, np.ndarray]:
         """Draw a block: what there is of every scenario."""
         # on one thread: the other cores have blocks of their own
-        with threadpool_limits(1, user_api="blas"):
+        with _blas().limit(limits=1, user_api="blas"):
             drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
             return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
 
@@ -215,6 +235,12 @@ class _Work:
                     content = chunk.read_bytes()
                     found[f"{name}/{chunk.name}"] = [len(content), zlib.crc32(content)]
         return found
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Find the libraries that have threads, which takes a while, once a process."""
+    return ThreadpoolController()
 
 
 def _long_arrays(store: Path) -> dict[str, Any]:
@@ -285,21 +311,29 @@ def _finish(work: _Work, out: Path) -> None:
 
 
 def _on_cluster(work: _Work, blocks: Sequence[int], scheduler: str) -> Generator[int, None, None]:
-    """Draw blocks on a cluster, write them, and yield the number of scenarios of each that is done."""
+    """Write blocks on a cluster, and yield the number of scenarios of each that is done.
+
+    Workers that see the folder write into it, those that do not send what they drew, which is written here.
+    """
     with connect(scheduler) as client:
-        shared = work.fresh()
-        for block, drawn in run_on(client, _Work.draw, ((shared, block) for block in blocks)):
-            yield work.put(block, drawn)
+        marked = work.marked()
+        for block, drawn in run_on(client, _write_or_draw, ((marked, block) for block in blocks)):
+            yield drawn if isinstance(drawn, int) else work.put(block, drawn)
+
+
+def _write_or_draw(work: _Work, block: int) -> int | dict[str, np.ndarray]:
+    """Write a block where its folder is seen, and return how many scenarios it has; return what was drawn elsewhere."""
+    return work.write(block) if work.is_here() else work.draw(block)
 
 
 _MINE: list[_Work] = []
 
 
-def _begin_worker(work: _Work, parent: Connection) -> None:
-    """Prepare a process: what it writes, and its end with that of its parent."""
-    _MINE[:] = [work]
+def _begin_worker(works: multiprocessing.Queue[_Work], parent: Connection) -> None:
+    """Prepare a process: its end with that of its parent, and what it writes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _MINE[:] = [works.get()]
 
 
 def _end_with(parent: Connection) -> None:
@@ -316,24 +350,47 @@ def _write_block(block: int) -> int:
 
 
 def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
-    """Write blocks in several processes, and yield the number of scenarios of each that is done."""
+    """Write blocks in several processes, of which this is one; yield the number of scenarios of each that is done."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(work.fresh(), theirs))
-    futures: list[Future[int]] = []
+    # not among the arguments of a process, which would hold up the start of the next until it has read them
+    works: multiprocessing.Queue[_Work] = context.Queue()
+    works.cancel_join_thread()
+    pool = ProcessPoolExecutor(workers - 1, mp_context=context, initializer=_begin_worker, initargs=(works, theirs))
+    waiting, running = deque(blocks), set[Future[int]]()
+    finished: SimpleQueue[Future[int]] = SimpleQueue()
+
+    def submit() -> None:
+        future = pool.submit(_write_block, waiting.popleft())
+        running.add(future)
+        future.add_done_callback(finished.put)
+
+    def result() -> int:
+        running.remove(future := finished.get())
+        return future.result()
+
     try:
         with _without_interrupts():
-            futures += [pool.submit(_write_block, block) for block in blocks]
-        for future in as_completed(futures):
-            yield future.result()
+            for _ in range(workers - 1):  # one for each, as they take seconds to begin
+                submit()
+        for _ in range(workers - 1):
+            works.put(work.fresh())
+        while waiting:
+            yield work.write(waiting.pop())
+            while not finished.empty():
+                yield result()
+                while waiting and len(running) < _AHEAD * (workers - 1):
+                    submit()
+        while running:
+            yield result()
     except BrokenProcessPool as error:
         raise InputError(
             f"one of {workers} workers was killed, perhaps for want of memory; go on with fewer, what is done is kept"
         ) from error
     finally:
-        if unfinished := any(not future.done() for future in futures):
+        if running:
             ours.close()
-        pool.shutdown(cancel_futures=unfinished)
+        pool.shutdown(cancel_futures=bool(running))
         ours.close()
 
 
