@@ -2,20 +2,27 @@
 
     python benchmarks/service_load.py --minutes 10 [--reads 200] [--streams 50] [--events 10] [--out load.json]
 
-Reads are sent at their times whether or not earlier ones are answered (an open loop), so a stall shows. Service and
-readers run on the same machine; give the service a core of its own with ``--service-core 0 --reader-core 1``.
+Reads are sent at their times whether or not earlier ones are answered (an open loop), and timed from then on, so a
+stall shows. Events get their samples each at a time of its own. Service and readers run on the same machine; give the
+service a core of its own with ``--service-core 0 --reader-core 1``.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import json
 import os
+import queue
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -26,13 +33,14 @@ from slipcast.service.simulation import simulate
 
 SPEED_S = 15.0  # a batch of every event, s
 WARM_S = 10.0
+N_READERS = 32
 
 
 @dataclass
 class Seen:
     """What was measured."""
 
-    read_s: list[float] = field(default_factory=list)
+    read_s: list[tuple[float, float]] = field(default_factory=list)
     result_ms: list[float] = field(default_factory=list)
     parts: int = 0
     problems: int = 0
@@ -48,16 +56,38 @@ def paths_of(ids: list[str]) -> list[str]:
     return found
 
 
-async def read(client: httpx.AsyncClient, path: str, seen: Seen) -> None:
-    """Read once."""
-    begun = time.perf_counter()
+def read_all(address: str, asked: queue.SimpleQueue[tuple[float, str] | None], seen: Seen) -> None:
+    """Read what is asked for, one after the other, over one connection."""
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30.0)
+    while (wanted := asked.get()) is not None:
+        due, path = wanted
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            seen.problems += answer.status != 200
+        except (OSError, http.client.HTTPException):
+            seen.problems += 1
+            connection.close()
+        seen.read_s.append((due, time.monotonic() - due))
+    connection.close()
+
+
+@contextmanager
+def reading(address: str, seen: Seen) -> Iterator[queue.SimpleQueue[tuple[float, str] | None]]:
+    """Begin readers, in threads: the library of the other requests takes longer for a read than the service."""
+    asked: queue.SimpleQueue[tuple[float, str] | None] = queue.SimpleQueue()
+    readers = [threading.Thread(target=read_all, args=(address, asked, seen)) for _ in range(N_READERS)]
+    for reader in readers:
+        reader.start()
     try:
-        answer = await client.get(path)
-    except httpx.HTTPError:
-        seen.problems += 1
-        return
-    seen.read_s.append(time.perf_counter() - begun)
-    seen.problems += answer.status_code != 200
+        yield asked
+    finally:
+        for _ in readers:
+            asked.put(None)
+        for reader in readers:
+            reader.join()
 
 
 async def follow(client: httpx.AsyncClient, id_: str, seen: Seen, until: float) -> None:
@@ -74,10 +104,12 @@ async def follow(client: httpx.AsyncClient, id_: str, seen: Seen, until: float) 
             await asyncio.sleep(0.5)
 
 
-async def send(client: httpx.AsyncClient, id_: str, batches: list[list[dict]], seen: Seen, until: float) -> None:
+async def send(
+    client: httpx.AsyncClient, id_: str, batches: list[list[dict]], seen: Seen, *, later_s: float, until: float
+) -> None:
     """Send an event's samples, a batch now and then; when all are there, corrections of them."""
-    rng, number = np.random.default_rng(0), 0
-    await asyncio.sleep(float(rng.uniform(0, SPEED_S)))
+    number = 0
+    await asyncio.sleep(later_s)
     while time.monotonic() < until:
         batch = batches[number % len(batches)]
         if number >= len(batches):
@@ -122,43 +154,46 @@ async def main_async(options: argparse.Namespace, service: Service) -> dict:
             ]
             await client.post(f"/api/events/{ids[-1]}/samples", json={"samples": rows[:80]}, headers=HEADERS)
             batches.append([rows[start : start + 4] for start in range(80, len(rows), 4)])
-        begun, cpu_s = time.monotonic(), service.cpu_s
+        begun, cpu_s, own_cpu_s = time.monotonic(), service.cpu_s, time.process_time()
         until = begun + 60 * options.minutes + WARM_S
         tasks = [
             asyncio.create_task(follow(streams, ids[number % len(ids)], seen, until))
             for number in range(options.streams)
         ]
-        tasks += [asyncio.create_task(send(client, id_, own, seen, until)) for id_, own in zip(ids, batches)]
-        paths, number, rng = paths_of(ids), 0, np.random.default_rng(1)
-        reads: set[asyncio.Task] = set()
-        while time.monotonic() < until:
-            due = begun + number / options.reads
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            if number % (5 * options.reads) == 0:
-                seen.memory_mb.append((round(time.monotonic() - begun, 1), round(service.memory_mb, 1)))
-            if number == int(WARM_S * options.reads):
-                seen.read_s.clear()
-                seen.result_ms.clear()
-            task = asyncio.create_task(read(client, paths[int(rng.integers(len(paths)))], seen))
-            reads.add(task)
-            task.add_done_callback(reads.discard)
-            number += 1
-        cores = (service.cpu_s - cpu_s) / (time.monotonic() - begun)
-        await asyncio.gather(*reads)
+        rng = np.random.default_rng(1)
+        tasks += [
+            asyncio.create_task(send(client, id_, own, seen, later_s=float(rng.uniform(0, SPEED_S)), until=until))
+            for id_, own in zip(ids, batches)
+        ]
+        paths, number = paths_of(ids), 0
+        with reading(service.address, seen) as asked:
+            while time.monotonic() < until:
+                due = begun + number / options.reads
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                if number % (5 * options.reads) == 0:
+                    seen.memory_mb.append((round(time.monotonic() - begun, 1), round(service.memory_mb, 1)))
+                if number == int(WARM_S * options.reads):
+                    seen.result_ms.clear()
+                asked.put((due, paths[int(rng.integers(len(paths)))]))
+                number += 1
+            spent_s = time.monotonic() - begun
+            cores, own_cores = (service.cpu_s - cpu_s) / spent_s, (time.process_time() - own_cpu_s) / spent_s
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     half = len(seen.memory_mb) // 2
-    read_ms, memory = 1e3 * np.array(seen.read_s), np.array([mb for _, mb in seen.memory_mb])
+    read_ms = 1e3 * np.array([took_s for due, took_s in seen.read_s if due > begun + WARM_S])
+    memory = np.array([mb for _, mb in seen.memory_mb])
     return {
         "minutes": options.minutes,
         "reads_per_s": options.reads,
         "streams": options.streams,
         "events": options.events,
-        "n_reads": len(seen.read_s),
+        "n_reads": len(read_ms),
         "read_ms": {f"p{q:g}": round(float(np.percentile(read_ms, q)), 1) for q in (50, 90, 99, 99.9)},
         "batch_to_result_ms": {f"p{q:g}": round(float(np.percentile(seen.result_ms, q)), 1) for q in (50, 90, 99)},
         "cores_used_by_the_service": round(cores, 2),
+        "cores_used_by_the_readers": round(own_cores, 2),
         "stream_lines": seen.parts,
         "problems": seen.problems,
         "memory_mb_first_half": round(float(memory[:half].mean()), 1),

@@ -42,3 +42,12 @@ def small_bank() -> GreensBank:
 @pytest.fixture(scope="session")
 def small_set(small_bank) -> ScenarioSet:
     return ScenarioSet.build(small_bank, count=40, seed=5)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    pytest.importorskip("fastapi", reason="the service needs slipcast[serve]")
+    from page_fixtures import browsing
+
+    with browsing() as opened:
+        yield opened

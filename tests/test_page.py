@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from page_fixtures import PLAYED_MIN, TOKEN, WAIT_MS, Seen, browsing, serving
+from page_fixtures import PLAYED_MIN, TOKEN, WAIT_MS, Seen, serving
 
 PAGE = Path(__file__).parents[1] / "src" / "slipcast" / "service" / "page"
 SCRIPTS = sorted(PAGE.glob("*.js"))
@@ -126,13 +126,6 @@ def test_colours_have_the_contrast_of_wcag_aa(theme, ink, ground, least):
 
 
 # ---- a browser that watches a service
-
-
-@pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("fastapi", reason="the service needs slipcast[serve]")
-    with browsing() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -454,42 +447,4 @@ def test_private_service_is_read_with_a_token_kept_in_memory_alone(tmp_path, bro
         assert TOKEN not in page.content()
         page.reload()
         page.wait_for_selector("#token-dialog[open]")
-        page.context.close()
-
-
-@pytest.mark.slow
-def test_chile_2010_is_watched_without_intervals_and_without_a_simulation(tmp_path, browser):
-    from conftest import build_quietly
-    from slipcast.records import packaged_records
-    from slipcast.region import Region
-
-    build_quietly(Region.open("chile").with_gauges(["32412"]), spacing_arcmin=12, hours=5).save(tmp_path / "chile.nc")
-    records = packaged_records("chile2010").one_event()
-    level = records.sea_level.sel(gauge="32412").to_numpy()
-    rows = [
-        {"gauge": "32412", "seconds": float(at), "sea_level_m": float(value)}
-        for at, value in zip(records.time_s, level)
-        if math.isfinite(value)
-    ]
-    with serving(tmp_path, "--bank", str(tmp_path / "chile.nc")) as running:
-        made = {"region": "chile", "origin_time": "2010-02-27T06:34:14Z", "longitude": -72.898, "latitude": -36.122}
-        event = running.post("/api/events", {**made, "name": "Chile 2010"})["id"]
-        send = f"/api/events/{event}/samples"
-        running.post(send, {"samples": [row for row in rows if row["seconds"] <= 150 * 60]})
-        page = browser.new_context(viewport=WIDE).new_page()
-        page.set_default_timeout(WAIT_MS)
-        seen = Seen(page, running.address)
-        page.goto(f"{running.address}/")
-        page.wait_for_selector("#forecast-rows tr")
-        assert not page.locator("#simulation").is_visible()
-        running.post(send, {"samples": [row for row in rows if 150 * 60 < row["seconds"] <= 225 * 60]})
-        _wait_for_text(page, "#as-at", "T+03:45")
-        _wait_for_text(page, "#buoys", "1 of 1")
-        # Mw 8.8 (USGS); one buoy and a coarse bank give it to within a few tenths
-        assert float(_text(page, "#magnitude")) == pytest.approx(8.8, abs=0.3)
-        assert "no interval" in _text(page, "#magnitude-interval")
-        assert _text(page, "#worst-name") == "DART 32412"
-        assert _text(page, "#connection-word") == "Connected, past event"
-        assert page.locator(".record .chart").get_attribute("aria-label").endswith("with the model")
-        assert (seen.problems, seen.foreign) == ([], [])
         page.context.close()

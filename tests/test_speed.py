@@ -120,11 +120,18 @@ def test_the_page_says_what_is_met_and_what_is_not():
     slow["training"]["ratio"] = SPREAD | {"median": 1.99}
     assert not {row["what"]: row["met"] for row in targets(slow)}["the seed's recipe, against a plain loop"]
     tasks = [
-        {"command": "slipcast bank build cascadia --spacing 2 --out bank.nc", "seconds": 72.0, "memory_mb": 1500.0},
-        {"command": "slipcast scenarios build bank.nc --count 1024", "seconds": 9.0, "memory_mb": 1600.0},
+        {
+            "command": "slipcast bank build cascadia --spacing 2 --out bank.nc",
+            "seconds": SPREAD | {"median": 72.0},
+            "memory_mb": 1500.0,
+        },
+        {"command": "slipcast scenarios build bank.nc --count 1024", "seconds": SPREAD, "memory_mb": 1600.0},
     ]
     text = speed_page(fake_results(tasks=tasks))
-    assert "| the same at 2' | under 40 s | 72 s, 1.5 GB | 1 s for 0 billion updates, land and all | no |" in text
+    assert (
+        "| the same at 2' | under 40 s | 72 s (1 to 400), 1.5 GB | 1 s for 0 billion updates, land and all | no |"
+        in text
+    )
     assert "| 10^6 scenarios to disk | under 4 GB of memory | 1.6 GB, whatever the count |  | yes |" in text
     assert "| solver, on a GPU | half the card's bandwidth | no GPU at hand, not measured |  |  |" in text
     assert "One thread of this process got 25 % of a core." in text

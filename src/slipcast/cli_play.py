@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipcast.console import progress, write_line
+from slipcast.console import progress, say, write_line
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def play_into(
     *,
     speed: float,
     token_file: Path | None,
+    begin_min: float,
     until_min: float,
     latency_min: float | Mapping[str, float],
     epicentre: tuple[float, float] | None,
@@ -41,11 +42,13 @@ def play_into(
             address,
             token=token,
             speed=speed,
+            begin_min=begin_min,
             until_min=until_min,
             latency_min=latency_min,
             epicentre=epicentre,
             magnitude=magnitude,
             simulation=True if simulation else None,
+            waiting=lambda: say(f"no service answers at {address} yet; trying for a minute"),
             progress=lambda done, total: advance(done, total, ""),
         )
     write_line(

@@ -48,6 +48,9 @@ def replay(
     reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
     to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
     speed: Annotated[float, typer.Option(help="With --to: minutes of the event in a minute.")] = 60.0,
+    begin: Annotated[
+        float, typer.Option(help="With --to: first minute that is played; what was sent before comes at once.")
+    ] = 0.0,
     token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
@@ -77,6 +80,8 @@ def replay(
             check_target(target)
     if not every > 0:
         raise InputError(f"--every must be > 0 min, got {every:g}")
+    if not 0 <= begin <= until:
+        raise InputError(f"--begin must be between 0 and --until ({until:g} min), got {begin:g}")
     if not until >= FIRST_MIN:
         raise InputError(f"--until must be >= {FIRST_MIN:g} min, got {until:g}")
     latencies = _latency(latency)
@@ -90,6 +95,7 @@ def replay(
             to,
             speed=speed,
             token_file=token_file,
+            begin_min=begin,
             until_min=until,
             latency_min=latencies,
             epicentre=epicentre,

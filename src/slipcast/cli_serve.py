@@ -48,11 +48,12 @@ def serve(
     Or: slipcast serve --region cascadia --bank chile.nc --database postgresql+psycopg://slipcast@localhost/slipcast
     """
     try:
-        from slipcast.service.running import Serving, load_engines, run
+        from slipcast.service.running import Serving, load_engines, one_memory_pool, run
         from slipcast.service.settings import is_loopback
     except ModuleNotFoundError as error:
         raise InputError(f"slipcast serve needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
+    one_memory_pool()
     engines = load_engines(region or [], model or ([] if region or bank else ["cascadia"]), bank or [], method)
     serving = Serving.at(
         host,

@@ -11,7 +11,6 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError, SlipcastWarning
@@ -21,6 +20,7 @@ from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.region import Region
 from slipcast.response_parts import ResponseParts
+from slipcast.threads import without_threads
 
 __all__ = ["SAMPLE_S", "Progress", "check_region", "run_gauges", "warn_if_coarse"]
 
@@ -184,7 +184,7 @@ def _in_threads(runs: list[_Run], workers: int) -> Generator[tuple[str, np.ndarr
     """Compute responses in threads (the kernels let go of the interpreter lock)."""
     stop = threading.Event()
     # products are added up in another order by another number of threads
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with without_threads(blas_alone=True), ThreadPoolExecutor(workers) as pool:
         try:
             futures = {
                 pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
@@ -232,5 +232,5 @@ def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray
 def _respond(projection: SubfaultProjection, run: tuple[str, GaugeStencil, int]) -> np.ndarray:
     """Compute one response."""
     _, stencil, count = run
-    with threadpool_limits(1, user_api="blas"):
+    with without_threads(blas_alone=True):
         return projection.response(stencil, interval_s=SAMPLE_S, count=count)

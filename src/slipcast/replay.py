@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.files import read_netcdf, require, write_netcdf
@@ -24,6 +23,7 @@ from slipcast.nonnegative import Damping
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import Records, earliest_arrival
 from slipcast.scenarios import ScenarioSet
+from slipcast.threads import without_threads
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
@@ -218,7 +218,7 @@ def replay(
             rows.append({})
         else:
             # threads that wait for each other over small matrices are many times slower on a busy machine
-            with threadpool_limits(1, user_api="blas"):
+            with without_threads(blas_alone=True):
                 found = watch.find(seen, minute, last_s[place])
                 latest = found, forecast(found, watch.waves, gauges=targets)
             rows.append(_numbers(*latest))

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
-from threadpoolctl import ThreadpoolController
 
 from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError
@@ -55,6 +54,7 @@ from slipcast.scenarios import (
     scenario_set_id,
     split_codes,
 )
+from slipcast.threads import without_threads
 
 __all__ = ["write_scenarios"]
 
@@ -203,7 +203,7 @@ class _Work:
     def draw(self, block: int) -> dict[str, np.ndarray]:
         """Draw a block: what there is of every scenario."""
         # on one thread: the other cores have blocks of their own
-        with _blas().limit(limits=1, user_api="blas"):
+        with without_threads(blas_alone=True):
             drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
             return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
 
@@ -235,12 +235,6 @@ class _Work:
                     content = chunk.read_bytes()
                     found[f"{name}/{chunk.name}"] = [len(content), zlib.crc32(content)]
         return found
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Find the libraries that have threads, which takes a while, once a process."""
-    return ThreadpoolController()
 
 
 def _long_arrays(store: Path) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.accuracy.methods import Methods
 from slipcast.inversion import QUANTILES, magnitude_of_slip
 from slipcast.judging import Windowed, wave_matrices
 from slipcast.scenarios import ScenarioSet
+from slipcast.threads import without_threads
 
 __all__ = ["fan_example", "magnitudes_of_noise", "measure_latency"]
 
@@ -143,7 +143,7 @@ def measure_latency(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1):
+        with without_threads():
             return {
                 "window_min": config.table_window_min,
                 "n_draws": config.n_draws,

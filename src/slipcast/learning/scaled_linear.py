@@ -6,13 +6,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
+from slipcast.threads import without_threads
 
 __all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
 
-_MOST_OPERATORS = 300
+_KEPT_BYTES = 8e6
 _LEAST_VARIANCE = 1e-5
 # sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
 _SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
@@ -111,6 +111,8 @@ class ScaledLinear:
     ----------
     moments : ScaledMoments
         Of events of size 1 m.
+    kept_bytes : float
+        How much is kept of what was worked out for the samples that there are, for records with the same.
 
     Notes
     -----
@@ -124,6 +126,7 @@ class ScaledLinear:
     """
 
     moments: ScaledMoments
+    kept_bytes: float = field(default=_KEPT_BYTES, repr=False, compare=False)
     _operators: OrderedDict[bytes, _Operator] = field(default_factory=OrderedDict, repr=False, compare=False)
 
     def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
@@ -160,7 +163,7 @@ class ScaledLinear:
         key = np.packbits(known).tobytes()
         operator = self._operators.pop(key, None) or _Operator.of(self.moments, known)
         self._operators[key] = operator
-        if len(self._operators) > _MOST_OPERATORS:
+        while len(self._operators) > 1 and sum(each.nbytes for each in self._operators.values()) > self.kept_bytes:
             self._operators.popitem(last=False)
         return operator
 
@@ -180,7 +183,7 @@ class _Operator:
     def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
         """Diagonalise the moments of the samples."""
         # threads that wait for each other over small matrices are many times slower on a busy machine
-        with threadpool_limits(1, user_api="blas"):
+        with without_threads(blas_alone=True):
             power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
         power = np.maximum(power, 1e-12)
         latent = (moments.latent[:, known] @ turn).astype(np.float32)
@@ -194,6 +197,11 @@ class _Operator:
             1.0 / variance,
             prior - 0.5 * np.log(variance).sum(axis=0),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, bytes."""
+        return sum(part.nbytes for part in vars(self).values())
 
     def estimate(self, turned: np.ndarray, noise_sd_m: float, latent_power: np.ndarray) -> ScaledEstimate:
         """Estimate from turned samples, shape (n, n_known)."""

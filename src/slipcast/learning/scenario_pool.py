@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.learning.event_modes import EventAnalysis
 from slipcast.stream import ScenarioStream
+from slipcast.threads import without_threads
 
 __all__ = ["Progress", "ScenarioPool"]
 
@@ -89,7 +89,7 @@ def _draw_chunk(
     stream: ScenarioStream, analysis: EventAnalysis, n_modes: int, size: int, seed: list[int]
 ) -> tuple[np.ndarray, ...]:
     """Draw a part of a pool, on one thread: the others draw other parts."""
-    with threadpool_limits(1, user_api="blas"):
+    with without_threads(blas_alone=True):
         return _draw_part(stream, analysis, n_modes, size, seed)
 
 

@@ -49,6 +49,7 @@ _GAUGES_A_STEP = 2
 _OTHER_SEED = 1_000_000
 _CALIBRATION_VIEW = 10
 _CALIBRATION_DRAWS = 100
+_KEPT_BYTES = 1e9  # each of some hundred views is seen again and again
 
 
 def train_sampler(
@@ -116,7 +117,7 @@ def train_on_pool(
     """Train a sampler on scenarios that have been drawn; the other parameters as in :func:`train_sampler`."""
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
-    linear = ScaledLinear(scaled_moments(pool, config.n_latent))
+    linear = ScaledLinear(scaled_moments(pool, config.n_latent), kept_bytes=_KEPT_BYTES)
     usual = in_order(
         config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the sampler"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -138,6 +139,11 @@ def _add_writes(router: APIRouter, engines: Mapping[str, Engine]) -> None:
         return JSONResponse(content)
 
 
+def _json(content: dict[str, Any]) -> bytes:
+    """Write an object as JSON."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
 def _latest(state: Any) -> int | None:
     """Return the number of the last result."""
     return None if state.latest is None else state.latest.number
@@ -206,14 +212,25 @@ def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:
     @router.get("/{id}/results", response_model=ResultList, responses=_NOT_FOUND)
     async def list_results(request: Request, id: EventId) -> Response:
         state, watch = await _state(request, id), _watch(request)
-        # as it is kept: the history of a long event is not worth reading and writing anew each time
-        found = await watch.read(watch.store.summaries, state.event.row)
-        return Response(f'{{"results":[{",".join(found)}]}}', media_type="application/json")
+
+        async def write() -> bytes:
+            found = await watch.read(watch.store.summaries, state.event.row)
+            return f'{{"results":[{",".join(found)}]}}'.encode()
+
+        # the history of a long event is not worth reading anew each time
+        key = ("results", state.event.id, _latest(state))
+        return Response(await watch.bodies.get(key, write), media_type="application/json")
 
     @router.get("/{id}/results/{number}", response_model=Result, responses=_NOT_FOUND)
     async def read_result(request: Request, id: EventId, number: Number) -> Response:
-        found = await _result(request, await _state(request, id), number)
-        return JSONResponse(found.summary | found.detail)
+        state = await _state(request, id)
+        found = await _result(request, state, number)
+
+        async def write() -> bytes:
+            return _json(found.summary | found.detail)
+
+        key = ("result", state.event.id, found.number)
+        return Response(await _watch(request).bodies.get(key, write), media_type="application/json")
 
     @router.get("/{id}/results/{number}/series", response_model=Series, responses=_NOT_FOUND)
     async def read_series(
@@ -224,11 +241,16 @@ def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:
     ) -> Response:
         state, watch = await _state(request, id), _watch(request)
         found = await _result(request, state, number)
-        content = await watch.read(watch.store.series, state.event.row, found.number)
-        series = None if content is None else await watch.read(unpack_series, content, gauge)
-        if series is None:
-            raise HTTPException(404, "no forecast for such a gauge")
-        return JSONResponse({"gauge": gauge} | series)
+
+        async def write() -> bytes:
+            content = await watch.read(watch.store.series, state.event.row, found.number)
+            series = None if content is None else await watch.read(unpack_series, content, gauge)
+            if series is None:
+                raise HTTPException(404, "no forecast for such a gauge")
+            return _json({"gauge": gauge} | series)
+
+        key = ("series", state.event.id, found.number, gauge)
+        return Response(await watch.bodies.get(key, write), media_type="application/json")
 
     @router.get(
         "/{id}/export/{name}",

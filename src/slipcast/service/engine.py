@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from slipcast.errors import InputError
 from slipcast.files import fingerprint
@@ -22,6 +21,7 @@ from slipcast.records import Records
 from slipcast.region import Region
 from slipcast.service.levels import GaugeLevels, gauge_levels
 from slipcast.service.store import EventRow, Key
+from slipcast.threads import without_threads
 
 __all__ = ["Alerts", "Answer", "Engine"]
 
@@ -154,10 +154,11 @@ class Engine:
         return self.bank
 
     def warm_up(self) -> None:
-        """Answer a still sea, so that the first answer to an event does not wait for what is loaded on first use."""
+        """Answer a still sea, so that no answer to an event waits for what is loaded, or memory, on first use."""
         lon, lat = self._middles[0].tolist()
         event = EventRow(0, "", self.region.name, "", "2000-01-01T00:00:00Z", lon, lat, None, True, "")
-        self.answer(event, {(name, "sea_level", 60_000): 0.0 for name in self.gauges})
+        minutes = range(1, int(self.window_min[1]) + 1)
+        self.answer(event, {(name, "sea_level", 60_000 * at): 0.0 for name in self.gauges for at in minutes})
 
     def levels(self, event: EventRow, heights_m: Mapping[Key, float]) -> dict[str, GaugeLevels]:
         """Return what every DART of the region has sent, without the tide, by name."""
@@ -218,7 +219,7 @@ class Engine:
         digest = fingerprint(used, round(window, 4), sampled, flags, self.model_id, self.bank_id, self.method or "")
         if digest == known:
             return None
-        with threadpool_limits(1):  # threads that wait for each other over small matrices are slower
+        with without_threads():  # threads that wait for each other over small matrices are slower
             slip = self._invert(event, records, window, [name for name, has in zip(used, seen) if has])
             made = forecast(slip, self.model if self.bank is None else self.bank)
         flags += self._flags_of(slip, made, grid_s, sampled, used, levels)

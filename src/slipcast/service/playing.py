@@ -48,6 +48,7 @@ def play(
     *,
     token: str,
     speed: float = 60.0,
+    begin_min: float = 0.0,
     until_min: float = 120.0,
     latency_min: Mapping[str, float] | float = 0.0,
     region: str | None = None,
@@ -57,6 +58,7 @@ def play(
     simulation: bool | None = None,
     origin_time: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    waiting: Callable[[], None] | None = None,
     client: httpx.Client | None = None,
 ) -> Played:
     """Create an event in a service and send its samples, each at its time.
@@ -71,8 +73,8 @@ def play(
         For writes.
     speed : float, optional
         Minutes of the event in a minute, > 0; infinite for all at once.
-    until_min : float, optional
-        Last minute after the origin that is sent.
+    begin_min, until_min : float, optional
+        First and last minute after the origin that is played; what was sent before the first comes at once.
     latency_min : float or mapping of gauge to float, optional
         From a sample to its being sent, minutes of the event.
     region : str, optional
@@ -81,6 +83,8 @@ def play(
         By default those of the records; an origin time that they do not have is now.
     progress : callable, optional
         Called with minutes played and their total.
+    waiting : callable, optional
+        Called once if the service does not answer at once.
     client : httpx.Client, optional
         For tests.
 
@@ -95,6 +99,8 @@ def play(
     """
     if not speed > 0:
         raise InputError(f"speed must be > 0, got {speed:g}")
+    if not 0 <= begin_min <= until_min:
+        raise InputError(f"begin_min must be in [0, {until_min:g}] min, got {begin_min:g}")
     about = records.one_event().dataset.attrs
     if not about.get("tide_removed", 0):
         raise InputError("records must be free of the tide to be played, got tide_removed = 0")
@@ -102,7 +108,7 @@ def play(
     if where is None:
         raise InputError("the records do not say where the earthquake was; give its epicentre")
     with client or httpx.Client(base_url=_address(address), timeout=_TIMEOUT_S) as opened:
-        service = _Service(opened, token)
+        service = _Service(opened, token, waiting)
         chosen = region or service.region_with(records.gauges)
         if magnitude is None and "magnitude" in about:
             magnitude = float(about["magnitude"])
@@ -121,7 +127,7 @@ def play(
         service.gauges_of(chosen)
         begun, n_samples, n_batches, result = time.monotonic(), 0, 0, None
         for minute, batch in _batches(records.one_event(), until_min, latency_min, service.known):
-            time.sleep(max(0.0, 60 * max(minute, 0.0) / speed - (time.monotonic() - begun)))
+            time.sleep(max(0.0, 60 * max(minute - begin_min, 0.0) / speed - (time.monotonic() - begun)))
             for start in range(0, len(batch), _BATCH):
                 answer = service.post(f"/api/events/{event}/samples", {"samples": batch[start : start + _BATCH]})
                 n_samples, n_batches = n_samples + len(batch[start : start + _BATCH]), n_batches + 1
@@ -168,8 +174,9 @@ def _batches(
 class _Service:
     """A service that is asked again where it does not answer: samples may come twice."""
 
-    def __init__(self, client: httpx.Client, token: str):
+    def __init__(self, client: httpx.Client, token: str, waiting: Callable[[], None] | None = None):
         self._client, self._headers = client, {"authorization": f"Bearer {token}"}
+        self._waiting = waiting
         self._regions: list[dict[str, Any]] = []
         self.known: set[str] = set()
 
@@ -201,6 +208,9 @@ class _Service:
                     raise InputError(
                         f"no service answers at {self._client.base_url}: {type(error).__name__}"
                     ) from error
+                if self._waiting is not None:
+                    self._waiting()
+                    self._waiting = None
                 time.sleep(min(0.25 * 2**tried, _LONGEST_PAUSE_S))
                 continue
             if answer.status_code not in (429, 502, 503, 504):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from slipcast.records import Records
+from slipcast.service.bodies import Bodies
 from slipcast.service.broker import Broker
 from slipcast.service.engine import Answer, Engine
 from slipcast.service.levels import GaugeLevels
@@ -29,6 +30,7 @@ __all__ = ["Full", "Receipt", "Watch"]
 
 _log = logging.getLogger("slipcast.service")
 _MOST_KEPT = 64
+_BODY_BYTES = 16 * 1024**2
 _MOST_TRIES, _PAUSE_S = 5, 5.0
 
 
@@ -60,8 +62,8 @@ class _State:
         The last row of samples, and rows in all.
     latest : StoredResult or None
         Its last result.
-    levels : (int, dict, bytes) or None
-        The row up to which it is, sea level by gauge, and the same as clients get it.
+    levels : (int, future) or None
+        The row up to which it is; sea level by gauge, and the same as clients get it.
     """
 
     event: EventRow
@@ -69,7 +71,7 @@ class _State:
     upto: int
     n_rows: int
     latest: StoredResult | None
-    levels: tuple[int, dict[str, GaugeLevels], bytes] | None = None
+    levels: tuple[int, asyncio.Future[tuple[dict[str, GaugeLevels], bytes]]] | None = None
 
 
 @dataclass
@@ -103,6 +105,7 @@ class Watch:
     def __init__(self, store: Store, engines: Mapping[str, Engine], settings: Settings, metrics: Metrics):
         self.store, self.engines, self.settings, self.metrics = store, engines, settings, metrics
         self.broker = Broker(settings.limits.streams, settings.limits.streams_per_client)
+        self.bodies = Bodies(_BODY_BYTES)
         self.closing = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="answer")
@@ -116,7 +119,10 @@ class Watch:
         self._n_events = 0
 
     async def start(self) -> None:
-        """Begin to answer, with what was left unanswered by the last run."""
+        """Get ready to answer, and begin with what was left unanswered by the last run."""
+        for engine in self.engines.values():
+            # in the thread that answers: memory is kept for each
+            await asyncio.get_running_loop().run_in_executor(self._worker, engine.warm_up)
         self._n_events = (await self.read(self.store.events, 1, 0))[1]
         for event in await self.read(self.store.unanswered):
             if event.region in self.engines:
@@ -339,19 +345,19 @@ class Watch:
 
     async def levels(self, state: _State) -> dict[str, GaugeLevels]:
         """Return what the gauges of an event have sent, without the tide."""
-        return (await self._levels(state))[1]
+        return (await self._levels(state))[0]
 
     async def records(self, state: _State) -> bytes:
         """Return the same as clients get it, JSON."""
-        return (await self._levels(state))[2]
+        return (await self._levels(state))[1]
 
-    async def _levels(self, state: _State) -> tuple[int, dict[str, GaugeLevels], bytes]:
+    async def _levels(self, state: _State) -> tuple[dict[str, GaugeLevels], bytes]:
         """Sort the samples of an event, once for all who ask until more come."""
-        upto, heights_m, found = state.upto, state.heights_m, state.levels
-        if found is None or found[0] != upto:
-            engine = self.engines[state.event.region]
-            found = state.levels = (upto, *await self.read(_sorted, engine, state.event, heights_m))
-        return found
+        upto, heights_m = state.upto, state.heights_m
+        if state.levels is None or state.levels[0] != upto:
+            sorting = self.read(_sorted, self.engines[state.event.region], state.event, heights_m)
+            state.levels = (upto, asyncio.ensure_future(sorting))
+        return await asyncio.shield(state.levels[1])
 
     async def records_of(self, state: _State, result: StoredResult) -> Records:
         """Return the records that an answer knew, all of their times."""

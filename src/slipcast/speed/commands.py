@@ -62,24 +62,36 @@ def measure_startup(repeats: int) -> dict[str, Any]:
     }
 
 
-def measure_tasks() -> list[dict[str, Any]]:
-    """Run whole commands once each, in turn, in an empty folder.
+def measure_tasks(repeats: int) -> list[dict[str, Any]]:
+    """Run whole commands in turn, each round in an empty folder.
+
+    Parameters
+    ----------
+    repeats : int
+        Rounds.
 
     Returns
     -------
     tasks : list of dict
-        ``command``, ``seconds``, and ``memory_mb`` of the largest process of it and of those before it; the commands
-        rise in what they need.
+        ``command``, its spread ``seconds``, and ``memory_mb`` of the largest process of it and of those before it in
+        the first round; the commands rise in what they need.
     """
-    tasks = []
     build = ["scenarios", "build", "bank.nc", "--seed", "1", "--count"]
-    with TemporaryDirectory() as folder:
-        for arguments in (
-            ["demo", "--quick", "--out", "quick"],
-            ["bank", "build", "cascadia", "--spacing", "2", "--out", "bank.nc"],
-            ["bank", "build", "cascadia", "--out", "production.nc"],
-            *([*build, str(count), "--out", f"{count}.zarr"] for count in _COUNTS),
-        ):
-            found = run_command([*_SLIPCAST, *arguments], Path(folder))
-            tasks.append({"command": f"slipcast {' '.join(arguments)}"} | found)
-    return tasks
+    tasks = [
+        ["demo", "--quick", "--out", "quick"],
+        ["bank", "build", "cascadia", "--spacing", "2", "--out", "bank.nc"],
+        ["bank", "build", "cascadia", "--out", "production.nc"],
+        *([*build, str(count), "--out", f"{count}.zarr"] for count in _COUNTS),
+    ]
+    rounds = []
+    for _ in range(repeats):
+        with TemporaryDirectory() as folder:
+            rounds.append([run_command([*_SLIPCAST, *arguments], Path(folder)) for arguments in tasks])
+    return [
+        {
+            "command": f"slipcast {' '.join(arguments)}",
+            "seconds": spread([found["seconds"] for found in of_task]),
+            "memory_mb": of_task[0]["memory_mb"],
+        }
+        for arguments, *of_task in zip(tasks, *rounds, strict=True)
+    ]

@@ -184,13 +184,13 @@ def _commands(results: Mapping[str, Any]) -> Iterator[str]:
     if results.get("tasks"):
         yield "## Whole commands"
         yield (
-            "Once each, on all cores but for scenarios; memory is of the largest process of this command and of those "
-            "above it."
+            "In turn, on all cores (scenarios on as many as are worth their start); memory is of the largest process "
+            "of this command and of those above it."
         )
         yield _table(
             ["", "seconds", "peak memory, GB"],
             [
-                [f"`{task['command']}`", f"{task['seconds']:.0f}", f"{task['memory_mb'] / 1e3:.2f}"]
+                [f"`{task['command']}`", _spread(task["seconds"]), f"{task['memory_mb'] / 1e3:.2f}"]
                 for task in results["tasks"]
             ],
         )

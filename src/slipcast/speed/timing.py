@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+
+from slipcast.threads import without_threads
 
 __all__ = ["interleaved", "one_thread", "percentiles_ms", "ratios", "spread"]
 
@@ -92,7 +93,7 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1):
+        with without_threads():
             yield
     finally:
         torch.set_num_threads(threads)
