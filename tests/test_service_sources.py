@@ -233,11 +233,51 @@ def test_what_cannot_be_played_is_refused(small_bank):
         play(records, "http://127.0.0.1:1", token=TOKEN)
     with pytest.raises(InputError, match="speed must be > 0, got 0"):
         play(records, "http://127.0.0.1:1", token=TOKEN, speed=0)
+    with pytest.raises(InputError, match=r"begin_min must be in \[0, 30\] min, got 31"):
+        play(records, "http://127.0.0.1:1", token=TOKEN, begin_min=31, until_min=30, epicentre=(235.0, 46.0))
     with pytest.raises(InputError, match="must be an address such as"):
         play(records, "ftp://here", token=TOKEN, epicentre=(235.0, 46.0))
     with_tide = Records(records.dataset.assign_attrs(tide_removed=0))
     with pytest.raises(InputError, match="must be free of the tide"):
         play(with_tide, "http://127.0.0.1:1", token=TOKEN)
+
+
+def test_what_was_sent_before_the_beginning_comes_at_once(engine, small_bank, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("slipcast.service.playing.time.sleep", pauses.append)
+    monkeypatch.setattr("slipcast.service.playing.time.monotonic", lambda: 0.0)
+    with served(engine, sqlite(tmp_path)) as client:
+        play(
+            records_of(small_bank, epicentre=[235.0, 46.0]),
+            "http://testserver",
+            token=TOKEN,
+            speed=60.0,
+            begin_min=20.0,
+            until_min=30.0,
+            origin_time=EVENT["origin_time"],
+            client=httpx.Client(transport=client._transport, base_url="http://testserver"),
+        )
+    # a minute takes a second, from minute 20 on; the clock stands still here
+    assert pauses == [0.0] * 20 + [float(minute) for minute in range(1, 11)]
+
+
+def test_that_no_service_answers_yet_is_said_once(small_bank, monkeypatch):
+    monkeypatch.setattr("slipcast.service.playing.time.sleep", lambda _: None)
+    said = []
+
+    def refuse(_request):
+        raise httpx.ConnectError("refused")
+
+    client = httpx.Client(transport=httpx.MockTransport(refuse), base_url="http://testserver")
+    with pytest.raises(InputError, match="no service answers at http://testserver"):
+        play(
+            records_of(small_bank, epicentre=[235.0, 46.0]),
+            "http://testserver",
+            token=TOKEN,
+            waiting=lambda: said.append(1),
+            client=client,
+        )
+    assert said == [1]
 
 
 def test_a_service_that_is_busy_is_asked_again(small_bank, monkeypatch):

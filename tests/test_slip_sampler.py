@@ -197,6 +197,16 @@ def test_twice_the_records_and_the_noise_are_twice_the_size():
     npt.assert_allclose(twice.latent_sd, once.latent_sd, rtol=1e-3)
 
 
+def test_little_is_kept_of_patterns_of_gaps_and_answers_stay_the_same():
+    size, slip, records = gaussian_problem(200)
+    moments = ScaledMoments.from_scenarios(records, slip, slip)
+    everything, little = ScaledLinear(moments), ScaledLinear(moments, kept_bytes=1.0)
+    for last in (6, 9, 6, 12, 9):
+        known = np.arange(12) < last
+        npt.assert_array_equal(*(each.estimate(size * records, known, 0.05).latent for each in (everything, little)))
+    assert (len(everything._operators), len(little._operators)) == (3, 1)
+
+
 def test_records_that_the_model_cannot_make_are_taken_for_noisy():
     size, slip, records = gaussian_problem(500)
     linear = ScaledLinear(ScaledMoments.from_scenarios(records, slip, slip))

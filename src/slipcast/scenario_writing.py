@@ -96,7 +96,8 @@ def write_scenarios(
         Processes, each with a copy of the bank; None is one a core, fewer where there is little to do. The files do
         not depend on it. With more than one, a script needs ``if __name__ == "__main__":``.
     scheduler : str, optional
-        Address of a Dask scheduler, on whose workers scenarios are drawn; they are written here.
+        Address of a Dask scheduler, on whose workers scenarios are drawn; written there where the folder is seen, else
+        here.
     progress : callable, optional
         Called with scenarios done and their total.
 
