@@ -20,12 +20,12 @@ from slipcast.inversion.network import open_sampler
 from slipcast.records import Records
 from slipcast.region import Region
 from slipcast.service.engine import Alerts, Engine
-from slipcast.service.levels import GaugeLevels
+from slipcast.service.levels import GaugeLevels, gauge_levels
 from slipcast.service.migrating import newest_revision
 from slipcast.service.schemas import EventList, RecordList, RegionAbout, Result, ResultList, Series
 from slipcast.service.series import pack_series, unpack_series
 from slipcast.service.simulation import simulate
-from slipcast.service.store import Store
+from slipcast.service.store import EventRow, Store
 from slipcast.service.streaming import stream
 from slipcast.service.tables import metadata
 
@@ -392,6 +392,24 @@ def test_a_wave_needs_two_samples():
     spike = GaugeLevels(at, np.array([0.0, 0.0, 0.5, 0.0, 0.0, 0.0]))
     wave = GaugeLevels(at, np.array([0.0, 0.0, -0.05, -0.04, 0.0, 0.0]))
     assert (spike.state, wave.state, wave.within(-60, -1).state) == ("listening", "wave seen", "silent")
+
+
+def test_shaking_before_a_tsunami_can_be_there_is_no_wave():
+    region = Region.open("chile")
+    event = EventRow(1, "", "chile", "", "2010-02-27T06:34:14Z", -72.898, -36.122, 8.8, False, "")
+    levels = {("32412", "sea_level", 60_000 * minute): 0.0 for minute in range(190)}
+    levels |= {("32412", "sea_level", 60_000 * minute): 0.06 for minute in (11, 12)}  # what the seismic waves did
+    peru = [(-79.0, -15.0)]
+    found = {
+        name: gauge_levels(event, levels, ["32412"], region, sources)["32412"]
+        for name, sources in (("chile", [(-74.0, -36.0)]), ("peru", peru))
+    }
+    # 250 m/s from the nearest place where a source may be, and 200 km this side of it
+    assert found["chile"].earliest_s / 60 == pytest.approx(143, abs=3)
+    assert found["peru"].earliest_s / 60 == pytest.approx(44, abs=3)
+    assert found["chile"].state == "listening"
+    levels |= {("32412", "sea_level", 60_000 * minute): 0.06 for minute in (186, 187)}
+    assert gauge_levels(event, levels, ["32412"], region, peru)["32412"].state == "wave seen"
 
 
 def test_alerts_have_their_thresholds():

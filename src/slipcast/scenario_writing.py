@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 import uuid
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -28,7 +29,7 @@ import xarray as xr
 import zarr
 
 from slipcast.cluster import connect, run_on
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.files import (
     atomic_path,
     check_target,
@@ -109,8 +110,12 @@ def write_scenarios(
     Raises
     ------
     InputError
-        If a number is out of range, the set cannot be written, another process writes it, a worker is killed, or no
-        scheduler answers.
+        If a number is out of range, the set cannot be written, another process writes it, or no scheduler answers.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a process is killed; the others do its part.
     """
     check_count(count, seed)
     if workers is None:
@@ -281,18 +286,21 @@ def _write_missing(work: _Work, workers: int, scheduler: str | None, progress: P
     done = work.count - sum(len(work.numbers(block)) for block in missing)
     if progress and done:
         progress(done, work.count)
-    workers = min(workers, len(missing))
-    if scheduler is not None:
-        writing = _on_cluster(work, missing, scheduler)
-    elif workers > 1:
-        writing = _in_processes(work, missing, workers)
-    else:
-        writing = (work.write(block) for block in missing)
+    writing = _on_cluster(work, missing, scheduler) if scheduler is not None else _write_with(work, missing, workers)
     with closing(writing):
         for written in writing:
             done += written
             if progress:
                 progress(done, work.count)
+
+
+def _write_with(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
+    """Write blocks on this machine, and yield the number of scenarios of each that is done."""
+    workers = min(workers, len(blocks))
+    if workers > 1:
+        yield from _in_processes(work, blocks, workers)
+    else:
+        yield from map(work.write, blocks)
 
 
 def _finish(work: _Work, out: Path) -> None:
@@ -352,17 +360,19 @@ def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator
     works: multiprocessing.Queue[_Work] = context.Queue()
     works.cancel_join_thread()
     pool = ProcessPoolExecutor(workers - 1, mp_context=context, initializer=_begin_worker, initargs=(works, theirs))
-    waiting, running = deque(blocks), set[Future[int]]()
+    waiting, running = deque(blocks), dict[Future[int], int]()
     finished: SimpleQueue[Future[int]] = SimpleQueue()
+    killed = False
 
     def submit() -> None:
-        future = pool.submit(_write_block, waiting.popleft())
-        running.add(future)
+        future = pool.submit(_write_block, waiting[0])
+        running[future] = waiting.popleft()
         future.add_done_callback(finished.put)
 
     def result() -> int:
-        running.remove(future := finished.get())
-        return future.result()
+        count = (future := finished.get()).result()
+        del running[future]
+        return count
 
     try:
         with _without_interrupts():
@@ -378,15 +388,23 @@ def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator
                     submit()
         while running:
             yield result()
-    except BrokenProcessPool as error:
-        raise InputError(
-            f"one of {workers} workers was killed, perhaps for want of memory; go on with fewer, what is done is kept"
-        ) from error
+    except BrokenProcessPool:
+        killed = True
     finally:
         if running:
             ours.close()
         pool.shutdown(cancel_futures=bool(running))
         ours.close()
+    if killed:
+        warnings.warn(
+            f"one of {workers} workers was killed, perhaps for want of memory; going on with {workers - 1}",
+            SlipcastWarning,
+            stacklevel=2,
+        )
+        left = sorted([*waiting, *running.values()])
+        done = {block for block in left if work.is_whole(block)}
+        yield from (len(work.numbers(block)) for block in done)
+        yield from _write_with(work, [block for block in left if block not in done], workers - 1)
 
 
 @contextmanager

@@ -163,7 +163,8 @@ class Engine:
     def levels(self, event: EventRow, heights_m: Mapping[Key, float]) -> dict[str, GaugeLevels]:
         """Return what every DART of the region has sent, without the tide, by name."""
         names = list(dict.fromkeys([*self.gauges, *self.region.gauge_names("dart")]))
-        return gauge_levels(event, heights_m, names, self.region)
+        middles = [(lon, lat) for lon, lat in self._middles.tolist()]
+        return gauge_levels(event, heights_m, names, self.region, middles)
 
     def records(self, event: EventRow, levels: Mapping[str, GaugeLevels], gauges: Sequence[str]) -> Records:
         """Put gauges on common times."""

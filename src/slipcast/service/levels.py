@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.records import DartSeries, parse_origin, records_of
+from slipcast.records import DartSeries, earliest_arrival, parse_origin, records_of
 from slipcast.region import Region
 from slipcast.service.store import EventRow, Key
 
@@ -31,21 +31,24 @@ class GaugeLevels:
         Sea level without the tide, m, finite.
     note : str
         What was done about the tide; empty if it was gone already.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin: what moves earlier is the shaking.
     """
 
     time_s: np.ndarray
     level_m: np.ndarray
     note: str = ""
+    earliest_s: float = 0.0
 
     def within(self, first_s: float, last_s: float) -> GaugeLevels:
         """Return the samples of a span, both ends included."""
         inside = (self.time_s >= first_s) & (self.time_s <= last_s)
-        return GaugeLevels(self.time_s[inside], self.level_m[inside], self.note)
+        return replace(self, time_s=self.time_s[inside], level_m=self.level_m[inside])
 
     @property
     def wave_seen(self) -> bool:
-        """Whether a wave has been seen since the origin."""
-        level = self.level_m[self.time_s >= 0]
+        """Whether a wave has been seen since it can have come."""
+        level = self.level_m[self.time_s >= max(self.earliest_s, 0.0)]
         return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
 
     @property
@@ -57,7 +60,11 @@ class GaugeLevels:
 
 
 def gauge_levels(
-    event: EventRow, heights_m: Mapping[Key, float], gauges: Sequence[str], region: Region
+    event: EventRow,
+    heights_m: Mapping[Key, float],
+    gauges: Sequence[str],
+    region: Region,
+    sources: Sequence[tuple[float, float]] = (),
 ) -> dict[str, GaugeLevels]:
     """Sort samples by gauge and time, and take the tide out of those that have it.
 
@@ -71,6 +78,8 @@ def gauge_levels(
         Names wanted.
     region : Region
         Says where they are.
+    sources : sequence of (float, float), optional
+        Longitudes and latitudes, degrees, from where a tsunami may come, besides the epicentre.
 
     Returns
     -------
@@ -91,7 +100,10 @@ def gauge_levels(
             level = detided | level
         times_ms = sorted(level)
         heights = np.array([level[each] for each in times_ms], dtype=float)
-        found[name] = GaugeLevels(np.array(times_ms, dtype=float) / 1e3, heights, note)
+        place = region.gauge(name)
+        points = [(event.longitude, event.latitude), *sources]
+        earliest_s = min(earliest_arrival(point, place.lon, place.lat) for point in points)
+        found[name] = GaugeLevels(np.array(times_ms, dtype=float) / 1e3, heights, note, earliest_s)
     return found
 
 

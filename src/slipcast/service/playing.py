@@ -126,7 +126,7 @@ def play(
         )["id"]
         service.gauges_of(chosen)
         begun, n_samples, n_batches, result = time.monotonic(), 0, 0, None
-        for minute, batch in _batches(records.one_event(), until_min, latency_min, service.known):
+        for minute, batch in _batches(records.one_event(), (begin_min, until_min), latency_min, service.known):
             time.sleep(max(0.0, 60 * max(minute - begin_min, 0.0) / speed - (time.monotonic() - begun)))
             for start in range(0, len(batch), _BATCH):
                 answer = service.post(f"/api/events/{event}/samples", {"samples": batch[start : start + _BATCH]})
@@ -154,16 +154,17 @@ def _now() -> str:
 
 
 def _batches(
-    records: Records, until_min: float, latency_min: Mapping[str, float] | float, known: set[str]
+    records: Records, span_min: tuple[float, float], latency_min: Mapping[str, float] | float, known: set[str]
 ) -> Iterator[tuple[float, list[dict[str, Any]]]]:
-    """Sort samples by the minute at which they are sent; what is from before the origin comes at once."""
+    """Sort samples by the minute at which they are sent; what is from before a span comes at once with its first."""
+    begin_min, until_min = span_min
     sent: dict[int, list[dict[str, Any]]] = {}
     for gauge, row in zip(records.gauges, records.sea_level.to_numpy()):
         if gauge not in known:
             continue
         late = latency_min.get(gauge, 0.0) if isinstance(latency_min, Mapping) else latency_min
         for at_s, level_m in zip(records.time_s.tolist(), row.tolist()):
-            minute = max(0, int(np.ceil(at_s / 60 + late)))
+            minute = max(int(begin_min), int(np.ceil(at_s / 60 + late)))
             if np.isfinite(level_m) and minute <= until_min and at_s > -6 * 86400.0:
                 sent.setdefault(minute, []).append({"gauge": gauge, "seconds": at_s, "sea_level_m": level_m})
     if not sent:

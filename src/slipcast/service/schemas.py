@@ -242,6 +242,7 @@ class GaugeRecord(BaseModel):
 
     gauge: str
     state: Literal["silent", "listening", "wave seen"]
+    earliest_s: float
     last_s: float | None
     seconds: list[float]
     sea_level_m: list[float]

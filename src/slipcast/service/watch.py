@@ -393,6 +393,7 @@ def _sorted(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) -> 
         {
             "gauge": name,
             "state": each.state,
+            "earliest_s": round(each.earliest_s, 1),
             "last_s": float(each.time_s[-1]) if each.time_s.size else None,
             "seconds": each.time_s.tolist(),
             "sea_level_m": np.round(each.level_m, 5).tolist(),
