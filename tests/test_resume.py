@@ -456,6 +456,8 @@ def test_a_cluster_that_does_not_see_the_folder(quick_bank, in_one_go, tmp_path,
 
 def test_a_folder_of_the_same_name_is_not_the_same_folder(quick_bank, tmp_path):
     work = _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
+    assert not work.fresh().is_here()  # no set in it yet
+    work.store.mkdir()
     assert work.fresh().is_here()
     _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
     assert not work.is_here()

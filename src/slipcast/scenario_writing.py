@@ -178,9 +178,9 @@ class _Work:
         return marked
 
     def is_here(self) -> bool:
-        """Tell whether the marked folder is seen from this machine."""
+        """Tell whether the marked folder is seen from this machine, and may be written to."""
         try:
-            return (self.folder / _MARK).read_text(encoding="ascii") == self.mark
+            return (self.folder / _MARK).read_text(encoding="ascii") == self.mark and os.access(self.store, os.W_OK)
         except OSError:
             return False
 
