@@ -50,7 +50,7 @@ LAYERS = (
     ("correlated_noise",),
     ("physics",),
     ("holding", "cluster"),
-    ("geodesy", "labels", "files"),
+    ("geodesy", "labels", "files", "threads"),
     ("errors",),
 )
 HEAVY = {

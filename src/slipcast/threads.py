@@ -33,9 +33,10 @@ def without_threads(*, blas_alone: bool = False) -> AbstractContextManager[Any]:
 
     Examples
     --------
+    >>> from threadpoolctl import threadpool_info
     >>> with without_threads():
-    ...     float(np.ones(3) @ np.ones(3))
-    3.0
+    ...     {each["num_threads"] for each in threadpool_info()}
+    {1}
     """
     controller = _controller(tuple(name in sys.modules for name in _BRINGERS))
     return controller.limit(limits=1, user_api="blas" if blas_alone else None)
