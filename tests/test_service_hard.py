@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from page_fixtures import serving
 from service_fixtures import TOKEN, postgres
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -68,6 +71,27 @@ def test_the_command_serves_and_an_event_is_played_into_it(tmp_path):
     finally:
         serving.terminate()
         assert serving.wait(30) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [(b"GET / HTTP/1.1\r\nX-A: ", b"a" * 1000), (b"GET / HTTP/1.1\r\n", b"X-A: b\r\n" * 125), (b"GET /", b"a" * 1000)],
+    ids=["one long", "many", "path"],
+)
+def test_headers_without_an_end_are_cut_off(tmp_path, begin, more):
+    with serving(tmp_path) as running:
+        port = int(running.address.rsplit(":", 1)[1])
+        sent = 0
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(begin)
+            with suppress(ConnectionError):
+                while sent < 50_000_000:
+                    client.sendall(more)
+                    sent += len(more)
+        # what the system's own buffers take comes on top of the 64 kB that the service reads
+        assert sent < 10_000_000
+        assert running.get("/health")["database"] == "ok"
 
 
 @pytest.mark.slow

@@ -60,8 +60,8 @@ from slipcast.threads import without_threads
 __all__ = ["write_scenarios"]
 
 _CHUNK_BYTES = 4e6
-# a process takes seconds to begin, as long as a few blocks of a small bank
-_BLOCKS_EACH = 4
+# a process takes seconds to begin, as long as some tens of blocks
+_BLOCKS_EACH = 32
 # blocks that a process has been given: one in work, and enough while this one is busy with its own
 _AHEAD = 3
 _SET, _DONE, _MARK = "set.zarr", "done", "mark"

@@ -23,6 +23,7 @@ __all__ = ["Serving", "load_engines", "one_memory_pool", "run"]
 _ANYWHERE = ("0.0.0.0", "::")
 _MOST_CONNECTIONS = 1000
 _BACKLOG = 512
+_HEADER_BYTES = 64 * 1024
 
 _METHOD = "tikhonov"
 _M_ARENA_MAX = -8  # of mallopt(3)
@@ -186,6 +187,8 @@ def run(serving: Serving, engines: Mapping[str, Engine], *, ready: Callable[[str
         timeout_graceful_shutdown=3,
         limit_concurrency=_MOST_CONNECTIONS,
         ws="none",
+        http="h11",  # the faster parser has no limit on the length of headers
+        h11_max_incomplete_event_size=_HEADER_BYTES,
     )
     name = f"[{serving.host}]" if ":" in serving.host else serving.host
     ready(f"http://{name}:{listener.getsockname()[1]}/")
