@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["connect", "run_on"]
 
 _CONNECT_S = 10.0
-# how often a task is asked for again because what it needs was lost with workers
-_LOSSES = 3
 _RETURN_S = 10.0
+_POLL_S = 0.005
+_LOST = "the Dask cluster lost its workers; go on when it has some, what is done is kept"
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def run_on(
     function : callable
         Of what tasks share and of a task; pure, and importable on the workers.
     tasks : iterable of (shared, task)
-        What they share is sent once for each object, not for each task, and to every worker, so that it outlives one.
+        What they share is sent once for each object, not for each task.
     ahead : int, optional
         Tasks asked for at a time, for each thread of the cluster; 1 where the next depends on those that are done.
 
@@ -76,43 +78,56 @@ def run_on(
         raise InputError(f"the Dask scheduler at {client.scheduler_info()['address']} has no workers")
 
     sent: dict[int, tuple[Any, Any]] = {}
-    running: dict[Any, tuple[Any, Any, Any, int]] = {}
+    running: dict[Any, Any] = {}
     waiting = iter(tasks)
     queue = as_completed(loop=client.loop)
 
-    def submit(shared: Any, task: Any, losses: int = 0) -> None:
+    def submit(shared: Any, task: Any) -> None:
         if id(shared) not in sent:  # with the object itself, so that its number is given to no other
-            sent[id(shared)] = (shared, client.scatter(shared, hash=False, broadcast=True))
-        scattered = sent[id(shared)][1]
-        future = client.submit(function, scattered, task, pure=False)
-        running[future.key] = (shared, task, scattered, losses)
+            sent[id(shared)] = (shared, _send(client, shared))
+        future = client.submit(function, sent[id(shared)][1], task, pure=False)
+        running[future.key] = task
         queue.add(future)
 
     for shared, task in islice(waiting, ahead * max(1, sum(threads.values()))):
         submit(shared, task)
-    for future in queue:
-        shared, task, scattered, losses = running.pop(future.key)
+    while running:
+        while not queue.has_ready():
+            if not _has_workers(client):
+                raise InputError(_LOST)
+            _wait(queue)
+        future = next(queue)
         try:
             result = future.result()
         except (CancelledError, KilledWorker) as error:
-            # what tasks share went with the workers that had it; others may have come meanwhile
-            if isinstance(error, CancelledError) and losses < _LOSSES and _has_workers(client):
-                if sent.get(id(shared), (None, None))[1] is scattered:
-                    del sent[id(shared)]
-                submit(shared, task, losses + 1)
-                continue
-            message = "the Dask cluster lost its workers; go on when it has some, what is done is kept"
-            raise InputError(message) from error
-        yield task, result
+            raise InputError(_LOST) from error
+        yield running.pop(future.key), result
         future.release()
         for shared, task in islice(waiting, 1):
             submit(shared, task)
 
 
+def _send(client: Client, shared: Any) -> Any:
+    """Send what tasks share, as the result of a task: it is made again where it is lost with a worker."""
+    import cloudpickle
+    import dask
+
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+        return client.submit(pickle.loads, cloudpickle.dumps(shared), pure=False)
+
+
+def _wait(queue: Any) -> None:
+    """Wait for a result, for a second at most."""
+    deadline = time.monotonic() + 1.0
+    while not queue.has_ready() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+
+
 def _has_workers(client: Client) -> bool:
-    """Wait a little for a worker, one that a nanny starts anew for instance."""
+    """Tell whether there is a worker; wait a little for one, which a nanny may be starting anew."""
     try:
-        client.wait_for_workers(1, timeout=_RETURN_S)
-    except TimeoutError:
+        if not client.nthreads():
+            client.wait_for_workers(1, timeout=_RETURN_S)
+    except (OSError, TimeoutError):
         return False
     return True
