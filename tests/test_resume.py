@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -479,6 +480,13 @@ def test_a_cluster_goes_on_with_workers_that_come_later(tmp_path):
         found = dict(run_on(client, end_the_first_time, ((tmp_path / "ended", task) for task in range(6))))
     assert (tmp_path / "ended").exists()
     assert found == {task: 10 * task for task in range(6)}
+
+
+def test_a_cluster_says_nothing_beside_the_line(cluster):
+    log = logging.getLogger("distributed.client")
+    with connect(cluster):
+        assert not log.isEnabledFor(logging.ERROR)
+    assert log.isEnabledFor(logging.ERROR)
 
 
 def test_clusters_that_are_not_there(quick_bank, tmp_path, monkeypatch):

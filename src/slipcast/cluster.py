@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,14 +36,18 @@ def connect(address: str) -> Iterator[Client]:
         from distributed import Client
     except ImportError as error:
         raise InputError("a scheduler needs Dask: pip install 'slipcast[distributed]'") from error
+    log = logging.getLogger("distributed.client")
+    level = log.level
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {address!r}") from error
+    log.setLevel(logging.CRITICAL)  # what is wrong is said in a line
     try:
         yield client
     finally:
         client.close()
+        log.setLevel(level)
 
 
 def run_on(
