@@ -34,7 +34,7 @@ def one_memory_pool() -> None:
 
     To be called before there are threads.
     """
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # other systems have none of it
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
