@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import GaussianPosterior, JointMoments
 
 DARTS = ["46404", "46407", "46419"]

@@ -7,9 +7,9 @@ import warnings
 import pytest
 
 from slipcast.errors import SlipcastWarning
-from slipcast.greens import GreensBank
-from slipcast.region import Region
-from slipcast.scenarios import ScenarioSet
+from slipcast.greens.bank import GreensBank
+from slipcast.regions.region import Region
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 SMALL_SOURCES = ("acsza57", "acsza58", "acsza59", "acszb57", "acszb58", "acszb59", "acszz57", "acszz58", "acszz59")
 

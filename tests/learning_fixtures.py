@@ -9,8 +9,8 @@ import xarray as xr
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.networks import build_network
-from slipcast.region import Region
-from slipcast.scenarios import ScenarioSet, split_codes
+from slipcast.regions.region import Region
+from slipcast.scenarios.scenario_set import ScenarioSet, split_codes
 
 GAUGES = ("46404", "46407", "46419")
 SOURCES = ("acsza57", "acsza58", "acszb57", "acszb58", "acszb59")

@@ -35,7 +35,7 @@ class Served:
 
     def start(self, port: int = 0) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, "-m", "slipcast.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", "slipcast", "serve", "--port", str(port)]
         command += ["--database", f"sqlite:///{self._folder / 'watch.sqlite'}", *self._options]
         environment = os.environ | {"SLIPCAST_TOKEN": TOKEN, "OMP_WAIT_POLICY": "PASSIVE"}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)

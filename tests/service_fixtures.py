@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
+from slipcast.realtime.nowcast import Engine
 from slipcast.service.app import create_app
-from slipcast.service.engine import Engine
 from slipcast.service.settings import Limits, Settings
 
 TOKEN = "a-token-for-tests-alone"

@@ -10,22 +10,28 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import xarray as xr
+from benchmarks.accuracy import AccuracyConfig, run_accuracy
+from benchmarks.accuracy.aims import aims
+from benchmarks.accuracy.methods import narrowed
 from typer.testing import CliRunner
 
 from accuracy_fixtures import DARTS, GaussianSampler
 from slipcast import metrics, plots
-from slipcast.accuracy import AccuracyConfig, run_accuracy
-from slipcast.accuracy.aims import aims
-from slipcast.accuracy.foreign import coloured_noise, perturbed_bathymetry, resimulated, smooth_slip, uniform_slip
-from slipcast.accuracy.methods import narrowed
-from slipcast.accuracy.scores import ratio, resample_counts, scores_of, stated
-from slipcast.cli import app
+from slipcast.cli.main import app
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank
+from slipcast.evaluation.bootstrap import ratio, resample_counts, scores_of, stated
+from slipcast.evaluation.shifted_sets import (
+    coloured_noise,
+    perturbed_bathymetry,
+    resimulated,
+    smooth_slip,
+    uniform_slip,
+)
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import GaussianPosterior, JointMoments, magnitude_of_slip
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.moment import moment_magnitude, seismic_moment
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 TINY = AccuracyConfig(
     count=40,
@@ -153,7 +159,7 @@ def test_what_cannot_be_run(small_bank, sampler, tmp_path):
 @pytest.mark.slow
 def test_the_command(small_bank, sampler, results, folder, tmp_path, monkeypatch):
     small_bank.save(tmp_path / "bank.nc")
-    monkeypatch.setattr("slipcast.inversion.network.open_model", lambda name: sampler if name == "mine" else None)
+    monkeypatch.setattr("slipcast.learning.inverters.open_model", lambda name: sampler if name == "mine" else None)
     monkeypatch.setattr(AccuracyConfig, "quick", classmethod(lambda cls: TINY))
     arguments = ["benchmark", "accuracy", "--bank", str(tmp_path / "bank.nc"), "--model", "mine", "--quick"]
     arguments += ["--out", str(tmp_path / "out"), "--shared", str(folder / "shared")]
@@ -194,7 +200,7 @@ def test_numbers_of_the_linear_estimator(results, small_bank, main):
 
 
 def test_numbers_of_least_squares_waves(results, small_bank, main):
-    from slipcast.nonnegative import LeastSquares
+    from slipcast.inversion.nonnegative import LeastSquares
 
     slip = LeastSquares(small_bank.source_response(DARTS, window_min=30)).solve(
         main.load_records(DARTS, 30, noise_sd_m=0.005)
@@ -234,7 +240,7 @@ def test_sets_elsewhere(results, main, small_bank):
     first = main.load_weights(np.arange(24)).to_numpy().astype(float)
     npt.assert_allclose(found["grid"]["weight_variance_m2"], first.var(), rtol=1e-3)
     # a ratio to the same ruptures: the error there times the ratio is the error here
-    from slipcast.nonnegative import LeastSquares
+    from slipcast.inversion.nonnegative import LeastSquares
 
     records = main.load_records(DARTS, 30, np.arange(24), noise_sd_m=0.005)
     slip = LeastSquares(small_bank.source_response(DARTS, window_min=30)).solve(records)

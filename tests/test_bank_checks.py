@@ -12,10 +12,10 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from conftest import build_quietly, small_region
-from slipcast.bank_checks import SUMS, gauge_sums, unreadable_gauges
-from slipcast.cli import app
+from slipcast.cli.main import app
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.checks import SUMS, gauge_sums, unreadable_gauges
 
 
 def without_sums(bank: GreensBank) -> GreensBank:

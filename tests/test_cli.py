@@ -12,10 +12,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slipcast import cli
-from slipcast.files import read_netcdf
-from slipcast.forecast import Forecast
+from slipcast.cli import main as cli
+from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
+from slipcast.io.files import read_netcdf
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.records import Records, simulated_records
 
@@ -266,7 +266,7 @@ def test_a_fault_is_exit_code_1(slipcast, monkeypatch):
     def fail(*_):
         raise RuntimeError("something\nbroke")
 
-    monkeypatch.setattr("slipcast.region.region_names", fail)
+    monkeypatch.setattr("slipcast.regions.region.region_names", fail)
     code, _, err = slipcast("regions", "list")
     assert code == 1
     assert err == "slipcast: fault: RuntimeError: something broke (--debug shows where)\n"
@@ -276,13 +276,13 @@ def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slipcast.region.region_names", interrupt)
+    monkeypatch.setattr("slipcast.regions.region.region_names", interrupt)
     code, _, err = slipcast("regions", "list")
     assert code == 130
     assert "nothing is half-written" in err
 
 
 def test_the_reader_of_a_pipe_may_leave():
-    command = f"{sys.executable} -m slipcast.cli regions show cascadia | head -n 1"
+    command = f"{sys.executable} -m slipcast.cli.main regions show cascadia | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("cascadia"), done.stderr) == (0, True, "")

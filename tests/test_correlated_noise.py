@@ -9,10 +9,10 @@ import scipy.linalg
 import scipy.optimize
 import xarray as xr
 
-from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquares, invert
 from slipcast.records import Records
+from slipcast.records.correlated_noise import CorrelatedNoise
 
 GAUGES, SOURCES = ["46404", "46407"], ["acsza57", "acsza58", "acsza59"]
 BEFORE_S, DURING_S = np.arange(-2 * 3600.0, 1.0, 900.0), 60.0 * np.arange(1, 41)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from slipcast.forecast import Forecast
-from slipcast.greens import GreensBank
+from slipcast.forecasting.forecast import Forecast
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.records import Records
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ FIGURES = ["cascadia_records", "cascadia_region", "chile_event", "chile_slip"]
 
 def demo(folder: Path) -> subprocess.CompletedProcess:
     """Run the quick demonstration in another folder, as a user does."""
-    command = [sys.executable, "-m", "slipcast.cli", "demo", "--quick", "--out", "made"]
+    command = [sys.executable, "-m", "slipcast", "demo", "--quick", "--out", "made"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
 
 

@@ -16,12 +16,12 @@ from accuracy_fixtures import GaussianSampler
 from learning_fixtures import make_checkpoint, scenario_set
 from slipcast import metrics
 from slipcast.errors import InputError
-from slipcast.evaluate import evaluate, least_squares_method
-from slipcast.forecast import arrival_time
+from slipcast.evaluation.evaluation import evaluate, least_squares_method
+from slipcast.evaluation.scoring import Truth, Windowed, judge
+from slipcast.forecasting.forecast import arrival_time
 from slipcast.inversion import GaussianPosterior, JointMoments, WaveInverter, magnitude_of_slip
-from slipcast.inversion.network import Network
-from slipcast.judging import Truth, Windowed, judge
-from slipcast.scenarios import ScenarioSet, split_codes
+from slipcast.learning.inverters import Network
+from slipcast.scenarios.scenario_set import ScenarioSet, split_codes
 
 DARTS = ["46404", "46407", "46419"]
 

@@ -12,11 +12,11 @@ import pytest
 
 from slipcast import plots
 from slipcast.errors import InputError
-from slipcast.evaluate import evaluate, evaluate_network, least_squares_method
-from slipcast.evaluation_page import draw_scenario, example_scenarios, write_evaluation
+from slipcast.evaluation.evaluation import evaluate, evaluate_network, least_squares_method
 from slipcast.inversion import centroid_latitude, magnitude_of_slip
 from slipcast.learning.train import train
 from slipcast.physics.unit_sources import unit_source
+from slipcast.reports.evaluation import draw_scenario, example_scenarios, write_evaluation
 
 DARTS = ["46404", "46407", "46419"]
 

@@ -11,11 +11,10 @@ import xarray as xr
 
 from conftest import SMALL_SOURCES, build_quietly, small_region
 from slipcast.errors import InputError
-from slipcast.event import first_wave_ends, fit_waves, leave_one_out
-from slipcast.first_wave import first_wave
-from slipcast.forecast import forecast
+from slipcast.forecasting.forecast import forecast
+from slipcast.forecasting.wave_fit import first_wave_ends, fit_waves, leave_one_out
 from slipcast.geodesy import move
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import (
     GaussianPosterior,
     JointMoments,
@@ -28,7 +27,8 @@ from slipcast.inversion import (
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records, packaged_records
-from slipcast.region import Region
+from slipcast.records.first_wave import first_wave
+from slipcast.regions.region import Region
 
 DARTS = ["46404", "46407", "46419"]
 TRUE_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])

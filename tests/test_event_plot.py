@@ -9,8 +9,8 @@ import xarray as xr
 
 from slipcast import plots
 from slipcast.errors import InputError
-from slipcast.event import draw_event, fit_waves
-from slipcast.forecast import forecast
+from slipcast.forecasting.forecast import forecast
+from slipcast.forecasting.wave_fit import draw_event, fit_waves
 from slipcast.inversion import invert
 from slipcast.records import Records
 

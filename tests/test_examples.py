@@ -12,8 +12,8 @@ import pytest
 
 from learning_fixtures import scenario_set
 from slipcast.learning import TrainConfig
-from slipcast.learning.search_space import open_search
 from slipcast.learning.train import train
+from slipcast.learning.tuning.space import open_search
 
 ROOT = Path(__file__).parents[1]
 

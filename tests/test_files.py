@@ -16,9 +16,9 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
-from slipcast import files
 from slipcast.errors import InputError
-from slipcast.files import (
+from slipcast.io import files
+from slipcast.io.files import (
     atomic_path,
     check_target,
     fingerprint,
@@ -92,7 +92,7 @@ def test_kill_9_leaves_the_old_file_and_the_next_writer_clears_up(tmp_path):
     write_text(tmp_path / "a.txt", "old")
     script = """
         import os, signal, sys
-        from slipcast.files import atomic_path
+        from slipcast.io.files import atomic_path
         with atomic_path(sys.argv[1]) as temporary:
             temporary.write_text("half of the n")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -124,7 +124,7 @@ def test_processes_that_run():
 WRITE_AGAIN_AND_AGAIN = """
     import sys
     import numpy as np, xarray as xr
-    from slipcast import files
+    from slipcast.io import files
     write = {"netcdf": files.write_netcdf, "zarr": files.write_zarr}[sys.argv[2]]
     number = 0
     while True:
@@ -160,8 +160,8 @@ def test_kill_9_while_a_folder_is_swapped(tmp_path, step):
     # the swap: the old one aside, the new one in its place, the old one deleted; killed before each of these
     script = """
         import os, shutil, signal, sys
-        from slipcast import files
-        from slipcast.files import atomic_path
+        from slipcast.io import files
+        from slipcast.io.files import atomic_path
         steps = 0
         def or_die(function):
             def wrapped(*arguments, **options):
@@ -234,7 +234,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
     script = """
         import resource, signal, sys
         import numpy as np, xarray as xr
-        from slipcast import files
+        from slipcast.io import files
         from slipcast.errors import InputError
         big = xr.Dataset({"slip": ("n", np.random.default_rng(1).normal(size=200_000))})
         write = {

@@ -12,14 +12,14 @@ import xarray as xr
 
 from conftest import SMALL_SOURCES, build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.reciprocity import check_region
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.okada import unit_source_uplift
 from slipcast.physics.projection import uplift_box
 from slipcast.physics.shallow_water import LongWaves
 from slipcast.physics.unit_sources import unit_source
-from slipcast.reciprocity import check_region
-from slipcast.region import Region
+from slipcast.regions.region import Region
 
 
 def one_dart(**grid) -> Region:

@@ -9,7 +9,7 @@ import platform
 import pytest
 
 from slipcast.errors import InputError
-from slipcast.holding import hold
+from slipcast.io.lock import hold
 
 
 def test_a_folder_is_held_by_one(tmp_path):

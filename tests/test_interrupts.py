@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from slipcast.greens import GreensBank
-from slipcast.holding import parts_folder
+from slipcast.greens.bank import GreensBank
+from slipcast.io.lock import parts_folder
 from slipcast.learning.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 
-SLIPCAST = [sys.executable, "-m", "slipcast.cli"]
+SLIPCAST = [sys.executable, "-m", "slipcast"]
 BUILD = ["bank", "build", "cascadia", "--spacing", "near=4", "--gauges", "46404,46407,hilo1", "--out", "bank.nc"]
 TRAIN = ["train", "set.zarr", "--window", "60", "--epochs", "120", "--set", "batch_size=2", "--out", "run"]
 

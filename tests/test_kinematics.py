@@ -7,8 +7,8 @@ import numpy.testing as npt
 import pytest
 from scipy.special import erf
 
-from slipcast.greens import GreensBank
-from slipcast.kinematics import KinematicResponse, delay_taps, rupture_records, slip_by_lag
+from slipcast.greens.bank import GreensBank
+from slipcast.scenarios.kinematics import KinematicResponse, delay_taps, rupture_records, slip_by_lag
 
 HUMP_S, WIDTH_S = 2400.0, 300.0
 

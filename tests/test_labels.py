@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipcast.errors import InputError
-from slipcast.labels import align, in_order, one_event, window_samples
+from slipcast.io.labels import align, in_order, one_event, window_samples
 
 NAMES = ["acsza54", "acsza55", "acszb54", "acszb55", "acszz55"]
 

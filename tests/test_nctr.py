@@ -12,17 +12,17 @@ import pytest
 from scipy.io import savemat
 from typer.testing import CliRunner
 
-from slipcast import cli
+from slipcast.cli import main as cli
 from slipcast.errors import InputError
-from slipcast.evaluate import evaluate_network
-from slipcast.forecast import forecast
-from slipcast.greens import GreensBank
+from slipcast.evaluation.evaluation import evaluate_network
+from slipcast.forecasting.forecast import forecast
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.learning.train import train
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import simulated_records
 from slipcast.records.nctr import NctrImport, import_nctr
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 DARTS = ("46404", "46407", "46419")
 POINTS = ("hilo1", "dart51407")

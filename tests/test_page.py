@@ -137,7 +137,7 @@ def exercise():
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, exercise, browser):
-    from slipcast.service.playing import play
+    from slipcast.service.client import play
 
     with serving(tmp_path_factory.mktemp("served")) as running:
         play(exercise, running.address, token=TOKEN, speed=math.inf, until_min=PLAYED_MIN)
@@ -403,7 +403,7 @@ def test_new_samples_appear_by_themselves(watch, served, exercise):
 
 @pytest.mark.slow
 def test_lost_service_is_said_and_found_again(tmp_path, browser, exercise):
-    from slipcast.service.playing import play
+    from slipcast.service.client import play
 
     with serving(tmp_path) as running:
         play(exercise, running.address, token=TOKEN, speed=math.inf, until_min=8)
@@ -425,7 +425,7 @@ def test_lost_service_is_said_and_found_again(tmp_path, browser, exercise):
 
 @pytest.mark.slow
 def test_private_service_is_read_with_a_token_kept_in_memory_alone(tmp_path, browser, exercise):
-    from slipcast.service.playing import play
+    from slipcast.service.client import play
 
     with serving(tmp_path, "--private") as running:
         play(exercise, running.address, token=TOKEN, speed=math.inf, until_min=8)

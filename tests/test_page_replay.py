@@ -11,7 +11,7 @@ import pytest
 
 from conftest import build_quietly
 from page_fixtures import TOKEN, WAIT_MS, Seen, serving
-from slipcast.region import Region
+from slipcast.regions.region import Region
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def replay(event, address, folder, *options):
     token = folder / "token"
     token.touch(0o600)
     token.write_text(TOKEN)
-    command = [sys.executable, "-m", "slipcast.cli", "replay", event, "--to", address, "--speed", "60"]
+    command = [sys.executable, "-m", "slipcast", "replay", event, "--to", address, "--speed", "60"]
     return subprocess.Popen([*command, "--token-file", str(token), *options], stderr=subprocess.DEVNULL)
 
 

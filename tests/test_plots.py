@@ -11,11 +11,11 @@ import xarray as xr
 
 from slipcast import plots
 from slipcast.errors import InputError
-from slipcast.files import atomic_path
+from slipcast.io.files import atomic_path
 from slipcast.physics.unit_sources import unit_source
 from slipcast.plots import geography
 from slipcast.plots.series import gauge_traces
-from slipcast.region import Region, region_names
+from slipcast.regions.region import Region, region_names
 
 TIME_S = np.arange(0.0, 7200.0, 60.0)
 RECORDS = {"46404": 0.3 * np.sin(TIME_S / 900.0), "46407": 0.1 * np.cos(TIME_S / 900.0)}

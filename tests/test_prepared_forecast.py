@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.forecast import forecast
+from slipcast.forecasting.fast import PreparedForecast
+from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import QUANTILES, GaussianPosterior, JointMoments, SlipEstimate, invert_records
-from slipcast.nonnegative import LeastSquares
-from slipcast.prepared_forecast import PreparedForecast
+from slipcast.inversion.nonnegative import LeastSquares
 from slipcast.records import simulated_records
 
 DARTS = ["46404", "46407", "46419"]

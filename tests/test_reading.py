@@ -11,7 +11,7 @@ import pytest
 from slipcast.errors import InputError
 from slipcast.geodesy import move
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
-from slipcast.region import Region
+from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 
 OPTIONS = {"origin": "2011-03-11T05:46:24Z", "region": "japan"}

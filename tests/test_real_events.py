@@ -9,8 +9,8 @@ import numpy.testing as npt
 import pytest
 
 from conftest import build_quietly
-from slipcast.event import fit_waves, leave_one_out
-from slipcast.forecast import forecast
+from slipcast.forecasting.forecast import forecast
+from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
 from slipcast.inversion import candidate_sources, fit_timing, invert
 from slipcast.records import packaged_records, read_records
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from slipcast.errors import InputError
-from slipcast.region import Gauge, GridPlan, Region, region_names
+from slipcast.regions.region import Gauge, GridPlan, Region, region_names
 
 BUILT_IN = ["cascadia", "chile", "japan", "kamchatka"]
 

@@ -13,18 +13,19 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from learning_fixtures import make_checkpoint
-from slipcast import files, plots
-from slipcast.cli_replay import replay as replay_command
+from slipcast import plots
+from slipcast.cli.replay import replay as replay_command
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.forecast import forecast
+from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import invert
-from slipcast.inversion.network import open_sampler
+from slipcast.io import files
+from slipcast.learning.inverters import open_sampler
+from slipcast.realtime.convergence import when_forecast_settled, when_magnitude_settled
+from slipcast.realtime.replay import Replay, replay
 from slipcast.records import Records, simulated_records
-from slipcast.replay import Replay, replay
-from slipcast.replay_figure import replay_figure
-from slipcast.replay_page import draw_replay, findings, write_replay_page
-from slipcast.scenarios import ScenarioSet
-from slipcast.settling import when_forecast_settled, when_magnitude_settled
+from slipcast.reports.replay import draw_replay, findings, write_replay_page
+from slipcast.reports.replay_figure import replay_figure
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 N_RUPTURES = 60
 DARTS = ["46404", "46407", "46419"]
@@ -35,7 +36,7 @@ OPTIONS = {"method": "tikhonov", "noise_sd_m": 0.01, "slip_sd_m": 5.0}
 def few_ruptures():
     """Draw fewer ruptures than a replay does: how many plays no part here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["slipcast.replay"], "_N_RUPTURES", N_RUPTURES)
+        patch.setattr(sys.modules["slipcast.realtime.replay"], "_N_RUPTURES", N_RUPTURES)
         yield
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from slipcast import report_figures as figures
 from slipcast.errors import InputError
 from slipcast.plots import geography
-from slipcast.region import Region
-from slipcast.report import Figure, Heading, Image, Table, Text, write_report
+from slipcast.regions.region import Region
+from slipcast.reports import interactive as figures
+from slipcast.reports.html import Figure, Heading, Image, Table, Text, write_report
 
 TIME_S = np.arange(0.0, 7200.0, 60.0)
 RECORDS = {"46404": 0.3 * np.sin(TIME_S / 900.0), "46407": 0.1 * np.cos(TIME_S / 900.0)}
@@ -172,7 +172,7 @@ def test_the_same_report_is_the_same_file(tmp_path):
 
 def test_plotly_and_matplotlib_wait():
     code = (
-        "import sys, slipcast.report, slipcast.report_figures\n"
+        "import sys, slipcast.reports.html, slipcast.reports.interactive\n"
         "assert not {'plotly', 'matplotlib', 'torch'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

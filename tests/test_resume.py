@@ -19,16 +19,17 @@ import numpy.testing as npt
 import pytest
 
 from conftest import build_quietly, small_region
-from slipcast import reciprocity, scenario_writing
-from slipcast.cluster import connect, run_on
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.files import read_netcdf, write_netcdf
-from slipcast.holding import hold, parts_folder
+from slipcast.greens import reciprocity
+from slipcast.greens.parts import remove_parts
+from slipcast.io.files import read_netcdf, write_netcdf
+from slipcast.io.lock import hold, parts_folder
+from slipcast.parallel.executor import connect, run_on
 from slipcast.physics.ruptures import RuptureSettings
-from slipcast.region import Region
-from slipcast.response_parts import remove_parts
-from slipcast.scenario_writing import _Work, write_scenarios
-from slipcast.scenarios import BATCH, ScenarioSet
+from slipcast.regions.region import Region
+from slipcast.scenarios import writing as scenario_writing
+from slipcast.scenarios.scenario_set import BATCH, ScenarioSet
+from slipcast.scenarios.writing import _Work, write_scenarios
 
 
 def quick_region(**grid) -> Region:
@@ -140,7 +141,7 @@ def test_parts_of_other_sources_gauges_and_versions_are_not_used(tmp_path, compu
     build_quietly(region, parts=tmp_path)
     for other in (moved, fewer, finer):
         build_quietly(Region.model_validate(other), parts=tmp_path)
-    monkeypatch.setattr("slipcast.response_parts.package_version", lambda: "another")
+    monkeypatch.setattr("slipcast.greens.parts.package_version", lambda: "another")
     build_quietly(region, parts=tmp_path)
     assert computed == ["46404"] * 5
 
@@ -179,8 +180,8 @@ def test_what_is_not_a_part_stays(quick_bank, tmp_path):
 
 BUILD = """
     import os, signal, sys, warnings
-    from slipcast.greens import GreensBank
-    from slipcast.region import Region
+    from slipcast.greens.bank import GreensBank
+    from slipcast.regions.region import Region
     warnings.simplefilter("ignore")
     def progress(done, total, name):
         if done == 3:
@@ -337,8 +338,8 @@ def test_blocks_of_other_settings_are_not_used(quick_bank, tmp_path, drawn, othe
 
 WRITE = """
     import os, signal, sys
-    from slipcast.greens import GreensBank
-    from slipcast.scenario_writing import write_scenarios
+    from slipcast.greens.bank import GreensBank
+    from slipcast.scenarios.writing import write_scenarios
     def progress(done, total):
         if done > 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -450,7 +451,7 @@ def test_a_cluster_makes_the_same_scenarios(quick_bank, in_one_go, tmp_path, clu
 
 def test_a_cluster_that_does_not_see_the_folder(quick_bank, in_one_go, tmp_path, cluster, monkeypatch):
     target = tmp_path / "set.zarr"
-    monkeypatch.setattr("slipcast.scenario_writing._Work.is_here", lambda work: False)
+    monkeypatch.setattr("slipcast.scenarios.writing._Work.is_here", lambda work: False)
     write_scenarios(quick_bank, target, count=COUNT, seed=5, scheduler=cluster)
     assert content(target) == content(in_one_go)
 
@@ -491,7 +492,7 @@ def test_a_cluster_says_nothing_beside_the_line(cluster):
 
 def test_clusters_that_are_not_there(quick_bank, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("slipcast.cluster._CONNECT_S", 0.2)
+    monkeypatch.setattr("slipcast.parallel.executor._CONNECT_S", 0.2)
     for address in ("tcp://127.0.0.1:9", "nonsense://a"):
         with pytest.raises(InputError, match=f"no Dask scheduler answers at '{address}'"):
             build_quietly(quick_region(), scheduler=address)

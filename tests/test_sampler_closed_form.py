@@ -6,12 +6,12 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from slipcast.learning.event_modes import EventModes
-from slipcast.learning.heights import HeightScatter
-from slipcast.learning.scaled_linear import ScaledLinear
-from slipcast.learning.scenario_pool import ScenarioPool
-from slipcast.learning.slip_sampler import SlipSampler
-from slipcast.learning.train_sampler import SamplerConfig, SamplerTraining, scaled_moments
+from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.modes import EventModes
+from slipcast.learning.posterior.pool import ScenarioPool
+from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.scaled_linear import ScaledLinear
+from slipcast.learning.posterior.train import SamplerConfig, SamplerTraining, scaled_moments
 
 GAUGES, N_TIMES, N_MODES = ("a", "b", "c"), 4, 6
 NOISE = 0.3

@@ -9,13 +9,13 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipcast import scenarios
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import magnitude_of_slip
-from slipcast.kinematics import delay_taps, rupture_records
 from slipcast.physics.ruptures import RuptureSettings
-from slipcast.scenarios import ScenarioSet, scenario_set_id, split_codes
+from slipcast.scenarios import scenario_set as scenarios
+from slipcast.scenarios.kinematics import delay_taps, rupture_records
+from slipcast.scenarios.scenario_set import ScenarioSet, scenario_set_id, split_codes
 
 
 def test_a_metre_on_one_unit_source_is_its_response(small_bank):

@@ -11,23 +11,23 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import xarray as xr
+from benchmarks.simulation import simulate
 
 from service_fixtures import EVENT, answer_of, bank_engine, create, post, postgres, served, sqlite, waves
 from slipcast.errors import InputError
-from slipcast.forecast import Forecast
+from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
-from slipcast.inversion.network import open_sampler
+from slipcast.learning.inverters import open_sampler
+from slipcast.realtime.detiding import GaugeLevels, gauge_levels
+from slipcast.realtime.nowcast import Alerts, Engine
 from slipcast.records import Records
-from slipcast.region import Region
-from slipcast.service.engine import Alerts, Engine
-from slipcast.service.levels import GaugeLevels, gauge_levels
-from slipcast.service.migrating import newest_revision
-from slipcast.service.schemas import EventList, RecordList, RegionAbout, Result, ResultList, Series
-from slipcast.service.series import pack_series, unpack_series
-from slipcast.service.simulation import simulate
-from slipcast.service.store import EventRow, Store
-from slipcast.service.streaming import stream
-from slipcast.service.tables import metadata
+from slipcast.regions.region import Region
+from slipcast.service.api.schemas import EventList, RecordList, RegionAbout, Result, ResultList, Series
+from slipcast.service.api.stream import stream
+from slipcast.service.storage.migrate import newest_revision
+from slipcast.service.storage.series import pack_series, unpack_series
+from slipcast.service.storage.store import EventRow, Store
+from slipcast.service.storage.tables import metadata
 
 
 @pytest.fixture(scope="module")

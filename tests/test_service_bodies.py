@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the service needs slipcast[serve]")
 
-from slipcast.service.bodies import Bodies
+from slipcast.service.api.cache import Bodies
 
 
 def asked(bodies, *keys, size=10):

@@ -16,7 +16,7 @@ import pytest
 from page_fixtures import serving
 from service_fixtures import TOKEN, postgres
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -31,7 +31,7 @@ def database(request):
 @pytest.mark.slow
 def test_kills_under_load_lose_nothing(database, tmp_path):
     out = tmp_path / "kills.json"
-    command = [sys.executable, str(BENCHMARKS / "service_kills.py"), "--kills", "2", "--out", str(out)]
+    command = [sys.executable, "-m", "benchmarks.studies.service_kills", "--kills", "2", "--out", str(out)]
     done = subprocess.run(
         [*command, *([] if database is None else ["--database", database])], capture_output=True, text=True, check=False
     )
@@ -45,7 +45,7 @@ def test_kills_under_load_lose_nothing(database, tmp_path):
 def test_the_command_serves_and_an_event_is_played_into_it(tmp_path):
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    slipcast = [sys.executable, "-m", "slipcast.cli"]
+    slipcast = [sys.executable, "-m", "slipcast"]
     database = f"sqlite:///{tmp_path / 'watch.sqlite'}"
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
     serving = subprocess.Popen(
@@ -100,7 +100,7 @@ def test_headers_without_an_end_are_cut_off(tmp_path, begin, more):
 )
 def test_a_region_that_nothing_answers_for_is_one_line(tmp_path, region, says):
     done = subprocess.run(
-        [sys.executable, "-m", "slipcast.cli", "serve", "--region", region],
+        [sys.executable, "-m", "slipcast", "serve", "--region", region],
         capture_output=True,
         text=True,
         check=False,

@@ -17,7 +17,7 @@ from slipcast.errors import InputError
 from slipcast.service.running import Serving, load_engines
 from slipcast.service.security import CONTENT_POLICY, Rates
 from slipcast.service.settings import Limits, Settings, is_loopback, load_token
-from slipcast.service.store import Store
+from slipcast.service.storage.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from service_fixtures import EVENT, TOKEN, WRITE, bank_engine, create, served, sqlite, waves
-from slipcast.cli import app as command
+from slipcast.cli.main import app as command
 from slipcast.errors import InputError
 from slipcast.records import Records
-from slipcast.service.playing import play
+from slipcast.service.client import play
 from slipcast.service.poller import Poller, whole_lines
 
 ORIGIN = datetime.fromisoformat(EVENT["origin_time"])
@@ -244,8 +244,8 @@ def test_what_cannot_be_played_is_refused(small_bank):
 
 def test_what_was_sent_before_the_beginning_comes_at_once(engine, small_bank, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr("slipcast.service.playing.time.sleep", pauses.append)
-    monkeypatch.setattr("slipcast.service.playing.time.monotonic", lambda: 0.0)
+    monkeypatch.setattr("slipcast.service.client.time.sleep", pauses.append)
+    monkeypatch.setattr("slipcast.service.client.time.monotonic", lambda: 0.0)
     with served(engine, sqlite(tmp_path)) as client:
         play(
             records_of(small_bank, epicentre=[235.0, 46.0]),
@@ -262,7 +262,7 @@ def test_what_was_sent_before_the_beginning_comes_at_once(engine, small_bank, tm
 
 
 def test_that_no_service_answers_yet_is_said_once(small_bank, monkeypatch):
-    monkeypatch.setattr("slipcast.service.playing.time.sleep", lambda _: None)
+    monkeypatch.setattr("slipcast.service.client.time.sleep", lambda _: None)
     said = []
 
     def refuse(_request):
@@ -282,7 +282,7 @@ def test_that_no_service_answers_yet_is_said_once(small_bank, monkeypatch):
 
 def test_a_service_that_is_busy_is_asked_again(small_bank, monkeypatch):
     pauses = []
-    monkeypatch.setattr("slipcast.service.playing.time.sleep", pauses.append)
+    monkeypatch.setattr("slipcast.service.client.time.sleep", pauses.append)
     answers = iter([429, 503, 200])
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from conftest import build_quietly, small_region
-from slipcast import reciprocity
 from slipcast.errors import InputError
+from slipcast.greens import reciprocity
 from slipcast.physics.bathymetry import Bathymetry, Grid
 from slipcast.physics.projection import SubfaultProjection
 from slipcast.physics.shallow_water import LongWaves

@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from learning_fixtures import make_checkpoint
-from slipcast.cli import app
+from slipcast.cli.main import app
 from slipcast.errors import InputError
-from slipcast.forecast import Forecast, forecast
+from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.inversion import SlipEstimate, invert, magnitude_of_slip
-from slipcast.inversion.network import model_names, open_model, open_sampler
-from slipcast.learning.slip_sampler import SlipSampler
+from slipcast.learning.inverters import model_names, open_model, open_sampler
+from slipcast.learning.posterior.posterior import SlipSampler
 from slipcast.records import Records
-from slipcast.region import Region
+from slipcast.regions.region import Region
 
 DARTS = ("46404", "46407", "46419", "46411")
 GOLDEN = np.load(Path(__file__).parent / "data" / "cascadia_golden.npz")

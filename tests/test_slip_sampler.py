@@ -13,22 +13,22 @@ import torch
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.forecast import forecast
-from slipcast.greens import GreensBank
+from slipcast.forecasting.forecast import forecast
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import WaveInverter, invert
-from slipcast.inversion.network import open_model
-from slipcast.kinematics import rupture_records
-from slipcast.learning.event_modes import EventAnalysis, EventModes
-from slipcast.learning.heights import HeightScatter
-from slipcast.learning.scaled_linear import ScaledLinear, ScaledMoments
-from slipcast.learning.slip_generator import energy_score, marginal_crps
-from slipcast.learning.slip_sampler import SlipSampler
-from slipcast.learning.spoil import Spoiler, stretched
-from slipcast.learning.train_sampler import SamplerConfig, train_sampler
+from slipcast.learning.inverters import open_model
+from slipcast.learning.posterior.augmentation import Spoiler, stretched
+from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.generator import energy_score, marginal_crps
+from slipcast.learning.posterior.modes import EventAnalysis, EventModes
+from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.scaled_linear import ScaledLinear, ScaledMoments
+from slipcast.learning.posterior.train import SamplerConfig, train_sampler
 from slipcast.metrics import crps
 from slipcast.records import Records, simulated_records
-from slipcast.scenarios import ScenarioSet
-from slipcast.stream import ScenarioStream
+from slipcast.scenarios.kinematics import rupture_records
+from slipcast.scenarios.scenario_set import ScenarioSet
+from slipcast.scenarios.stream import ScenarioStream
 
 DARTS = ["46404", "46407", "46419"]
 SMALL = SamplerConfig(

@@ -8,20 +8,20 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import torch
+from benchmarks.speed import SpeedConfig, run_speed
+from benchmarks.speed.machine import Triad
+from benchmarks.speed.page import speed_page
+from benchmarks.speed.targets import targets
+from benchmarks.speed.timing import interleaved, percentiles_ms, ratios
+from benchmarks.speed.training import PlainLoop
+from tests.reference.numpy_solvers import LeanNumpy, TextbookNumpy
 from typer.testing import CliRunner
 
-from slipcast.cli import app
+from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.learning.config import TrainConfig
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.shallow_water import LongWaves
-from slipcast.speed import SpeedConfig, run_speed
-from slipcast.speed.machine import Triad
-from slipcast.speed.numpy_solvers import LeanNumpy, TextbookNumpy
-from slipcast.speed.page import speed_page
-from slipcast.speed.targets import targets
-from slipcast.speed.timing import interleaved, percentiles_ms, ratios
-from slipcast.speed.training import PlainLoop
 
 SPREAD = {"median": 3.0, "least": 1.0, "most": 400.0}
 CALL = {"p50_ms": 0.5, "p99_ms": 2.0}

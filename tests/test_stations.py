@@ -11,7 +11,7 @@ import pytest
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
 from slipcast.records.stations import Deployments, Position, position
-from slipcast.region import Region, region_names
+from slipcast.regions.region import Region, region_names
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 DAY = np.datetime64("2011-03-11T05:46:24")

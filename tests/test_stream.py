@@ -9,9 +9,9 @@ import numpy.testing as npt
 import pytest
 
 from slipcast.errors import InputError
-from slipcast.kinematics import rupture_records
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
-from slipcast.stream import ScenarioStream
+from slipcast.scenarios.kinematics import rupture_records
+from slipcast.scenarios.stream import ScenarioStream
 
 DARTS = ["46407", "46404"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from slipcast.threads import without_threads
+from slipcast.parallel.threads import without_threads
 
 
 def threads(kind):

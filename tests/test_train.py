@@ -21,7 +21,7 @@ from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.learners import epoch_seed
 from slipcast.learning.stacked_optimizers import StackedOptimizer
 from slipcast.learning.train import train
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 FEW: dict[str, Any] = {"epochs": 6, "window_min": 30, "noise_sd_m": 0.001}
 """Settings of a short training."""

@@ -16,7 +16,7 @@ from slipcast.inversion import LeastSquares
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.train import train
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 FEW: dict[str, Any] = {"epochs": 6, "window_min": 30, "noise_sd_m": 0.001}
 OWN = '''

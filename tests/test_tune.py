@@ -13,13 +13,14 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from learning_fixtures import changed, scenario_set
-from slipcast import cli, plots
+from slipcast import plots
+from slipcast.cli import main as cli
 from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
-from slipcast.learning.search_space import Range, SearchSpace, open_search
 from slipcast.learning.train import train
-from slipcast.learning.tune import tune
+from slipcast.learning.tuning.search import tune
+from slipcast.learning.tuning.space import Range, SearchSpace, open_search
 
 CONFIG = TrainConfig(epochs=3, device="cpu")
 SPACE = SearchSpace(
@@ -99,7 +100,7 @@ def test_a_trial_cut_in_its_middle_is_tried_again(scenarios, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("slipcast.learning.trials.train", killed)
+        patch.setattr("slipcast.learning.tuning.trials.train", killed)
         with pytest.raises(KeyboardInterrupt):
             tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=2)
     again = tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=2, resume=True)

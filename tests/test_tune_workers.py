@@ -14,14 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from learning_fixtures import scenario_set
-from slipcast import cli
+from slipcast.cli import main as cli
 from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
-from slipcast.learning.search_space import SearchSpace
-from slipcast.learning.trial_workers import _run_numbers
-from slipcast.learning.trials import Search
-from slipcast.learning.tune import tune
+from slipcast.learning.tuning.search import tune
+from slipcast.learning.tuning.space import SearchSpace
+from slipcast.learning.tuning.trials import Search
+from slipcast.learning.tuning.workers import _run_numbers
 
 CONFIG = TrainConfig(epochs=2, device="cpu")
 SPACE = SearchSpace(
@@ -171,7 +171,7 @@ PARENT = """
 import sys
 from test_tune_workers import LONG, SPACE
 from learning_fixtures import scenario_set
-from slipcast.learning.tune import tune
+from slipcast.learning.tuning.search import tune
 tune(scenario_set(), sys.argv[1], config=LONG, space=SPACE, trials=12, scheduler=sys.argv[2])
 """
 
@@ -203,6 +203,6 @@ def test_workers_that_do_not_see_the_folder(scenarios, tmp_path):
 
 def test_a_cluster_that_is_not_there(scenarios, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("slipcast.cluster._CONNECT_S", 0.2)
+    monkeypatch.setattr("slipcast.parallel.executor._CONNECT_S", 0.2)
     with pytest.raises(InputError, match=r"no Dask scheduler answers at .tcp://127\.0\.0\.1:9."):
         tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=1, scheduler="tcp://127.0.0.1:9")

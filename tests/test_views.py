@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from slipcast.errors import InputError
-from slipcast.learning.sampler_config import SamplerConfig
-from slipcast.learning.scenario_pool import ScenarioPool
-from slipcast.learning.slip_generator import SlipGenerator
-from slipcast.learning.views import Views
+from slipcast.learning.posterior.config import SamplerConfig
+from slipcast.learning.posterior.generator import SlipGenerator
+from slipcast.learning.posterior.masking import Views
+from slipcast.learning.posterior.pool import ScenarioPool
 
 WINDOWS = (5, 20, 60)
 

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from slipcast.accuracy.aims import aims
+from benchmarks.accuracy.aims import aims
+
 from slipcast.physics.ruptures import RuptureSettings
 
 ROWS = (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from slipcast.greens import GreensBank
-from slipcast.inversion.network import open_sampler
-from slipcast.scenarios import ScenarioSet
+from slipcast.greens.bank import GreensBank
+from slipcast.learning.inverters import open_sampler
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 COUNT, SEED, DRAWS = 10, 60_000, 100
 WINDOWS_MIN = (5, 10, 15, 20, 30, 45, 45, 60, 90, 120)

@@ -1,4 +1,4 @@
-"""Train a sampler of slip (slipcast.learning.slip_sampler) for a region.
+"""Train a sampler of slip (slipcast.learning.posterior.posterior) for a region.
 
     python training/sampler.py training/cascadia.toml --bank bank.nc --out runs/cascadia
 
@@ -9,8 +9,8 @@ import argparse
 import time
 from pathlib import Path
 
-from slipcast.greens import GreensBank
-from slipcast.learning.train_sampler import SamplerConfig, train_sampler
+from slipcast.greens.bank import GreensBank
+from slipcast.learning.posterior.train import SamplerConfig, train_sampler
 
 
 def main() -> None:

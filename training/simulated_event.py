@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records, simulated_records
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 COUNT, SEED, MAGNITUDE, WINDOW_MIN, NOISE_SD_M = 60, 2026, 8.9, 120, 0.005
 COLUMNS = range(57, 63)  # of unit sources

@@ -5,49 +5,47 @@ The names below are loaded when first used, so that ``import slipcast`` is quick
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slipcast.errors import InputError, SlipcastWarning
-    from slipcast.evaluate import evaluate
-    from slipcast.forecast import Forecast, forecast
-    from slipcast.greens import GreensBank
+    from slipcast.evaluation.evaluation import evaluate
+    from slipcast.forecasting.forecast import Forecast, forecast
+    from slipcast.greens.bank import GreensBank
     from slipcast.inversion import SlipEstimate, invert
-    from slipcast.inversion.network import open_model
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
+    from slipcast.learning.inverters import open_model
     from slipcast.learning.train import train
     from slipcast.physics.bathymetry import Bathymetry
     from slipcast.physics.ruptures import RuptureSettings
+    from slipcast.realtime.replay import replay
     from slipcast.records import Records, packaged_records, read_records
-    from slipcast.region import Region, region_names
-    from slipcast.replay import replay
-    from slipcast.scenarios import ScenarioSet
+    from slipcast.regions.region import Region, region_names
+    from slipcast.scenarios.scenario_set import ScenarioSet
 
 _HOMES = {
     "Bathymetry": "physics.bathymetry",
     "Checkpoint": "learning.checkpoint",
-    "Forecast": "forecast",
-    "GreensBank": "greens",
+    "Forecast": "forecasting.forecast",
+    "GreensBank": "greens.bank",
     "InputError": "errors",
     "Records": "records",
-    "Region": "region",
+    "Region": "regions.region",
     "RuptureSettings": "physics.ruptures",
-    "ScenarioSet": "scenarios",
+    "ScenarioSet": "scenarios.scenario_set",
     "SlipEstimate": "inversion",
     "SlipcastWarning": "errors",
     "TrainConfig": "learning.config",
-    "evaluate": "evaluate",
-    "forecast": "forecast",
+    "evaluate": "evaluation.evaluation",
+    "forecast": "forecasting.forecast",
     "invert": "inversion",
-    "open_model": "inversion.network",
+    "open_model": "learning.inverters",
     "packaged_records": "records",
     "read_records": "records",
-    "region_names": "region",
-    "replay": "replay",
+    "region_names": "regions.region",
+    "replay": "realtime.replay",
     "train": "learning.train",
 }
 
@@ -86,14 +84,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """The package: a function keeps its name although its module has the same (``forecast``, ``evaluate``)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOMES):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from slipcast import report_figures as interactive
 from slipcast.demo.results import CHILE_WINDOW_MIN, DARTS, CascadiaResult, ChileResult
-from slipcast.report import Figure, Heading, Section, Table, Text, write_report
+from slipcast.reports import interactive
+from slipcast.reports.html import Figure, Heading, Section, Table, Text, write_report
 
 __all__ = ["write_page"]
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipcast.evaluate import Evaluation
-from slipcast.event import WaveFit
-from slipcast.forecast import Forecast
-from slipcast.greens import GreensBank
+from slipcast.evaluation.evaluation import Evaluation
+from slipcast.forecasting.forecast import Forecast
+from slipcast.forecasting.wave_fit import WaveFit
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, Timing
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.records import Records
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["CHILE_MAGNITUDE", "CHILE_WINDOW_MIN", "DARTS", "CascadiaResult", "ChileResult", "DemoPlan"]
 

@@ -15,21 +15,21 @@ from slipcast.demo.figures import demo_figures
 from slipcast.demo.page import write_page
 from slipcast.demo.results import CHILE_MAGNITUDE, CHILE_WINDOW_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
 from slipcast.errors import InputError
-from slipcast.evaluate import evaluate, least_squares_method
-from slipcast.event import fit_waves
-from slipcast.files import check_target, package_version, write_json
-from slipcast.forecast import forecast
-from slipcast.greens import GreensBank
+from slipcast.evaluation.evaluation import evaluate, least_squares_method
+from slipcast.forecasting.forecast import forecast
+from slipcast.forecasting.wave_fit import fit_waves
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import Inverter, SlipEstimate, candidate_sources, fit_timing, invert
-from slipcast.inversion.network import Network
+from slipcast.io.files import check_target, package_version, write_json
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
+from slipcast.learning.inverters import Network
 from slipcast.learning.train import train, training_note
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import packaged_records, simulated_records
-from slipcast.region import Region
-from slipcast.scenarios import ScenarioSet, scenario_set_id
+from slipcast.regions.region import Region
+from slipcast.scenarios.scenario_set import ScenarioSet, scenario_set_id
 
 __all__ = ["run_demo"]
 
@@ -52,7 +52,7 @@ def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress)
     quick : bool, optional
         The same with coarser grids, fewer scenarios and epochs.
     show : callable
-        Given a label, a context manager that gives a callable for progress (:func:`slipcast.console.progress`).
+        Given a label, a context manager that gives a callable for progress (:func:`slipcast.cli.console.progress`).
 
     Returns
     -------

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank, SourceResponses
+from slipcast.greens.bank import GreensBank, SourceResponses
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.gaussian import GaussianPosterior
 from slipcast.inversion.inverter import Inverter, SamplingInverter, WaveInverter, invert_records
 from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.inversion.moments import JointMoments
+from slipcast.inversion.nonnegative import Damping, LeastSquares
 from slipcast.inversion.timing import Timing, fit_timing
-from slipcast.labels import in_order
-from slipcast.nonnegative import Damping, LeastSquares
+from slipcast.io.labels import in_order
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import Records
-from slipcast.scenarios import ScenarioSet
+from slipcast.records.correlated_noise import CorrelatedNoise
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.slip_sampler import SlipSampler
+    from slipcast.learning.posterior.posterior import SlipSampler
 
 __all__ = [
     "METHODS",
@@ -98,7 +98,7 @@ def invert(
         For ``"tikhonov"``: standard deviation of slip, m, by default 5, or the rule that chooses the damping.
     scenarios : ScenarioSet, optional
         For the last three: whose training part says what to expect. By default a thousand ruptures are drawn, for
-        which ``bank`` must be a :class:`~slipcast.greens.GreensBank`.
+        which ``bank`` must be a :class:`~slipcast.greens.bank.GreensBank`.
     ruptures : RuptureSettings, optional
         How these are drawn.
     joint_tide : bool, optional
@@ -106,7 +106,7 @@ def invert(
         the slip.
     model_error : float, optional
         For a method: what the bank gets wrong of a real wave, as a share of the largest level in each record; 0 for
-        records that it made. Correlated over ten minutes (:meth:`~slipcast.correlated_noise.CorrelatedNoise.of_model`).
+        records that it made. Correlated over ten minutes (:meth:`~slipcast.records.correlated_noise.CorrelatedNoise.of_model`).
 
     Returns
     -------
@@ -126,8 +126,8 @@ def invert(
         records = records.windowed({name: (-np.inf, end) for name, end in window_min.items()})
         window_min = max(window_min.values())
     if model is not None:
-        from slipcast.inversion.network import invert_network, invert_sampler
-        from slipcast.learning.slip_sampler import SlipSampler
+        from slipcast.learning.inverters import invert_network, invert_sampler
+        from slipcast.learning.posterior.posterior import SlipSampler
 
         for option, given in (
             ("start_min", start_min != 0),

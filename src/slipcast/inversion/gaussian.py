@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
 
-from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.truncated_normal import sample_nonnegative_normal
-from slipcast.labels import in_order
+from slipcast.io.labels import in_order
+from slipcast.records.correlated_noise import CorrelatedNoise
 
 __all__ = ["GaussianPosterior"]
 

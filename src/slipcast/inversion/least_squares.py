@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slipcast.correlated_noise import CorrelatedNoise
 from slipcast.errors import InputError
-from slipcast.greens import SourceResponses
+from slipcast.greens.bank import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import invert_records
-from slipcast.nonnegative import Damping, LeastSquares
+from slipcast.inversion.nonnegative import Damping, LeastSquares
 from slipcast.records import Records
+from slipcast.records.correlated_noise import CorrelatedNoise
 
 __all__ = ["invert_least_squares"]
 
@@ -42,7 +42,7 @@ def invert_least_squares(
     sources : iterable of str, optional
         By default all of the bank.
     noise_sd_m, slip_sd_m, correlated : optional
-        As in :class:`slipcast.nonnegative.LeastSquares`; with ``slip_sd_m`` the solution is damped.
+        As in :class:`slipcast.inversion.nonnegative.LeastSquares`; with ``slip_sd_m`` the solution is damped.
 
     Returns
     -------

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank
-from slipcast.labels import in_order
+from slipcast.greens.bank import GreensBank
+from slipcast.io.labels import in_order
 from slipcast.physics.ruptures import RuptureSettings
-from slipcast.scenarios import ScenarioSet
-from slipcast.stream import ScenarioStream
+from slipcast.scenarios.scenario_set import ScenarioSet
+from slipcast.scenarios.stream import ScenarioStream
 
 __all__ = ["JointMoments"]
 

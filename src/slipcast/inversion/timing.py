@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.greens import SourceResponses
+from slipcast.greens.bank import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.nonnegative import LeastSquares
+from slipcast.inversion.nonnegative import LeastSquares
 from slipcast.records import Records
 
 __all__ = ["LARGEST_SHIFT_S", "Timing", "fit_timing"]

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from slipcast.errors import InputError
-from slipcast.files import atomic_path, fingerprint, package_version, read_json
+from slipcast.io.files import atomic_path, fingerprint, package_version, read_json
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.networks import build_network
 

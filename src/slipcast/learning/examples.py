@@ -11,10 +11,10 @@ import torch
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.labels import in_order
+from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.io.labels import in_order
 from slipcast.learning.config import TrainConfig
-from slipcast.nonnegative import LeastSquares
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["Examples", "Task"]
 

@@ -12,11 +12,11 @@ import torch
 from slipcast.errors import InputError
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.course import Course, Diverged, first_network, train_epoch
 from slipcast.learning.examples import Task
+from slipcast.learning.history import Course, Diverged, first_network, train_epoch
 from slipcast.learning.learners import learner_of
 from slipcast.learning.train import device_of, quiet_torch
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["OWN_SETTINGS", "Trained", "train_many"]
 

@@ -15,11 +15,11 @@ import torch
 from slipcast.errors import InputError
 from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, checkpoint_folder
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.course import Course, Diverged, first_network, train_epoch
 from slipcast.learning.examples import Task
+from slipcast.learning.history import Course, Diverged, first_network, train_epoch
 from slipcast.learning.learners import learner_of
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
-from slipcast.scenarios import ScenarioSet
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["Diverged", "train", "training_note"]
 

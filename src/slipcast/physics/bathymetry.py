@@ -13,8 +13,8 @@ import xarray as xr
 from scipy.ndimage import map_coordinates
 
 from slipcast.errors import InputError
-from slipcast.files import fingerprint
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance, wrap_longitude
+from slipcast.io.files import fingerprint
 
 __all__ = ["Bathymetry", "Grid"]
 

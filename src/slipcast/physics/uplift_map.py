@@ -84,7 +84,7 @@ class UpliftMap:
     Notes
     -----
     Against Okada's formula on every cell, responses at gauges differ by less than 1e-5 of their maximum
-    (``benchmarks/solver.py``). On grids of 12 arc-minutes and coarser it is evaluated on every cell.
+    (``benchmarks/studies/solver.py``). On grids of 12 arc-minutes and coarser it is evaluated on every cell.
     """
 
     def __init__(self, waves: LongWaves, box: Box, subfaults: Subfaults):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.files import atomic_path
+from slipcast.io.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -37,7 +37,7 @@ NEAR_M = 2.0e6
 
 
 class GaugeLike(Protocol):
-    """A point with a name, such as :class:`slipcast.region.Gauge`."""
+    """A point with a name, such as :class:`slipcast.regions.region.Gauge`."""
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class GaugeLike(Protocol):
 
 
 class RegionLike(Protocol):
-    """The parts of :class:`slipcast.region.Region` that a map shows."""
+    """The parts of :class:`slipcast.regions.region.Region` that a map shows."""
 
     @property
     def name(self) -> str:

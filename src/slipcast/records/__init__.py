@@ -4,8 +4,8 @@ from slipcast.records.dart import DartSeries, merge_series, parse_dart, read_dar
 from slipcast.records.fetch import fetch_dart
 from slipcast.records.packaged import PACKAGED, packaged_records
 from slipcast.records.quality import MASKS, QualitySettings, check_quality, flag_summary
-from slipcast.records.reading import earliest_arrival, parse_origin, read_records, records_of
-from slipcast.records.series import Records
+from slipcast.records.read import earliest_arrival, parse_origin, read_records, records_of
+from slipcast.records.records import Records
 from slipcast.records.shaking import find_shaking
 from slipcast.records.simulated import simulated_records
 from slipcast.records.stations import Deployments, Position, position

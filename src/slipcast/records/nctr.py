@@ -18,12 +18,12 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from slipcast.errors import InputError, unknown_name
-from slipcast.files import fingerprint
-from slipcast.greens import GreensBank
+from slipcast.greens.bank import GreensBank
+from slipcast.io.files import fingerprint
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import catalogue, unit_source
-from slipcast.region import Region
-from slipcast.scenarios import SPLITS, ScenarioSet, split_codes
+from slipcast.regions.region import Region
+from slipcast.scenarios.scenario_set import SPLITS, ScenarioSet, split_codes
 
 __all__ = ["NctrImport", "import_nctr"]
 

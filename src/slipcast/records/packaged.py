@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 import numpy as np
 
 from slipcast.errors import unknown_name
-from slipcast.records.series import Records
+from slipcast.records.records import Records
 
 __all__ = ["PACKAGED", "packaged_records"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipcast.errors import InputError
-from slipcast.labels import in_order
-from slipcast.records.series import Records
-from slipcast.scenarios import ScenarioSet
+from slipcast.io.labels import in_order
+from slipcast.records.records import Records
+from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["simulated_records"]
 

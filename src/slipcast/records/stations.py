@@ -15,7 +15,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.records.dart import STATION
-from slipcast.region import Region, region_names
+from slipcast.regions.region import Region, region_names
 
 __all__ = ["Deployment", "Deployments", "Position", "position"]
 

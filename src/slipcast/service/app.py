@@ -15,15 +15,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from slipcast.files import package_version
-from slipcast.service.api import event_routes
-from slipcast.service.api_regions import about_routes
-from slipcast.service.engine import Engine
+from slipcast.io.files import package_version
+from slipcast.realtime.nowcast import Engine
+from slipcast.service.api.events import event_routes
+from slipcast.service.api.regions import about_routes
 from slipcast.service.metrics import Metrics
 from slipcast.service.poller import Poller
 from slipcast.service.security import Guard
 from slipcast.service.settings import Settings
-from slipcast.service.store import Store
+from slipcast.service.storage.store import Store
 from slipcast.service.watch import Watch
 
 __all__ = ["create_app"]

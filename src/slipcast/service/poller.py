@@ -13,9 +13,9 @@ import httpx
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.files import package_version
+from slipcast.io.files import package_version
 from slipcast.records import DartSeries, parse_dart
-from slipcast.service.store import EventRow, NewSample, now_text
+from slipcast.service.storage.store import EventRow, NewSample, now_text
 from slipcast.service.watch import Full, Watch
 
 __all__ = ["Poller", "samples_of", "whole_lines"]
@@ -73,7 +73,7 @@ class Poller:
     -----
     Events of the last day are followed, simulations are not: their buoys sent nothing. Heights come with the tide,
     which is taken out once there is half an hour of samples before the wave
-    (:func:`slipcast.service.levels.gauge_levels`).
+    (:func:`slipcast.realtime.detiding.gauge_levels`).
     """
 
     def __init__(self, address: str, *, every_s: float = 60.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)):

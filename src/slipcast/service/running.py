@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipcast.errors import InputError
-from slipcast.greens import GreensBank
-from slipcast.inversion.network import model_names, open_sampler
-from slipcast.region import Region
+from slipcast.greens.bank import GreensBank
+from slipcast.learning.inverters import model_names, open_sampler
+from slipcast.realtime.nowcast import Engine
+from slipcast.regions.region import Region
 from slipcast.service.app import create_app
-from slipcast.service.engine import Engine
 from slipcast.service.poller import Poller
 from slipcast.service.settings import Settings, data_folder, load_token
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from slipcast.realtime.detiding import GaugeLevels
+from slipcast.realtime.nowcast import Answer, Engine
 from slipcast.records import Records
-from slipcast.service.bodies import Bodies
+from slipcast.service.api.cache import Bodies
 from slipcast.service.broker import Broker
-from slipcast.service.engine import Answer, Engine
-from slipcast.service.levels import GaugeLevels
 from slipcast.service.metrics import Metrics
-from slipcast.service.series import pack_series
 from slipcast.service.settings import Settings
-from slipcast.service.store import EventRow, Key, NewSample, Store, StoredResult, now_text
+from slipcast.service.storage.series import pack_series
+from slipcast.service.storage.store import EventRow, Key, NewSample, Store, StoredResult, now_text
 
 __all__ = ["Full", "Receipt", "Watch"]
 

@@ -1,0 +1,35 @@
+"""Compare a neural posterior with all other methods; see OUT/accuracy.md.
+
+Example: ``python -m benchmarks.accuracy --bank bank.nc --model cascadia --out runs/accuracy``
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.accuracy import AccuracyConfig, run_accuracy
+from slipcast.cli.console import progress, write_line
+from slipcast.greens.bank import GreensBank
+from slipcast.learning.inverters import open_model
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    parser.add_argument("--bank", type=Path, required=True, help="Green's functions.")
+    parser.add_argument("--model", required=True, help="A trained model: a folder, or the name of one in the package.")
+    parser.add_argument("--out", type=Path, required=True, help="Folder; what is done is kept there.")
+    parser.add_argument(
+        "--shared", type=Path, help="Folder for what does not depend on the model, by default OUT/shared."
+    )
+    parser.add_argument("--quick", action="store_true", help="Fewer scenarios: some minutes, and rough numbers.")
+    options = parser.parse_args()
+    config = AccuracyConfig.quick() if options.quick else AccuracyConfig()
+    bank, model = GreensBank.open(options.bank), open_model(options.model)
+    with progress("Accuracy") as advance:
+        run_accuracy(bank, model, options.out, config=config, shared=options.shared, progress=advance)
+    write_line(str(options.out / "accuracy.md"))
+
+
+main()

@@ -1,0 +1,183 @@
+"""The methods that are compared, each made for a window when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from benchmarks.accuracy.config import AccuracyConfig
+from benchmarks.accuracy.store import Store
+from slipcast.errors import InputError
+from slipcast.evaluation.scoring import Windowed
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion import GaussianPosterior, Inverter, JointMoments, WaveInverter
+from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.io.labels import in_order
+from slipcast.learning.inverters import Network
+from slipcast.scenarios.scenario_set import ScenarioSet
+
+__all__ = ["LABELS", "Methods", "Sampler", "narrowed"]
+
+LABELS = {
+    "nnls": "least squares",
+    "tikhonov": "Tikhonov (GCV)",
+    "linear": "linear estimator",
+    "gaussian": "Gaussian posterior",
+    "bayes": "posterior cut at zero",
+    "network": "seed's network",
+    "sampler": "slipcast",
+}
+"""Methods by name, in the order of the tables, with what they are called there."""
+
+_LINEAR_CHUNK = 2000
+_LEAST_NETWORK_MIN = 2
+
+
+@runtime_checkable
+class Sampler(WaveInverter, Protocol):
+    """A trained sampler that draws slip and waves, as :class:`slipcast.learning.posterior.posterior.SlipSampler` does."""
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+
+    @property
+    def bank(self) -> str:
+        """Identity of the bank that it learnt from."""
+
+
+@dataclass(frozen=True)
+class Methods:
+    """All methods, on the records of the same DARTs.
+
+    Attributes
+    ----------
+    bank : GreensBank
+        Whose responses they know.
+    sampler : Sampler
+        The one that is to be compared.
+    config : AccuracyConfig
+        From how many scenarios the others learn.
+    store : Store
+        Where these scenarios and networks are kept.
+    """
+
+    bank: GreensBank
+    sampler: Sampler
+    config: AccuracyConfig
+    store: Store
+
+    @cached_property
+    def gauges(self) -> list[str]:
+        """The DARTs: the observers of the region or, if it names none, all that have the longest window."""
+        hours = dict(zip(self.bank.gauges, self.bank.dataset["gauge_hours"].to_numpy().tolist(), strict=True))
+        long_enough = [name for name in self.bank.gauge_names("dart") if 60 * hours[name] >= self.longest_min]
+        found = list(self.bank.region.observers) or long_enough
+        if not found:
+            raise InputError(f"bank {self.bank.region.name} has no DART with a window of {self.longest_min:g} min")
+        return found
+
+    @property
+    def longest_min(self) -> float:
+        """The longest window, minutes."""
+        return max(self.config.windows_min)
+
+    def names_at(self, window_min: float) -> list[str]:
+        """Return the methods that there are for a window: the seed's network has to halve its samples."""
+        return [name for name in LABELS if name != "network" or window_min >= _LEAST_NETWORK_MIN]
+
+    def at(self, name: str, window_min: float, *, without: str = "") -> Inverter:
+        """Make a method for a window, with one of the DARTs missing if it is named."""
+        gauges = [gauge for gauge in self.gauges if gauge != without]
+        if name == "sampler":
+            return Windowed(self.sampler, window_min, gauges)
+        if name == "network":
+            return self._network(window_min)
+        response = self.bank.source_response(gauges, window_min=window_min)
+        if name in ("nnls", "tikhonov"):
+            return LeastSquares(response, slip_sd_m=None if name == "nnls" else "gcv")
+        moments = narrowed(self._moments, gauges, window_min)
+        if name != "linear":
+            moments = moments.through(response)
+        noise_sd_m = self.config.noise_sd_m
+        return GaussianPosterior(moments, noise_sd_m=noise_sd_m, nonnegative=name == "bayes", method=name)
+
+    @cached_property
+    def _window(self) -> GreensBank:
+        """The part of the bank from which methods learn."""
+        return self.bank.with_window(self.gauges, self.longest_min)
+
+    @cached_property
+    def _moments(self) -> JointMoments:
+        """Moments for the longest window, from scenarios of their own."""
+        parts = []
+        for number, start in enumerate(range(0, self.config.linear_count, _LINEAR_CHUNK)):
+            count = min(_LINEAR_CHUNK, self.config.linear_count - start)
+            part = self.store.scenarios(f"linear/{number:02d}", partial(self._drawn, count, 100 + number))
+            parts.append(part.dataset.load())
+        scenarios = ScenarioSet(
+            xr.concat(parts, dim="scenario", data_vars="minimal", coords="minimal", join="override")
+        )
+        return JointMoments.from_scenarios(scenarios, self.gauges, self.longest_min, split=None)
+
+    def _drawn(self, count: int, number: int) -> ScenarioSet:
+        """Draw scenarios without what nobody learns from."""
+        drawn = ScenarioSet.build(self._window, count=count, seed=self.config.seed + number)
+        return ScenarioSet(drawn.dataset.drop_vars(["slip", "onset"]))
+
+    def _network(self, window_min: float) -> Network:
+        """Train the seed's network by the seed's recipe, or open it."""
+        from slipcast.learning.config import TrainConfig
+        from slipcast.learning.train import train
+
+        learnt = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
+        folder = self.store.folder / "network" / f"{window_min:g}_min"
+        config = TrainConfig(
+            window_min=float(window_min),
+            gauges=tuple(self.gauges),
+            noise_sd_m=self.config.noise_sd_m,
+            epochs=self.config.network_epochs,
+            device="cpu",
+        )
+        return Network(train(learnt, folder, config=config, resume=folder.is_dir()))
+
+
+def narrowed(moments: JointMoments, gauges: Sequence[str], window_min: float) -> JointMoments:
+    """Return the moments of fewer gauges and a shorter window.
+
+    Parameters
+    ----------
+    moments : JointMoments
+        Of more.
+    gauges : sequence of str
+        By name, in the order wanted.
+    window_min : float
+        Minutes after the origin.
+
+    Returns
+    -------
+    moments : JointMoments
+
+    Raises
+    ------
+    InputError
+        If a gauge is not among theirs.
+    """
+    rows = in_order(gauges, moments.gauges, dim="gauge", where="of the moments")
+    samples = np.flatnonzero(moments.times_s <= 60 * window_min + 1e-6)
+    kept = (np.array(rows)[:, np.newaxis] * len(moments.times_s) + samples).ravel()
+    return JointMoments(
+        gauges=list(gauges),
+        sources=moments.sources,
+        times_s=moments.times_s[samples],
+        slip_mean=moments.slip_mean,
+        slip_covariance=moments.slip_covariance,
+        record_mean=moments.record_mean[kept],
+        record_covariance=moments.record_covariance[np.ix_(kept, kept)],
+        cross_covariance=moments.cross_covariance[:, kept],
+    )

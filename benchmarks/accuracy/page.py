@@ -1,0 +1,273 @@
+"""The results of the benchmark of accuracy as tables in Markdown, and as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.aims import aims
+from slipcast import plots
+from slipcast.io.files import write_text
+
+__all__ = ["write_accuracy"]
+
+_SCORES = (
+    ("weight_mse_m2", "Weight MSE (m²)"),
+    ("largest_source_bias_m", "Bias of the unit source where it is largest (m)"),
+    ("magnitude_error_absolute", "Mean absolute error of Mw"),
+    ("magnitude_error", "Mean error of Mw"),
+    ("max_amplitude_explained_variance", "Explained variance of maximum amplitude, mean of the forecast points"),
+    ("max_amplitude_r2", "R² of maximum amplitude, mean of the forecast points"),
+    ("max_amplitude_bias_m", "Bias of maximum amplitude, mean of the forecast points (m)"),
+    ("max_amplitude_top_decile_bias", "Bias of the highest tenth of maxima, mean of the forecast points"),
+    ("arrival_error_s", "Mean absolute error of arrival at the forecast points (s)"),
+    ("dart_fit_median", "Fit at the DARTs over {longest:g} min, median"),
+    ("slip_coverage_90", "90 % intervals of slip hold the truth (randomised)"),
+    ("slip_coverage_50", "50 % intervals of slip hold the truth (randomised)"),
+    ("slip_closed_coverage_90", "90 % intervals of slip hold the truth (ends included)"),
+    ("max_amplitude_coverage_90", "90 % intervals of maximum amplitude hold the truth (randomised)"),
+    ("max_amplitude_coverage_50", "50 % intervals of maximum amplitude hold the truth (randomised)"),
+    ("max_amplitude_closed_coverage_90", "90 % intervals of maximum amplitude hold the truth (ends included)"),
+    ("slip_crps_m", "CRPS of slip (m)"),
+    ("max_amplitude_crps_m", "CRPS of maximum amplitude (m)"),
+    ("slip_width_90_m", "Mean width of the 90 % interval of slip (m)"),
+    ("max_amplitude_width_90_m", "Mean width of the 90 % interval of maximum amplitude (m)"),
+)
+_WITHOUT = ("weight_mse_m2", "max_amplitude_explained_variance", "slip_coverage_90", "max_amplitude_coverage_90")
+_BY_MAGNITUDE = (*_WITHOUT, "magnitude_error_absolute", "max_amplitude_bias_m")
+_ELSEWHERE = (
+    ("weight_mse_m2", "Weight MSE (m²)"),
+    ("weight_mse_m2_ratio", "Weight MSE, ratio to that on the main set"),
+    ("max_amplitude_mse_m2", "MSE of maximum amplitude (m²)"),
+    ("max_amplitude_mse_m2_ratio", "MSE of maximum amplitude, ratio to that on the main set"),
+    ("slip_coverage_90", "90 % intervals of slip hold the truth"),
+    ("slip_coverage_50", "50 % intervals of slip hold the truth"),
+    ("max_amplitude_coverage_90", "90 % intervals of maximum amplitude hold the truth"),
+    ("max_amplitude_coverage_50", "50 % intervals of maximum amplitude hold the truth"),
+    ("slip_width_90_m_ratio", "Width of the 90 % interval of slip, ratio to that on the main set"),
+    (
+        "max_amplitude_width_90_m_ratio",
+        "Width of the 90 % interval of maximum amplitude, ratio to that on the main set",
+    ),
+)
+
+
+def write_accuracy(folder: Path, results: Mapping[str, Any]) -> None:
+    """Write ``accuracy.md`` and ``figures/*.png`` into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    results : mapping
+        As :func:`benchmarks.accuracy.run_accuracy` puts them together.
+    """
+    drawn: dict[str, Callable[[], Any]] = {
+        "error_by_window": lambda: _draw_errors(results),
+        "reliability": lambda: _draw_reliability(results),
+        "fan": lambda: _draw_fan(results["fan"]),
+    }
+    for name, draw in drawn.items():
+        plots.save_figure(draw(), folder / "figures" / f"{name}.png")
+    write_text(folder / "accuracy.md", "\n\n".join(_page(results)) + "\n")
+
+
+def _page(results: Mapping[str, Any]) -> Iterator[str]:
+    """Give the blocks of the page."""
+    yield "# Accuracy"
+    yield _what_was_run(results)
+    yield "## What it is meant to reach"
+    rows = [[aim["aim"], aim["wanted"], aim["found"], "yes" if aim["met"] else "no"] for aim in aims(results)]
+    yield _table(["", "wanted", "found", "met"], rows)
+    yield "![Error against window](figures/error_by_window.png)"
+    yield "![Reliability](figures/reliability.png)"
+    yield "![A forecast with its fan](figures/fan.png)"
+    yield _fan_words(results["fan"])
+    yield "## By window"
+    longest = max(float(window) for window in results["windows"])
+    for key, title in _SCORES:
+        yield f"### {title.format(longest=longest)}"
+        yield _by_window(results, results["windows"], key)
+    for gauge, windows in results["without"].items():
+        yield f"## Without DART {gauge}"
+        for key in _WITHOUT:
+            yield f"### {dict(_SCORES)[key]}"
+            yield _by_window(results, windows, key)
+    yield f"## By magnitude, {results['about']['config']['table_window_min']:g} min"
+    for key in _BY_MAGNITUDE:
+        yield f"### {dict(_SCORES)[key]}"
+        yield _by_magnitude(results, key)
+    yield from _elsewhere(results)
+    yield from _sampler_alone(results)
+
+
+def _what_was_run(results: Mapping[str, Any]) -> str:
+    """Say what the numbers are of."""
+    about = results["about"]
+    config, labels = about["config"], about["labels"]
+    return (
+        f"Written by `python -m benchmarks.accuracy` (slipcast {about['slipcast_version']}); every number is in "
+        f"`accuracy.json`.\n\nSampler `{about['sampler']}` (learnt from bank `{about['sampler_bank']}`) and all other "
+        f"methods on {config['count']} scenarios of region {about['region']}, bank `{about['bank']}`, drawn with seed "
+        f"{config['seed']}, which none has learnt from; records of DARTs {', '.join(about['gauges'])} with white noise "
+        f"of {1e3 * config['noise_sd_m']:g} mm. Methods that know how uncertain they are are judged by "
+        f"{config['n_draws']} draws. The {labels['bayes']}, slow to draw from, is judged on the first "
+        f"{about['counts']['bayes']} scenarios. The {labels['network']}, one for each window, learnt from "
+        f"{config['train_count']} scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the "
+        f"{labels['gaussian']} from {config['linear_count']}. The variance of the true weights is "
+        f"{about['weight_variance_m2']:.3g} m².\n\n"
+        f"In brackets: 90 % intervals from {config['resamples']} bootstrap resamples of the scenarios. Coverage is "
+        "randomised where a value, no slip, has a probability of its own: calibrated draws give the nominal share, "
+        "while intervals that include their ends hold more."
+    )
+
+
+def _by_window(results: Mapping[str, Any], windows: Mapping[str, Any], key: str) -> str:
+    """Tabulate a score: a row for each method that has it, a column for each window."""
+    rows = []
+    for name, label in results["about"]["labels"].items():
+        cells = [_cell(methods.get(name, {}).get(key)) for methods in windows.values()]
+        if any(cells):
+            rows.append([label, *cells])
+    return _table(["", *(f"{window} min" for window in windows)], rows)
+
+
+def _by_magnitude(results: Mapping[str, Any], key: str) -> str:
+    """Tabulate a score: a row for each method, a column for each range of magnitude."""
+    bins = results["by_magnitude"]
+    counts = {name: max(found["count"] for found in methods.values()) for name, methods in bins.items()}
+    rows = []
+    for name, label in results["about"]["labels"].items():
+        cells = [_cell(methods.get(name, {}).get(key)) for methods in bins.values()]
+        if any(cells):
+            rows.append([label, *cells])
+    return _table(["", *(f"Mw {name} (n = {count})" for name, count in counts.items())], rows)
+
+
+def _elsewhere(results: Mapping[str, Any]) -> Iterator[str]:
+    """Tabulate the sets off the training ground."""
+    config, labels = results["about"]["config"], results["about"]["labels"]
+    yield f"## Off the training ground, {config['table_window_min']:g} min"
+    yield (
+        f"{config['other_count']} scenarios in each set. Uniform slip, the smooth patch, the other grid, the perturbed "
+        "bathymetry, the coloured noise and the least-squares target are the first ruptures of the main set seen in "
+        "another way, and ratios are to these; ratios of the others are to the whole main set. Errors in m² grow with "
+        "the slip itself, so a set of larger earthquakes has larger ones, and wider intervals, for every "
+        "method. The least-squares target is "
+        f"what non-negative least squares finds on long records; its own error, {results['target_mse_m2']:.3g} m², "
+        "counts against every method there."
+    )
+    for key, title in _ELSEWHERE:
+        sets = results["elsewhere"].values()
+        names = [name for name in labels if any(key in found["methods"].get(name, {}) for found in sets)]
+        rows = [[found["label"], *(_cell(found["methods"].get(name, {}).get(key)) for name in names)] for found in sets]
+        yield f"### {title}"
+        yield _table(["", *(labels[name] for name in names)], rows)
+
+
+def _sampler_alone(results: Mapping[str, Any]) -> Iterator[str]:
+    """Tabulate noise alone and times."""
+    found, latency = results["noise_alone"], results["latency"]
+    yield "## Noise alone"
+    yield (
+        f"{found['count']} records without an earthquake: quantiles of Mw over draws, the median and the largest of "
+        "all records; a dash where there is no slip at all."
+    )
+    probabilities = list(next(iter(found["windows"].values())))
+    yield _table(
+        ["", *(f"{float(p):.0%} quantile, {which}" for p in probabilities for which in ("median", "largest"))],
+        [
+            [f"{window} min", *(_magnitude(row[p][which]) for p in probabilities for which in ("median", "largest"))]
+            for window, row in found["windows"].items()
+        ],
+    )
+    yield "## Time"
+    yield (
+        f"One record of {latency['window_min']:g} min, {latency['n_draws']} draws, one thread, the model loaded: slip "
+        f"with its intervals and magnitude in {latency['slip_ms']:g} ms; with mean sea level and the intervals of the "
+        f"maximum at {latency['gauges']} gauges in {latency['forecast_ms']:g} ms; with intervals of sea level at every "
+        f"minute too in {latency['fan_ms']:g} ms."
+    )
+
+
+def _magnitude(value: float | None) -> str:
+    """Word a magnitude that may not exist."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _cell(score: Mapping[str, Any] | None) -> str:
+    """Word a score with its interval; nothing where there is none."""
+    if score is None or score["value"] is None:
+        return ""
+    if score["interval"] is None:
+        return _digits(score["value"])
+    low, high = score["interval"]
+    return f"{_digits(score['value'])} ({_digits(low)} to {_digits(high)})"
+
+
+def _digits(value: float) -> str:
+    """Write a number to three digits, never with an exponent."""
+    if value == 0 or not np.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - int(np.floor(np.log10(abs(value)))))
+    return f"{value:.{min(decimals, 4)}f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown, numbers to the right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fan_words(fan: Mapping[str, Any]) -> str:
+    """Say what the figure of a forecast is of."""
+    event = f"scenario {fan['scenario']} (Mw {fan['magnitude']:.2f})"
+    return f"The forecast is for {fan['gauge']}, {event}, after {' and '.join(fan['windows'])} min."
+
+
+def _draw_errors(results: Mapping[str, Any]) -> Any:
+    """Draw the error of weights against the window."""
+    windows, labels = results["windows"], results["about"]["labels"]
+    minutes = [float(window) for window in windows]
+    table = f"{results['about']['config']['table_window_min']:g}"
+    errors, intervals = {}, {}
+    for name, label in labels.items():
+        found = [methods.get(name, {}).get("weight_mse_m2") for methods in windows.values()]
+        errors[label] = [np.nan if score is None else score["value"] for score in found]
+        ends = [(np.nan, np.nan) if score is None else score["interval"] for score in found]
+        intervals[label] = np.transpose(ends)
+    reference = windows[table].get("network", {}).get("weight_mse_m2")
+    return plots.plot_error_by_window(
+        minutes,
+        errors,
+        intervals=intervals,
+        reference=None if reference is None else reference["value"],
+        reference_label=f"{labels['network']}, {table} min",
+    )
+
+
+def _draw_reliability(results: Mapping[str, Any]) -> Any:
+    """Draw how often intervals hold the truth."""
+    found = results["reliability"]
+    titles = {"slip": "slip on unit sources", "max_amplitude": "maximum amplitude"}
+    return plots.plot_reliability(
+        found["nominal"],
+        {
+            title: {f"{window} min": shares[name] for window, shares in found["windows"].items()}
+            for name, title in titles.items()
+        },
+    )
+
+
+def _draw_fan(fan: Mapping[str, Any]) -> Any:
+    """Draw a forecast with its fan after each window."""
+    bands = {float(window): np.array(quantiles) for window, quantiles in fan["windows"].items()}
+    return plots.plot_fans(
+        fan["time_s"],
+        fan["true_m"],
+        bands,
+        title=f"{fan['gauge']}, Mw {fan['magnitude']:.1f}",
+    )

@@ -1,0 +1,6 @@
+"""The benchmark of speed: every part against its reference and against what the machine can do, in one run."""
+
+from benchmarks.speed.config import SpeedConfig
+from benchmarks.speed.run import run_speed
+
+__all__ = ["SpeedConfig", "run_speed"]

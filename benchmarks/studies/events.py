@@ -1,0 +1,281 @@
+"""Real events, from raw records to slip beside what buoys recorded: the numbers and figures of docs/events.md.
+
+    python -m benchmarks.studies.events ../shared/events --banks runs/events --figures docs/figures
+
+Banks are built once (japan: about 75 s on one core). ``tohoku2011`` needs raw NDBC text of six DARTs, which is not in
+the package; Chile 2010 is.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from slipcast import plots
+from slipcast.forecasting.forecast import forecast
+from slipcast.forecasting.wave_fit import WaveFit, draw_event, fit_waves, leave_one_out
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion import SlipEstimate, candidate_sources, fit_timing, invert
+from slipcast.realtime.replay import replay
+from slipcast.records import (
+    MASKS,
+    Records,
+    fit_short,
+    packaged_records,
+    parse_origin,
+    read_dart,
+    read_records,
+)
+from slipcast.reports.replay import draw_replay, findings
+
+ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)
+BUOYS = ("21418", "21401", "21413", "21419", "21414", "21415")
+USED, NEAR = BUOYS[:3], BUOYS[:4]
+NOISE_M, SLIP_M = 0.02, 5.0
+DAMPED = {"method": "tikhonov", "noise_sd_m": NOISE_M, "slip_sd_m": SLIP_M}
+CHILE = (287.1, -36.12)
+
+
+def bank_of(region: str, folder: Path, **options) -> GreensBank:
+    """Open a bank, or build it."""
+    path = folder / f"{region}.nc"
+    if not path.exists():
+        begin = time.monotonic()
+        GreensBank.build(region, **options).save(path)
+        print(f"bank {region}: {time.monotonic() - begin:.0f} s, {path.stat().st_size / 1e6:.0f} MB\n")
+    return GreensBank.open(path)
+
+
+def read(folder: Path, **options) -> Records:
+    """Read the six buoys."""
+    files = [folder / "tohoku2011" / f"{name}.txt" for name in BUOYS]
+    return read_records(*files, origin=ORIGIN, region="japan", epicentre=EPICENTRE, **options)
+
+
+def row_of(name: str, slip: SlipEstimate, fits: Sequence[WaveFit]) -> str:
+    """Word an inversion as a row of a table: magnitude and explained variance by buoy."""
+    interval = ""
+    if slip.samples is not None:
+        ends = slip.dataset["magnitude_quantile"].to_numpy()
+        interval = f" ({ends[0]:.2f} to {ends[-1]:.2f})"
+    scores = {fit.gauge: f"{fit.explained_variance:.2f}{'' if fit.used else ' (not used)'}" for fit in fits}
+    return f"| {name} | {slip.magnitude:.2f}{interval} | " + " | ".join(scores.get(b, "") for b in BUOYS) + " |"
+
+
+def print_tides(folder: Path) -> None:
+    """Compare ways to take the tide out before any wave; and what the short one is worth ahead of its samples."""
+    found: dict[str, dict[str, float]] = {}
+    for method in ("short", "harmonic"):
+        for buoy in BUOYS:
+            file = folder / "tohoku2011" / f"{buoy}.txt"
+            try:
+                records = read_records(file, origin=ORIGIN, region="japan", epicentre=EPICENTRE, tide=method)
+            except ValueError as error:
+                found.setdefault(buoy, {})[method] = float("nan")
+                print(f"({error})\n")
+                continue
+            before = (records.time_s > -6 * 3600) & (records.time_s < 0)
+            level = records.sea_level.to_numpy()[0, before]
+            found.setdefault(buoy, {})[method] = 1e3 * float(np.sqrt(np.nanmean(level**2)))
+    print("| DART | short (mm) | harmonic (mm) | short, 90 min ahead of its samples (mm) | it says (mm) |")
+    print("|---|---|---|---|---|")
+    for buoy in BUOYS:
+        ahead, said = _ahead(folder / "tohoku2011" / f"{buoy}.txt", [0.0])
+        values = found[buoy]
+        print(f"| {buoy} | {values['short']:.1f} | {values['harmonic']:.0f} | {ahead:.1f} | {said:.1f} |")
+    month = folder / "tohoku2011" / "21401.txt"
+    hours = np.arange(-200.0, -3.0, 5.0).tolist()
+    for lead in (1.5, 3.0):
+        ahead, said = _ahead(month, hours, lead_h=lead)
+        print(
+            f"\n21401, {len(hours)} starts in the ten days before: {lead:g} h ahead off by {ahead:.1f} mm, "
+            f"says {said:.1f} mm"
+        )
+    print()
+
+
+def _ahead(file: Path, ends_h: Sequence[float], *, lead_h: float = 1.5) -> tuple[float, float]:
+    """Return the errors of the short fit ahead of its samples, and how large it says they are, mm (medians)."""
+    series, errors, said = read_dart(file), [], []
+    origin = parse_origin(ORIGIN)
+    time_s, known = series.seconds_since(origin), np.isfinite(series.height_m)
+    for end_h in ends_h:
+        begin_s = 3600 * (end_h - (lead_h if end_h == 0 else 0.0))
+        fitted = known & (time_s < begin_s) & (time_s > begin_s - 30 * 3600)
+        judged = known & (time_s >= begin_s) & (time_s <= begin_s + 3600 * lead_h) & (time_s < 0)
+        if fitted.sum() < 24 or judged.sum() < 3:
+            continue
+        moved = origin + np.timedelta64(round(begin_s), "s")
+        fit = fit_short(
+            time_s[fitted] - begin_s, series.height_m[fitted], time_s[judged] - begin_s, origin=moved, lat_deg=40.0
+        )
+        errors.append(np.sqrt(np.mean((series.height_m[judged] - fit.level_m) ** 2)))
+        said.append(np.sqrt(np.mean(np.square(fit.column_m).sum(axis=1))))
+    if not errors:
+        return float("nan"), float("nan")
+    return 1e3 * float(np.median(errors)), 1e3 * float(np.median(said))
+
+
+def print_tohoku(folder: Path, bank: GreensBank, figures: Path) -> None:
+    """Invert Tohoku in several ways; draw it."""
+    records = read(folder)
+    _draw_raw(records, figures / "tohoku_raw.png")
+    print("| inversion | Mw (90 %) | " + " | ".join(BUOYS) + " |\n|---|---|" + "---|" * len(BUOYS))
+    plain = invert(records, bank, gauges=USED, window_min=90, **DAMPED)
+    fits = fit_waves(records, forecast(plain, bank), used=USED)
+    print(row_of("damped least squares, 90 min", plain, fits))
+    gaussian = {"method": "gaussian", "noise_sd_m": 0.01, "joint_tide": True}
+    variants: dict[str, tuple[Records, dict]] = {
+        "the same, tide fitted jointly": (records, DAMPED | {"joint_tide": True}),
+        "the same, harmonic tide (21414, 21415: short)": (_harmonic(folder, records), DAMPED),
+        "the same, shaking kept": (read(folder, shaking="keep"), DAMPED),
+        "non-negative least squares": (records, {"method": "nnls"}),
+        "Gaussian posterior, joint tide": (records, gaussian),
+        "Gaussian posterior, model error 10 %": (records, gaussian | {"model_error": 0.1}),
+        "posterior cut at zero, joint tide": (records, gaussian | {"method": "bayes"}),
+    }
+    kept = {}
+    for name, (of_variant, options) in variants.items():
+        kept[name] = slip = invert(of_variant, bank, gauges=USED, window_min=90, **options)
+        print(row_of(name, slip, fit_waves(of_variant, forecast(slip, bank), used=USED)))
+    one = invert(records, bank, gauges=["21418"], window_min=45, **DAMPED)
+    fits_of_one = fit_waves(records, forecast(one, bank), used=["21418"])
+    print(row_of("damped least squares, 45 min of 21418 alone", one, fits_of_one))
+    chosen = candidate_sources(bank.sources, EPICENTRE, 9.0)
+    timing = fit_timing(records, bank, window_min=110, gauges=USED)
+    retimed = timing.noted(invert(timing.applied(records), bank, gauges=USED, window_min=110, **DAMPED))
+    print(
+        row_of(
+            f"110 min, times stretched by {100 * timing.stretch:.2f} %",
+            retimed,
+            fit_waves(records, forecast(retimed, bank), used=USED),
+        )
+    )
+    print(f"\n{len(chosen)} of {len(bank.sources)} unit sources are within reach of Mw 9.0 at the epicentre.\n")
+    print("| DART | crest (m) | modelled (m) | arrival (min) | modelled (min) |\n|---|---|---|---|---|")
+    for fit in fits:
+        arrivals = f"{fit.observed_arrival_s / 60:.0f} | {fit.modelled_arrival_s / 60:.0f}"
+        print(
+            f"| {fit.gauge}{'' if fit.used else ', not used'} | {fit.observed_m:.2f} | {fit.modelled_m:.2f} "
+            f"| {arrivals} |"
+        )
+    print("\n| left out | explained variance | crest (m) | modelled (m) | Mw from the others |\n|---|---|---|---|---|")
+    for name, (slip, fit) in leave_one_out(records, bank, gauges=NEAR, window_min=110, **DAMPED).items():
+        print(
+            f"| {name} | {fit.explained_variance:.2f} | {fit.observed_m:.2f} | {fit.modelled_m:.2f} "
+            f"| {slip.magnitude:.2f} |"
+        )
+    plots.save_figure(draw_event(records, plain, bank, title="Tohoku 2011"), figures / "tohoku_event.png")
+    played = replay(records, bank, gauges=USED, minutes=range(20, 121), joint_tide=True, **DAMPED)
+    print("\n" + "\n".join(findings(played, reference_magnitude=8.9)) + "\n")
+    plots.save_figure(draw_replay(played, reference_magnitude=8.9), figures / "tohoku_replay.png")
+    gaussian_slip = kept["Gaussian posterior, joint tide"]
+    plots.save_figure(draw_event(records, gaussian_slip, bank, title="Tohoku 2011"), figures / "tohoku_gaussian.png")
+
+
+def _harmonic(folder: Path, short: Records) -> Records:
+    """Take the tide out of the four longer records by harmonic analysis."""
+    level = short.sea_level.to_numpy().copy()
+    for row, buoy in enumerate(short.gauges[:4]):
+        tide = read_records(
+            folder / "tohoku2011" / f"{buoy}.txt", origin=ORIGIN, region="japan", epicentre=EPICENTRE, tide="harmonic"
+        )
+        level[row, np.searchsorted(short.time_s, tide.time_s)] = tide.sea_level.to_numpy()[0]
+    return Records(short.dataset.assign(sea_level=short.sea_level.copy(data=level)))
+
+
+def print_chile(bank: GreensBank, figures: Path) -> None:
+    """Invert the packaged record of Chile 2010."""
+    records, used = packaged_records("chile2010"), ["32412"]
+    reach = bank.with_sources(candidate_sources(bank.sources, CHILE, 8.8))
+    timing = fit_timing(records, reach, window_min=240)
+    options = {"window_min": 240, "start_min": 60}
+    print("| inversion | Mw (90 %) | explained variance | crest (m) | modelled (m) |\n|---|---|---|---|---|")
+    for name, timed, how in (
+        ("damped least squares", False, DAMPED | options),
+        (f"damped least squares, times stretched by {100 * timing.stretch:.1f} %", True, DAMPED | options),
+        ("Gaussian posterior, stretched", True, {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240}),
+        (
+            "Gaussian posterior, stretched, model error 10 %",
+            True,
+            {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240, "model_error": 0.1},
+        ),
+    ):
+        slip = invert(timing.applied(records) if timed else records, reach, **how)
+        slip = timing.noted(slip) if timed else slip
+        (fit,) = fit_waves(records, forecast(slip, bank), used=used)
+        interval = ""
+        if slip.samples is not None:
+            ends = slip.dataset["magnitude_quantile"].to_numpy()
+            interval = f" ({ends[0]:.2f} to {ends[-1]:.2f})"
+        print(
+            f"| {name} | {slip.magnitude:.2f}{interval} | {fit.explained_variance:.2f} | {fit.observed_m:.2f} "
+            f"| {fit.modelled_m:.2f} |"
+        )
+    plots.save_figure(draw_event(records, slip, bank, title="Chile 2010"), figures / "chile_gaussian.png")
+    print(f"\n{len(reach.sources)} of {len(bank.sources)} unit sources are within reach of Mw 8.8 at the epicentre.\n")
+
+
+def print_speed(folder: Path, bank: Path) -> None:
+    """Time the command line: three raw files to records, and to slip."""
+    command, out = [sys.executable, "-m", "slipcast"], bank.parent
+    files = [str(folder / "tohoku2011" / f"{name}.txt") for name in USED]
+    place = ["--epicentre", *map(str, EPICENTRE)]
+    begin = time.monotonic()
+    subprocess.run(
+        [*command, "records", "read", *files, "--origin", ORIGIN, *place, "--region", "japan", "--out", out / "r.nc"],
+        check=True,
+        capture_output=True,
+    )
+    between = time.monotonic()
+    inversion = ["--method", "tikhonov", "--noise", "0.02", "--window", "90", "--out", out / "s.nc"]
+    subprocess.run([*command, "invert", out / "r.nc", "--bank", bank, *inversion], check=True, capture_output=True)
+    print(f"\nrecords read: {between - begin:.1f} s, invert: {time.monotonic() - between:.1f} s\n")
+
+
+def _draw_raw(records: Records, path: Path) -> None:
+    """Draw raw heights, tides, residuals and flags of the four near buoys."""
+    four = records.dataset.sel(gauge=list(NEAR))
+    spans = {
+        str(name): (float(start), float(end))
+        for name, start, end in zip(NEAR, four["shaking_start"], four["shaking_end"], strict=True)
+        if np.isfinite(start)
+    }
+    axes = plots.plot_raw_records(
+        records.time_s,
+        four["height"].to_numpy(),
+        four["tide"].to_numpy(),
+        four["sea_level"].to_numpy(),
+        four["flag"].to_numpy(),
+        gauges=list(NEAR),
+        masks=MASKS,
+        shaking=spans,
+        hours=(-6.0, 6.0),
+        title="Tohoku 2011",
+    )
+    plots.save_figure(axes, path)
+
+
+def main() -> None:
+    """Print the tables of docs/events.md and draw its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("events", type=Path)
+    parser.add_argument("--banks", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, required=True)
+    given = parser.parse_args()
+    for folder in (given.banks, given.figures):
+        folder.mkdir(parents=True, exist_ok=True)
+    japan = bank_of("japan", given.banks)
+    print_tides(given.events)
+    print_tohoku(given.events, japan, given.figures)
+    print_speed(given.events, given.banks / "japan.nc")
+    print_chile(bank_of("chile", given.banks), given.figures)
+    bank_of("kamchatka", given.banks)
+
+
+if __name__ == "__main__":
+    main()

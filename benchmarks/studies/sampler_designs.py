@@ -1,0 +1,162 @@
+"""What each part of the sampler's design is worth: short trainings that differ in one thing.
+
+    python -m benchmarks.studies.sampler_designs bank.nc --out runs/designs
+
+About three minutes a design on one core, and five for the scenarios; prints the table of docs/designs.md. Scores are on
+scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
+"""
+
+import argparse
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+
+from slipcast.greens.bank import GreensBank
+from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.config import SamplerConfig
+from slipcast.learning.posterior.modes import EventAnalysis
+from slipcast.learning.posterior.pool import ScenarioPool
+from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.scaled_linear import ScaledLinear
+from slipcast.learning.posterior.train import SamplerTraining, find_analysis, scaled_moments
+from slipcast.metrics import crps, explained_variance, interval_coverage, randomised_pit, weight_mse
+from slipcast.scenarios.stream import ScenarioStream
+
+GAUGES = ("46404", "46407", "46419", "46411")
+WINDOW_MIN, SEEN = 45, (0, 1, 2)
+COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
+DESIGNS = {
+    "as shipped, but for 1,500 steps on 200,000 scenarios": {},
+    "the same gauges and window for a whole step": {"views": 1},
+    "layers that do not see the view": {"layers_see_view": False},
+    "no score of what draws scatter about": {"centre_score": 0.0},
+    "no score of the highest waves": {"wave_score": 0.0},
+    "no spoilt records": {"spoilt_share": 0.0},
+    "96 modes": {"n_modes": 96},
+    "twice the learning rate": {"learning_rate": 4e-3},
+    "the three DARTs alone, all windows": {"usual_share": 1.0, "gap_share": 0.0},
+    "the three DARTs and 45 minutes alone": {
+        "usual_share": 1.0,
+        "gap_share": 0.0,
+        "window_weights": tuple(float(window == 45) for window in SamplerConfig().windows_min),
+    },
+}
+
+
+def scenarios(bank: GreensBank, out: Path, config: SamplerConfig) -> tuple[EventAnalysis, ScenarioPool, ScenarioPool]:
+    """Draw what is learnt from and what is judged on, once."""
+    path = out / f"scenarios_{bank.id}.pickle"
+    if not path.exists():
+        stream = ScenarioStream(bank, GAUGES, 120)
+        analysis = find_analysis(bank, stream, config)
+        stream = ScenarioStream(bank.with_window(GAUGES, 120), GAUGES, 120)
+        pools = [
+            ScenarioPool.draw(stream, analysis, 256, count, seed, workers=2, progress=lambda *_: None)
+            for count, seed in ((COUNT, 1), (UNSEEN, 99))
+        ]
+        path.write_bytes(pickle.dumps((analysis, *pools)))
+    return pickle.loads(path.read_bytes())
+
+
+def narrowed(pool: ScenarioPool, n_modes: int) -> ScenarioPool:
+    """Keep the first amplitudes."""
+    return ScenarioPool(pool.records, pool.amplitudes[:, :n_modes], pool.weights, pool.maxima, pool.scale_m)
+
+
+def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config: SamplerConfig) -> SlipSampler:
+    """Train one design."""
+    pool, modes = narrowed(pool, config.n_modes), analysis.modes.first(config.n_modes)
+    linear = ScaledLinear(scaled_moments(pool, config.n_latent))
+    training = SamplerTraining(pool, linear, modes, config, len(GAUGES), SEEN)
+    training.run(lambda *_: None)
+    return SlipSampler(
+        network=training.network,
+        arguments=training.arguments,
+        linear=linear,
+        modes=modes,
+        feature_mean=training.feature_mean,
+        feature_sd=training.feature_sd,
+        heights=HeightScatter.none(modes.waves),
+        gauges=GAUGES,
+        sources=bank.sources,
+        window_min=120.0,
+        noise_sd_m=config.noise_sd_m,
+        region=bank.region.name,
+        bank=bank.id,
+        training=config.model_dump(mode="json"),
+    )
+
+
+def noisy(pool: ScenarioPool) -> np.ndarray:
+    """Return records of all gauges with noise, shape (n, n_gauges, 120)."""
+    records = pool.take(np.arange(len(pool)))[0]
+    noise = 0.005 * np.random.default_rng(7).standard_normal(records.shape)
+    return (records + noise).reshape(len(pool), len(GAUGES), -1).astype(np.float32)
+
+
+def linear_error(pool: ScenarioPool, unseen: ScenarioPool) -> float:
+    """Return the weight MSE of the linear estimator of least mean squared error, m2."""
+    records, _, weights, _ = pool.take(np.arange(60_000))
+    seen = records.reshape(len(records), len(GAUGES), -1)[:, SEEN, :WINDOW_MIN].reshape(len(records), -1).astype(float)
+    mean, mean_weights = seen.mean(axis=0), weights.mean(axis=0)
+    covariance = np.cov(seen, rowvar=False) + 0.005**2 * np.eye(seen.shape[1])
+    gain = np.linalg.solve(covariance, (seen - mean).T @ (weights - mean_weights) / len(seen))
+    found = (noisy(unseen)[:, SEEN, :WINDOW_MIN].reshape(len(unseen), -1) - mean) @ gain + mean_weights
+    return weight_mse(unseen.weights, np.maximum(found, 0))
+
+
+def judge(sampler: SlipSampler, unseen: ScenarioPool, points: list[str]) -> dict[str, float]:
+    """Score a sampler."""
+    seen = np.full((len(unseen), len(GAUGES), 120), np.nan, np.float32)
+    seen[:, SEEN, :WINDOW_MIN] = noisy(unseen)[:, SEEN, :WINDOW_MIN]
+    amplitudes = sampler.draw(seen, DRAWS, np.random.default_rng(1))
+    slip, ties = sampler.slip(amplitudes).swapaxes(1, 2), np.random.default_rng(2)
+    found = {
+        "mse": weight_mse(unseen.weights, slip.mean(axis=-1)),
+        "crps": float(crps(unseen.weights, slip).mean()),
+        "slip": interval_coverage(randomised_pit(unseen.weights, slip, ties), 0.9),
+    }
+    explained, covered = [], []
+    for name in points:
+        true = unseen.maxima[:, list(sampler.waves).index(name)]
+        highest = np.concatenate([(part @ sampler.waves[name]).max(-1) for part in np.array_split(amplitudes, 30)])
+        explained.append(explained_variance(true, highest.mean(axis=1)))
+        covered.append(interval_coverage(randomised_pit(true, highest, ties), 0.9))
+    return found | {"explained": float(np.mean(explained)), "waves": float(np.mean(covered))}
+
+
+def main() -> None:
+    """Train the designs one after the other; print a row for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", choices=list(DESIGNS), help="some of the designs")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    bank = GreensBank.open(given.bank)
+    config = SamplerConfig(gauges=GAUGES, n_scenarios=COUNT, steps=STEPS, spoilt_share=0.4, bfloat16=True)
+    analysis, pool, unseen = scenarios(bank, given.out, config)
+    linear = linear_error(pool, unseen)
+    print(f"linear estimator: weight MSE {linear:.2f} m2\n")
+    print(
+        "| design | parameters | seconds | weight MSE, share of linear | CRPS (m) | 90 % of slip | EV of maxima "
+        "| 90 % of maxima |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name in given.only or DESIGNS:
+        changes, begin = DESIGNS[name], time.monotonic()
+        sampler = train(bank, analysis, pool, config.model_copy(update=changes))
+        seconds = time.monotonic() - begin
+        size = sum(parameter.numel() for parameter in sampler.network.parameters())
+        scores = judge(sampler, unseen, bank.gauge_names("forecast"))
+        print(
+            f"| {name} | {size / 1e6:.1f} M | {seconds:.0f} | {scores['mse'] / linear:.2f} | {scores['crps']:.3f} "
+            f"| {scores['slip']:.3f} | {scores['explained']:.3f} | {scores['waves']:.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

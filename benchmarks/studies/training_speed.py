@@ -1,0 +1,271 @@
+"""Training speed of the seed's recipe against a plain PyTorch loop, and of 32 networks at once; writes a page.
+
+    slipcast demo --out demo
+    python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr
+
+Writes docs/training-speed.md. About eight minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tests.reference.plain_network import PlainNetwork
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from slipcast.io.files import write_text
+from slipcast.learning import TrainConfig
+from slipcast.learning.examples import Task
+from slipcast.learning.history import first_network, train_epoch
+from slipcast.learning.learners import learner_of
+from slipcast.learning.networks import conv_channels
+from slipcast.learning.train import quiet_torch, train
+from slipcast.scenarios.scenario_set import ScenarioSet
+
+DOCS = Path(__file__).parents[2] / "docs"
+CPU = torch.device("cpu")
+CONFIG = TrainConfig(device="cpu")
+TOGETHER = 32
+
+PAGE = """# Speed of training
+
+Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine} with
+torch {torch}: {count} scenarios to learn from, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam.
+Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
+Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
+
+The plain loop is what a tutorial writes: `nn.Conv1d`, `nn.LeakyReLU`, `nn.MaxPool1d`, a `DataLoader`,
+`torch.optim.Adam`, `loss.item()` at each step, the validation loss after each epoch; on one thread, as slipcast.
+
+{table}
+
+## The limit
+
+A step of one network at batch {batch} is {mflop:.1f} million operations in matrix products, forward and backward.
+Products of these shapes alone, {together} networks at once on one core, run at {gflops:.0f} billion operations a
+second, which makes {floor_ms:.3f} ms a step of a network; at once on one core a step takes {step_ms:.3f} ms,
+{share:.0%} of it products. The rest are passes over memory (windows, maxima, derivatives, Adam's moments), dropout and
+the losses of an epoch. A network alone takes {alone_ms:.3f} ms a step: the time to call each operation comes on top,
+which is what training at once can save.
+"""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times faster, by round."""
+
+    what: str
+    rounds: tuple[float, ...]
+
+    def row(self) -> str:
+        """Return a line of a table: median, least and most."""
+        return (
+            f"| {self.what} | {statistics.median(self.rounds):.1f} | {min(self.rounds):.1f} to {max(self.rounds):.1f} |"
+        )
+
+
+def plain_loop(task: Task, epochs: int, seed: int) -> float:
+    """Train by a plain loop; return the last validation loss, m^2."""
+    torch.manual_seed(seed)
+    network, criterion = PlainNetwork(**task.shape), nn.MSELoss()
+    optimizer = torch.optim.Adam(network.parameters(), lr=task.config.learning_rate)
+    examples, held_out = task.parts["train"], task.parts["validation"]
+    loader = DataLoader(
+        TensorDataset(examples.records, examples.weights), batch_size=task.config.batch_size, shuffle=True
+    )
+    validation = float("nan")
+    for _ in range(epochs):
+        network.train()
+        total = 0.0
+        for records, weights in loader:
+            optimizer.zero_grad()
+            loss = criterion(network(records), weights)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        network.eval()
+        with torch.no_grad():
+            validation = criterion(network(held_out.records), held_out.weights).item()
+    return validation
+
+
+def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    """Time a call, s; by the time of the processor, unless told otherwise."""
+    begin = clock()
+    function()
+    return clock() - begin
+
+
+def measure_recipe(
+    scenarios: ScenarioSet, *, rounds: int = 3, epochs: int = 300
+) -> tuple[Ratio, list[float], list[float]]:
+    """Measure ``slipcast.train``, loading and writing included, against the plain loop.
+
+    Returns
+    -------
+    ratio : Ratio
+    plain, ours : list of float
+        The last validation loss of each round, m^2.
+    """
+    ratios, plain, ours = [], [], []
+    for seed in range(1, rounds + 1):
+        with quiet_torch(CPU):
+            plain_s = seconds(lambda: plain.append(plain_loop(Task.load(scenarios, CONFIG), epochs, seed)))  # noqa: B023
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.process_time()
+            trained = train(scenarios, folder, config=CONFIG, seed=seed, epochs=epochs)
+            ratios.append(plain_s / (time.process_time() - begin))
+        ours.append(trained.history[-1]["validation_loss_m2"])
+        print(f"{epochs} epochs: plain {plain_s:.1f} s, {ratios[-1]:.2f} times faster", flush=True)
+    return Ratio(f"`slipcast train`, {epochs} epochs, against the plain loop", tuple(ratios)), plain, ours
+
+
+def measure_together(
+    scenarios: ScenarioSet, *, rounds: int = 5, epochs: int = 4, count: int = TOGETHER
+) -> tuple[list[Ratio], float, float]:
+    """Measure networks trained at once against as many one after the other.
+
+    Returns
+    -------
+    ratios : list of Ratio
+        Against the plain loop and against slipcast's own training of one, on one core and on all.
+    alone_s, together_s : float
+        Of a step of one network on one core: trained alone, and at once with the others.
+    """
+    task, cores = Task.load(scenarios, CONFIG), os.cpu_count() or 1
+    steps = epochs * -(-len(task.parts["train"]) // CONFIG.batch_size)
+    times: dict[str, list[float]] = {}
+
+    def timed(name: str, n: int, n_threads: int, clock: Callable[[], float] = time.process_time) -> None:
+        configs = [CONFIG.with_settings(seed=seed) for seed in range(1, n + 1)]
+        with quiet_torch(CPU, n_threads=n_threads):
+            networks = [first_network(replace(task, config=config), CPU) for config in configs]
+            learner = learner_of(networks, configs, task.parts, CPU)
+            train_epoch(learner, 1, task.parts)
+            spent = seconds(lambda: [train_epoch(learner, epoch, task.parts) for epoch in range(2, epochs + 2)], clock)
+        times.setdefault(name, []).append(spent / n)
+
+    for _ in range(rounds):
+        with quiet_torch(CPU):
+            times.setdefault("plain", []).append(seconds(lambda: plain_loop(task, epochs, 1)))
+        timed("alone", 1, 1)
+        timed("one core", count, 1)
+        timed("by the clock", count, 1, time.perf_counter)
+        timed("all cores", count, cores, time.perf_counter)
+        print(", ".join(f"{name} {1e3 * row[-1] / steps:.3f} ms a step" for name, row in times.items()), flush=True)
+    at_once = f"{count} networks at once"
+
+    def ratio(what: str, one: str, other: str) -> Ratio:
+        return Ratio(what, tuple(a / b for a, b in zip(times[one], times[other], strict=True)))
+
+    ratios = [
+        ratio("one network, training alone, against the plain loop", "plain", "alone"),
+        ratio(f"{at_once}, against one after the other by the plain loop", "plain", "one core"),
+        ratio(f"{at_once}, against one after the other by slipcast", "alone", "one core"),
+        ratio(f"{at_once} on {cores} cores against one core, by the clock", "by the clock", "all cores"),
+    ]
+    return ratios, statistics.median(times["alone"]) / steps, statistics.median(times["one core"]) / steps
+
+
+def measure_forward(scenarios: ScenarioSet, *, rounds: int = 5) -> tuple[Ratio, float]:
+    """Measure slip found without training; return the ratio to the plain network, and scenarios a second."""
+    task = Task.load(scenarios, CONFIG)
+    records = task.parts["train"].records
+    torch.manual_seed(1)
+    plain, ours = PlainNetwork(**task.shape).eval(), first_network(task, CPU).eval()
+    ratios, rates = [], []
+    with quiet_torch(CPU), torch.no_grad():
+        for _ in range(rounds + 1):
+            plain_s, ours_s = (
+                seconds(lambda: [network(part) for _ in range(20) for part in records.split(256)])  # noqa: B023
+                for network in (plain, ours)
+            )
+            ratios.append(plain_s / ours_s)
+            rates.append(20 * len(records) / ours_s)
+    return Ratio("`Conv1d`, forward, against the plain network", tuple(ratios[1:])), statistics.median(rates[1:])
+
+
+def products(task: Task) -> list[tuple[int, int, int]]:
+    """Return the sizes (m, k, n) of the matrix products of a step of one network."""
+    batch, length, n_in = CONFIG.batch_size, task.shape["signal_length"], task.shape["n_channels"]
+    sizes: list[tuple[int, int, int]] = []
+
+    def layer(m: int, k: int, n: int, *, first: bool = False) -> None:
+        sizes.extend([(m, k, n), (k, m, n)] if first else [(m, k, n), (k, m, n), (m, n, k)])
+
+    for number, n_out in enumerate(conv_channels(length)):
+        layer(batch * 2 * (length // 2), 3 * n_in, n_out, first=number == 0)
+        length, n_in = length // 2, n_out
+    layer(batch, n_in, CONFIG.hidden)
+    layer(batch, CONFIG.hidden, task.shape["n_sources"])
+    return sizes
+
+
+def measure_products(sizes: Sequence[tuple[int, int, int]], *, count: int = TOGETHER, rounds: int = 15) -> float:
+    """Measure the products of a step alone, s a network: the median of rounds, the first of which warms up."""
+    with quiet_torch(CPU), torch.no_grad():
+        pairs = [(torch.randn(count, m, k), torch.randn(count, k, n)) for m, k, n in sizes]
+        outs = [torch.bmm(one, other) for one, other in pairs]
+        spent = [
+            seconds(lambda: [torch.bmm(*pair, out=out) for pair, out in zip(pairs, outs, strict=True)])
+            for _ in range(rounds)
+        ]
+    return statistics.median(spent) / count
+
+
+def main() -> None:
+    """Measure, print and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenarios", type=Path, help="a scenario set")
+    parser.add_argument("--quick", action="store_true", help="20 epochs and 2 rounds, in a minute")
+    given = parser.parse_args()
+    scenarios = ScenarioSet.open(given.scenarios)
+    task = Task.load(scenarios, CONFIG)
+    epochs = 20 if given.quick else CONFIG.epochs
+    recipe, plain, ours = measure_recipe(scenarios, rounds=2 if given.quick else 3, epochs=epochs)
+    few = {"rounds": 2, "epochs": 2} if given.quick else {}
+    ratios, alone_s, together_s = measure_together(scenarios, **few)
+    forward, rate = measure_forward(scenarios)
+    sizes = products(task)
+    operations = 2 * sum(m * k * n for m, k, n in sizes)
+    floor_s = measure_products(sizes)
+    lines = ["| what | times faster | least to most |", "|---|---|---|"]
+    lines += [ratio.row() for ratio in (recipe, *ratios, forward)]
+    lines += [
+        "",
+        f"Validation loss after {epochs} epochs: {min(plain):.2f} to {max(plain):.2f} m² by the plain loop, "
+        f"{min(ours):.2f} to {max(ours):.2f} m² by slipcast. Forward, `Conv1d` finds the slip of {rate:,.0f} "
+        "scenarios a second on one core.",
+    ]
+    page = PAGE.format(
+        quick=" --quick" if given.quick else "",
+        cores=os.cpu_count(),
+        machine=platform.machine(),
+        torch=torch.__version__,
+        count=len(task.parts["train"]),
+        batch=CONFIG.batch_size,
+        together=TOGETHER,
+        table="\n".join(lines),
+        mflop=operations / 1e6,
+        gflops=operations / floor_s / 1e9,
+        floor_ms=1e3 * floor_s,
+        step_ms=1e3 * together_s,
+        share=floor_s / together_s,
+        alone_ms=1e3 * alone_s,
+    )
+    print(page)
+    write_text(DOCS / "training-speed.md", page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,0 @@
-"""The benchmark of accuracy: every method on scenarios that none has seen, of the kind it knows and of others."""
-
-from slipcast.accuracy.config import AccuracyConfig
-from slipcast.accuracy.run import run_accuracy
-
-__all__ = ["AccuracyConfig", "run_accuracy"]

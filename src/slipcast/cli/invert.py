@@ -1,0 +1,265 @@
+"""The command line's verbs ``invert`` and ``forecast``: from records to slip, and from slip to what is to come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from slipcast.cli.console import names_of, print_json, write_line
+from slipcast.cli.records import Epicentre
+from slipcast.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from slipcast.inversion import SlipEstimate
+    from slipcast.inversion.nonnegative import Damping
+    from slipcast.records import Records
+
+__all__ = ["forecast", "invert"]
+
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[str | None, typer.Option(help="A trained network: a folder, or cascadia, which is in the package.")]
+
+
+def invert(
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
+    bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
+    out: Out = Path("slip.nc"),
+    model: Model = None,
+    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Minutes after the origin, or first-wave, or GAUGE=either,...; a method needs it."),
+    ] = None,
+    start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
+    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="All methods but nnls: standard deviation of a sample, m, by default 0.005."),
+    ] = None,
+    slip_sd: Annotated[
+        str | None,
+        typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy."),
+    ] = None,
+    scenarios: Annotated[
+        Path | None, typer.Option(help="For linear, gaussian, bayes: a set to learn from; else ruptures are drawn.")
+    ] = None,
+    epicentre: Epicentre = None,
+    magnitude: Annotated[
+        float | None, typer.Option(help="With --epicentre: only unit sources that an earthquake as large can reach.")
+    ] = None,
+    joint_tide: Annotated[
+        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+    ] = False,
+    model_error: Annotated[
+        float,
+        typer.Option(help="For a method: what the bank gets wrong of a real wave, as a share of its largest level."),
+    ] = 0.0,
+    stretch: Annotated[
+        bool, typer.Option("--stretch", help="Find by how much real waves are slower, 0 to 2 %.")
+    ] = False,
+    shifts: Annotated[bool, typer.Option("--shifts", help="Find a delay at each gauge, within 3 min.")] = False,
+    one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="Predict each DART from the others, too; writes nothing of that.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Find the slip that made records.
+
+    Example: slipcast invert records.nc --model cascadia --window 20 --out slip.nc
+
+    Or: slipcast invert chile2010 --bank chile.nc --method tikhonov --window 240 --epicentre -72.9 -36.1 --magnitude 8.8
+    """
+    from slipcast.forecasting.wave_fit import leave_one_out
+    from slipcast.greens.bank import GreensBank
+    from slipcast.inversion import candidate_sources, fit_timing
+    from slipcast.inversion import invert as run
+    from slipcast.inversion.nonnegative import DAMPINGS
+    from slipcast.records import PACKAGED, Records, packaged_records
+    from slipcast.scenarios.scenario_set import ScenarioSet
+
+    try:
+        damping = cast("Damping", slip_sd) if slip_sd is None or slip_sd in DAMPINGS else float(slip_sd)
+    except ValueError:
+        raise InputError(f"--slip-sd must be metres or one of {', '.join(DAMPINGS)}, got {slip_sd!r}") from None
+
+    if model is not None:
+        from slipcast.learning.inverters import open_model
+
+        network = open_model(model)
+    observed = packaged_records(records) if records in PACKAGED else Records.open(records)
+    names = names_of(gauges)
+    windows = None if window is None else _windows(window, observed, names)
+    responses = None if bank is None else GreensBank.open(bank)
+    if one_out and (responses is None or method is None):
+        raise InputError("--leave-one-out needs --bank and --method")
+    if (epicentre is None) != (magnitude is None):
+        raise InputError("--epicentre and --magnitude are given together or not at all")
+    if epicentre is not None and magnitude is not None:
+        if responses is None:
+            raise InputError("--epicentre chooses unit sources of a bank; give --bank")
+        responses = responses.with_sources(candidate_sources(responses.sources, epicentre, magnitude))
+    options: dict[str, Any] = {
+        "method": method,
+        "gauges": names,
+        "window_min": windows,
+        "start_min": start,
+        "noise_sd_m": noise,
+        "slip_sd_m": damping,
+        "scenarios": None if scenarios is None else ScenarioSet.open(scenarios),
+        "joint_tide": joint_tide,
+        "model_error": model_error,
+    }
+    timing = None
+    if stretch or shifts:
+        if responses is None or windows is None:
+            raise InputError("--stretch and --shifts need --bank and --window")
+        timing = fit_timing(observed, responses, window_min=windows, gauges=names, stretch=stretch, shifts=shifts)
+        observed = timing.applied(observed)
+    slip = run(observed, responses, model=None if model is None else network, **options)
+    slip = slip if timing is None else timing.noted(slip)
+    predicted = {}
+    if one_out and responses is not None:
+        predicted = {name: fit for name, (_, fit) in leave_one_out(observed, responses, **options).items()}
+    slip.save(out)
+    if slip.slip.ndim > 1:
+        write_line(f"{out}: {slip.slip.shape[0]} events")
+        return
+    if as_json:
+        more = {"predicted": {name: vars(fit) for name, fit in predicted.items()}} if one_out else {}
+        print_json(_summary(slip) | more)
+        return
+    write_line(f"{out}: {_in_words(slip)}")
+    if timing is not None:
+        shifted = "".join(f", {name} {shift:+.0f} s" for name, shift in timing.shift_s.items())
+        write_line(
+            f"real waves are slower by {100 * timing.stretch:.2f} %{shifted}; unexplained with it "
+            f"{100 * timing.misfit_after:.1f} % of the variance, without {100 * timing.misfit_before:.1f} %"
+        )
+    for name, fit in predicted.items():
+        later_min = (fit.modelled_arrival_s - fit.observed_arrival_s) / 60
+        write_line(
+            f"{name} from the others: explained variance {fit.explained_variance:.2f}, highest {fit.modelled_m:.2f} m "
+            f"(recorded {fit.observed_m:.2f}), arrival {later_min:+.0f} min"
+        )
+
+
+def _windows(text: str, records: Records, gauges: list[str] | None) -> float | dict[str, float]:
+    """Read ``45``, ``first-wave`` or ``21418=45,21401=first-wave``."""
+    from slipcast.forecasting.wave_fit import first_wave_ends
+
+    found: dict[str, float] = {}
+    parts = [part.rpartition("=") for part in names_of(text) or [""]]
+    named = [gauge for gauge, _, _ in parts]
+    if len(parts) > 1 and ("" in named or len(set(named)) < len(named)):
+        raise InputError(f"--window must be one for all gauges, or one GAUGE=... for each, got {text!r}")
+    for gauge, equals, window in parts:
+        if window == "first-wave":
+            found |= first_wave_ends(records, [gauge] if gauge else gauges)
+            continue
+        try:
+            found[gauge] = float(window)
+        except ValueError:
+            got = f"{gauge}{equals}{window}"
+            raise InputError(f"--window must be minutes, first-wave or GAUGE=either, got {got!r}") from None
+    return found.get("", found)
+
+
+def _summary(slip: SlipEstimate) -> dict[str, Any]:
+    """Put slip and its magnitude into a structure for JSON."""
+    quantiles = {}
+    if slip.samples is not None:
+        quantiles["magnitude_quantiles"] = _by_probability(slip.dataset["magnitude_quantile"].to_numpy())
+    about = {key: getattr(value, "tolist", lambda value=value: value)() for key, value in slip.dataset.attrs.items()}
+    return {
+        "magnitude": round(slip.magnitude, 3) if slip.slip.any() else None,
+        **quantiles,
+        "slip_m": dict(zip(slip.sources, slip.slip.to_numpy().round(4).tolist())),
+        **about,
+    }
+
+
+def _in_words(slip: SlipEstimate) -> str:
+    """Say magnitude and largest slip."""
+    import numpy as np
+
+    if not slip.slip.any():
+        return "no slip"
+    interval = ""
+    if slip.samples is not None:
+        spread = slip.dataset["magnitude_quantile"].to_numpy()
+        low = f"{spread[0]:.2f}" if np.isfinite(spread[0]) else "no slip"
+        interval = f" (90 %: {low} to {spread[-1]:.2f})"
+    return f"Mw {slip.magnitude:.2f}{interval}, largest slip {float(slip.slip.max()):.1f} m"
+
+
+def _by_probability(quantiles: np.ndarray) -> dict[str, float | None]:
+    """Name quantiles by their probability; what is not finite (a magnitude without slip) is None."""
+    from slipcast.inversion import QUANTILES
+
+    return {
+        f"{probability:g}": round(value, 4) if abs(value) < float("inf") else None
+        for probability, value in zip(QUANTILES, quantiles.tolist(), strict=True)
+    }
+
+
+def forecast(
+    slip: Path,
+    bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'.")] = None,
+    model: Model = None,
+    out: Out = Path("forecast.nc"),
+    as_json: Json = False,
+) -> None:
+    """Forecast sea level at every gauge of a bank, or of the model that found the slip.
+
+    Example: slipcast forecast slip.nc --model cascadia --out forecast.nc
+
+    Or: slipcast forecast slip.nc --bank bank.nc --out forecast.nc
+    """
+    from slipcast.forecasting.forecast import forecast as run
+    from slipcast.greens.bank import GreensBank
+    from slipcast.inversion import SlipEstimate
+
+    if bank is not None and model is None:
+        made = run(SlipEstimate.open(slip), GreensBank.open(bank))
+    elif model is not None and bank is None:
+        from slipcast.learning.inverters import open_sampler
+
+        made = run(SlipEstimate.open(slip), open_sampler(model))
+    else:
+        raise InputError("a forecast needs either --bank or --model")
+    made.save(out)
+    if made.max_amplitude.ndim > 1:
+        write_line(f"{out}: {made.max_amplitude.shape[0]} events")
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "gauge": gauge,
+            "max_amplitude_m": round(height, 4),
+            "arrival_min": round(arrival, 1) if arrival >= 0 else None,
+        }
+        for gauge, height, arrival in zip(
+            made.gauges,
+            made.max_amplitude.to_numpy().tolist(),
+            (made.arrival_time.to_numpy() / 60).tolist(),
+            strict=True,
+        )
+    ]
+    uncertain = "max_amplitude_quantile" in made.dataset
+    if uncertain:
+        for row, quantiles in zip(rows, made.dataset["max_amplitude_quantile"].to_numpy().T, strict=True):
+            row["max_amplitude_quantiles_m"] = _by_probability(quantiles)
+    if as_json:
+        print_json(rows)
+        return
+    for row in sorted(rows, key=lambda row: -row["max_amplitude_m"]):
+        arrives = "no wave" if row["arrival_min"] is None else f"arrives after {row['arrival_min']:.0f} min"
+        interval = ""
+        if uncertain:
+            low, *_, high = row["max_amplitude_quantiles_m"].values()
+            interval = f" (90 %: {low:.2f} to {high:.2f})"
+        write_line(f"{row['gauge']:<14} {row['max_amplitude_m']:6.2f} m{interval}  {arrives}")

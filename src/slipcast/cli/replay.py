@@ -1,0 +1,190 @@
+"""The command line's verb ``replay``: a tsunami as it happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from slipcast.cli.console import names_of, print_json, progress, write_line
+from slipcast.cli.play import play_into
+from slipcast.cli.records import Epicentre
+from slipcast.errors import InputError
+
+if TYPE_CHECKING:
+    from slipcast.inversion.nonnegative import Damping
+    from slipcast.realtime.replay import Replay
+
+__all__ = ["replay"]
+
+
+def replay(
+    records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
+    bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("replay.nc"),
+    page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="A figure (PNG), too.")] = None,
+    model: Annotated[str | None, typer.Option(help="A trained sampler: a folder, or cascadia.")] = None,
+    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs used, between commas.")] = None,
+    until: Annotated[float, typer.Option(help="Last minute after the origin.")] = 120.0,
+    every: Annotated[float, typer.Option(help="Minutes from one estimate to the next.")] = 1.0,
+    latency: Annotated[
+        str, typer.Option(help="Minutes from a sample to its receipt; or GAUGE=MIN,... for some of the gauges.")
+    ] = "0",
+    noise: Annotated[
+        float | None, typer.Option(help="For a method: standard deviation of a sample, m, by default 0.005.")
+    ] = None,
+    slip_sd: Annotated[
+        str | None, typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy.")
+    ] = None,
+    model_error: Annotated[
+        float, typer.Option(help="For a method: what the bank gets wrong, as a share of the largest level.")
+    ] = 0.0,
+    joint_tide: Annotated[
+        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+    ] = False,
+    reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
+    to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
+    speed: Annotated[float, typer.Option(help="With --to: minutes of the event in a minute.")] = 60.0,
+    begin: Annotated[
+        float, typer.Option(help="With --to: first minute that is played; what was sent before comes at once.")
+    ] = 0.0,
+    token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
+    epicentre: Epicentre = None,
+    magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
+    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: say that it never happened.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Go through an event minute by minute: slip, magnitude and forecasts from what had been sent by then.
+
+    Example: slipcast replay tohoku.nc --bank japan.nc --method tikhonov --noise 0.02 --out replay.nc --page replay.html
+
+    Or: slipcast replay records.nc --model cascadia --figure replay.png
+
+    Or, into a running service (slipcast serve): slipcast replay cascadia-simulation --to http://127.0.0.1:8000
+    """
+    import numpy as np
+
+    from slipcast.greens.bank import GreensBank
+    from slipcast.inversion.nonnegative import DAMPINGS
+    from slipcast.io.files import check_target
+    from slipcast.learning.inverters import open_model
+    from slipcast.realtime.replay import FIRST_MIN
+    from slipcast.realtime.replay import replay as run
+    from slipcast.records import PACKAGED, Records, packaged_records
+
+    for target in (out, page, figure):
+        if target is not None:
+            check_target(target)
+    if not every > 0:
+        raise InputError(f"--every must be > 0 min, got {every:g}")
+    if not 0 <= begin <= until:
+        raise InputError(f"--begin must be between 0 and --until ({until:g} min), got {begin:g}")
+    if not until >= FIRST_MIN:
+        raise InputError(f"--until must be >= {FIRST_MIN:g} min, got {until:g}")
+    latencies = _latency(latency)
+    if to is not None:
+        if (bank, model, method, page, figure) != (None,) * 5:
+            raise InputError(
+                "--to plays an event into a service, which has its own model; leave out --model and the like"
+            )
+        play_into(
+            records,
+            to,
+            speed=speed,
+            token_file=token_file,
+            begin_min=begin,
+            until_min=until,
+            latency_min=latencies,
+            epicentre=epicentre,
+            magnitude=magnitude,
+            simulation=simulation,
+        )
+        return
+    damping = slip_sd if slip_sd is None or slip_sd in DAMPINGS else _number(slip_sd, "--slip-sd")
+    with progress("Minutes") as advance:
+        made = run(
+            packaged_records(records) if records in PACKAGED else Records.open(records),
+            None if bank is None else GreensBank.open(bank),
+            model=None if model is None else open_model(model),
+            method=method,
+            minutes=np.arange(FIRST_MIN, until + 1e-9, every),
+            latency_min=latencies,
+            gauges=names_of(gauges),
+            noise_sd_m=noise,
+            slip_sd_m=cast("Damping", damping),
+            joint_tide=joint_tide,
+            model_error=model_error,
+            progress=lambda done, total: advance(done, total, ""),
+        )
+    made.save(out)
+    _show(made, reference_magnitude, out, page, figure, as_json=as_json)
+
+
+def _number(text: str, option: str) -> float:
+    """Read a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{option} must be a number, got {text!r}") from None
+
+
+def _latency(text: str) -> float | dict[str, float]:
+    """Read ``3`` or ``21418=3,21401=5``."""
+    parts = [part.rpartition("=") for part in names_of(text) or []]
+    found = {gauge.strip(): _number(number, "--latency") for gauge, _, number in parts}
+    if len(parts) == 1 and "" in found:
+        return found[""]
+    if not found or "" in found:
+        raise InputError(f"--latency must be minutes, or GAUGE=MIN for each gauge that has one, got {text!r}")
+    return found
+
+
+def _show(
+    made: Replay, reference: float | None, out: Path, page: Path | None, figure: Path | None, *, as_json: bool
+) -> None:
+    """Write the page and the figure, and say what was found."""
+    from slipcast.reports.replay import draw_replay, findings, write_replay_page
+
+    if page is not None:
+        write_replay_page(page, made, reference_magnitude=reference)
+    if figure is not None:
+        from slipcast.plots import save_figure
+
+        save_figure(draw_replay(made, reference_magnitude=reference), figure)
+    if as_json:
+        print_json(_summary(made, reference))
+        return
+    write_line(", ".join(str(path) for path in (out, page, figure) if path is not None))
+    for line in findings(made, reference_magnitude=reference):
+        write_line(line)
+
+
+def _summary(made: Replay, reference: float | None) -> dict[str, Any]:
+    """Put what was found into a structure for JSON."""
+    from slipcast.realtime.convergence import when_forecast_settled, when_magnitude_settled
+
+    last = made.dataset.isel(minute=-1)
+    magnitude, recorded = float(last["magnitude"]), made.observed_maximum_m
+    return {
+        "minute": float(made.minutes[-1]),
+        "magnitude": round(magnitude, 3) if abs(magnitude) < float("inf") else None,
+        "magnitude_settled_min": when_magnitude_settled(made),
+        "magnitude_near_reference_min": None
+        if reference is None
+        else when_magnitude_settled(made, reference=reference),
+        "contribution_min": made.contribution_min,
+        "gauges": {
+            name: {
+                "used": name in made.gauges_used,
+                "forecast_m": round(float(last["max_amplitude"].sel(gauge=name)), 4),
+                "settled_min": when_forecast_settled(made, name, against="last"),
+                "recorded_m": round(recorded[name], 4) if name in recorded else None,
+                "near_recorded_min": when_forecast_settled(made, name) if name in recorded else None,
+            }
+            for name in made.gauges
+        },
+        **{key: str(value) for key, value in made.dataset.attrs.items()},
+    }

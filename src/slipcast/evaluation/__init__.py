@@ -1,0 +1,1 @@
+"""Evaluation of inversion methods on simulated events: scores, verification and test sets of other distributions."""

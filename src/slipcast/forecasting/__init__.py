@@ -1,0 +1,1 @@
+"""Forecasts of sea level from slip, and their comparison with recorded waves."""

@@ -1,0 +1,266 @@
+"""Forecasts: slip turned into sea level at every gauge, with arrivals and maxima."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.greens.bank import SAMPLE_S, GreensBank, SourceResponses
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate
+from slipcast.inversion.inverter import WaveInverter
+from slipcast.inversion.timing import Timing
+from slipcast.io.files import read_netcdf, write_netcdf
+from slipcast.io.labels import align, in_order, one_event
+
+if TYPE_CHECKING:
+    from slipcast.learning.posterior.posterior import SlipSampler
+
+__all__ = ["Forecast", "arrival_time", "forecast"]
+
+_Level = Callable[[np.ndarray], np.ndarray]  # draws, shape (n_draws, n), to waves at a gauge, (n_draws, n_times)
+_METRES = {"units": "m"}
+_ARRIVAL_M = 0.01
+_ARRIVAL_FRACTION = 0.05
+_FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Sea level to come at gauges.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``,
+        the highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
+        From slip with draws also their quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
+        ``max_amplitude_quantile([event,] quantile, gauge)``, m.
+
+    Notes
+    -----
+    Linear waves over the bank's grid: an index offshore, not a height at the coast (``docs/limits.md``).
+    """
+
+    dataset: xr.Dataset
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Forecast:
+        """Read a forecast; InputError if the file is missing, truncated or holds something else."""
+        return cls(read_netcdf(path, "forecast"))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the forecast as netCDF4, whole or not at all."""
+        write_netcdf(self.dataset, Path(path), "forecast")
+
+    def one_event(self) -> Forecast:
+        """Return the same without a dimension of events; InputError if there are several."""
+        return Forecast(one_event(self.dataset, what="the forecast"))
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def sea_level(self) -> xr.DataArray:
+        """Sea level, m, dims ([event,] gauge, time)."""
+        return self.dataset["sea_level"]
+
+    @property
+    def max_amplitude(self) -> xr.DataArray:
+        """Highest sea level, m, dims ([event,] gauge)."""
+        return self.dataset["max_amplitude"]
+
+    @property
+    def arrival_time(self) -> xr.DataArray:
+        """First arrival, s since the origin, dims ([event,] gauge)."""
+        return self.dataset["arrival_time"]
+
+
+def arrival_time(sea_level_m, time_s) -> np.ndarray:
+    """Find when a wave arrives.
+
+    Parameters
+    ----------
+    sea_level_m : array, shape (..., n_times)
+        m; NaN counts as no wave.
+    time_s : array, shape (n_times,)
+        s.
+
+    Returns
+    -------
+    arrival_s : array, shape (...)
+        When the level, up or down, first exceeds 1 cm or 5 % of its own extreme, whichever is more; NaN if never.
+
+    Examples
+    --------
+    >>> arrival_time(np.array([0.0, 0.005, -0.02, 0.1]), np.array([0.0, 60.0, 120.0, 180.0])).item()
+    120.0
+    """
+    size = np.abs(np.nan_to_num(sea_level_m))
+    threshold = np.maximum(_ARRIVAL_M, _ARRIVAL_FRACTION * size.max(axis=-1, keepdims=True))
+    over = size > threshold
+    return np.where(over.any(axis=-1), np.asarray(time_s, dtype=float)[over.argmax(axis=-1)], np.nan)
+
+
+def forecast(
+    slip: SlipEstimate, waves: SourceResponses | SlipSampler, *, gauges: Iterable[str] | None = None
+) -> Forecast:
+    """Forecast sea level at gauges from slip.
+
+    Parameters
+    ----------
+    slip : SlipEstimate
+        On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
+        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
+        that were found with it are put back.
+    waves : GreensBank, ScenarioSet or SlipSampler
+        Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
+        at time zero; or the model that drew the slip, which also knows how late it was, at the gauges of its bank.
+    gauges : iterable of str, optional
+        By default all.
+
+    Returns
+    -------
+    forecast : Forecast
+
+    Raises
+    ------
+    InputError
+        If the slip is on a source, or a gauge is asked for, that the bank does not have, or of another model.
+    """
+    values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
+    lead = ("event",) * (values.ndim - 1)
+    names, time, origin = list(gauges) if gauges is not None else None, None, ""
+    if isinstance(waves, WaveInverter):
+        draws, levels, time, names, origin = _from_model(slip, waves, names)
+    else:
+        response = waves.source_response(names, sources=slip.sources)
+        time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
+        draws, levels = _from_bank(slip, values, waves, response)
+    timing = Timing.of(slip)
+    levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
+    sea_level, maxima, spread = _carry(draws, levels, lead, len(time), uncertain=slip.samples is not None)
+    dims = (*lead, "gauge")
+    arrival = arrival_time(sea_level, time)
+    peak = np.where(np.isnan(arrival), np.nan, time[_no_gap(sea_level).argmax(axis=-1)])
+    return Forecast(
+        xr.Dataset(
+            spread
+            | {
+                "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
+                "max_amplitude": (dims, maxima, {"units": "m"}),
+                "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
+                "max_time": (
+                    dims,
+                    peak,
+                    {"units": "s", "long_name": "time of the maximum after the earthquake"},
+                ),
+                "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
+            },
+            coords={"gauge": names, "time": ("time", time, {"units": "s"})}
+            | ({"quantile": list(QUANTILES)} if spread else {}),
+            attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": origin},
+        )
+    )
+
+
+def _from_model(
+    slip: SlipEstimate, model: SlipSampler, gauges: list[str] | None
+) -> tuple[np.ndarray, list[_Level], np.ndarray, list[str], str]:
+    """Return the amplitudes that a model drew, what makes waves of them, times, gauges and the model's bank."""
+    if "amplitude_sample" not in slip.dataset or slip.dataset.attrs.get("model") != model.id:
+        raise InputError(
+            f"model {model.id} forecasts the slip that it drew, got slip of "
+            f"{slip.dataset.attrs.get('model') or slip.dataset.attrs.get('method')}; give a bank for that"
+        )
+    found = list(model.waves)
+    if gauges is not None and not gauges:
+        raise InputError("gauges must name at least one gauge, got none")
+    names = [found[i] for i in in_order(gauges, found, dim="gauge", where=f"in model {model.region}")]
+    levels: list[_Level] = [partial(model.sea_level, gauge=name) for name in names]
+    time = 60.0 * np.arange(max(model.waves[name].shape[1] for name in names))
+    return slip.dataset["amplitude_sample"].to_numpy(), levels, time, names, model.bank
+
+
+def _from_bank(
+    slip: SlipEstimate, values: np.ndarray, bank: SourceResponses, response: xr.DataArray
+) -> tuple[np.ndarray, list[_Level]]:
+    """Return draws of slip, or slip alone, and at each gauge what makes waves of them."""
+    draws, by_gauge = values[..., np.newaxis, :], response.to_numpy()
+    if slip.samples is not None:
+        draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
+    if "subfault_sample" in slip.dataset and isinstance(bank, GreensBank):
+        if slip.sources != bank.sources:
+            raise InputError(f"draws on subfaults are of other unit sources, or in another order, than bank {bank.id}")
+        draws = slip.dataset["subfault_sample"].to_numpy()
+        if draws.shape[-1] != len(bank.subfaults):
+            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
+        places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
+        by_gauge = bank.dataset["response"].to_numpy()[places]
+    return draws, [partial(_respond, response=of_gauge[np.isfinite(of_gauge[:, 0])]) for of_gauge in by_gauge]
+
+
+def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Turn draws of slip, shape (n_draws, n), into waves, (n_draws, n_times)."""
+    return draws @ response.T
+
+
+def _delayed(draws: np.ndarray, *, level: _Level, gauge: str, timing: Timing) -> np.ndarray:
+    """Turn draws into waves at a gauge, as late as real ones."""
+    return timing.delayed(level(draws), gauge, SAMPLE_S)
+
+
+def _carry(
+    draws: np.ndarray, levels: Sequence[_Level], lead: tuple[str, ...], n_times: int, *, uncertain: bool
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Carry draws, shape ([n_events,] n_samples, n), to the gauges: means of level and maximum, and quantiles."""
+    rows = draws.reshape(-1, *draws.shape[-2:])
+    shape = (len(rows), len(levels))
+    mean_level, mean_maximum = np.full((*shape, n_times), np.nan), np.empty(shape)
+    level = np.full((len(rows), len(QUANTILES), len(levels), n_times), np.nan, np.float32)
+    maximum = np.empty((len(rows), len(QUANTILES), len(levels)))
+    for event, of_event in enumerate(rows):  # one event and gauge at a time: all draws at once would be large
+        for gauge, level_of in enumerate(levels):
+            sea_level = level_of(of_event)
+            count = sea_level.shape[1]
+            highest = sea_level.max(axis=1)
+            mean_level[event, gauge, :count] = sea_level.mean(axis=0)
+            mean_maximum[event, gauge] = highest.mean()
+            if uncertain:
+                level[event, :, gauge, :count] = _quantiles(sea_level)
+                maximum[event, :, gauge] = np.quantile(highest, QUANTILES)
+    events = draws.shape[:-2]
+    spread = {
+        "sea_level_quantile": ((*lead, "quantile", "gauge", "time"), level.reshape(*events, *level.shape[1:]), _METRES),
+        "max_amplitude_quantile": ((*lead, "quantile", "gauge"), maximum.reshape(*events, *maximum.shape[1:]), _METRES),
+    }
+    return (
+        mean_level.reshape(*events, *mean_level.shape[1:]),
+        mean_maximum.reshape(*events, len(levels)),
+        spread if uncertain else {},
+    )
+
+
+def _quantiles(draws: np.ndarray) -> np.ndarray:
+    """Return quantiles of draws, shape (n_draws, n_times), as ``np.quantile`` does, but several times faster."""
+    ordered = np.sort(np.ascontiguousarray(draws.T), axis=1)
+    place = np.array(QUANTILES) * (len(draws) - 1)
+    below = np.floor(place).astype(int)
+    low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(draws) - 1)]
+    found = low + (high - low) * (place - below)
+    found[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
+    return found.T
+
+
+def _no_gap(sea_level: np.ndarray) -> np.ndarray:
+    """Replace what is not forecast, for the search of the highest level."""
+    return np.where(np.isnan(sea_level), -np.inf, sea_level)

@@ -1,0 +1,1 @@
+"""Green's functions of unit sources at gauges, computed by reciprocity."""

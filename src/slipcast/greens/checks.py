@@ -1,0 +1,97 @@
+"""Whether a bank is whole: fingerprints of its numbers, a sum for each gauge, and what a file of one must hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.io.files import fingerprint
+
+if TYPE_CHECKING:
+    from slipcast.greens.bank import GreensBank
+
+__all__ = ["SUMS", "bank_id", "check_bank", "gauge_sums", "unreadable_gauges"]
+
+SUMS = "gauge_sums"
+"""Attribute of a bank with a sum for each gauge, in order, between blanks; older banks have none."""
+
+
+def bank_id(dataset: xr.Dataset) -> str:
+    """Fingerprint the numbers and labels of a bank, and the region they are of."""
+    parts = []
+    for name in sorted(str(name) for name in dataset.variables):
+        values = dataset[name].to_numpy()
+        parts += [name, values if values.dtype.kind in "fiu" else [str(value) for value in values]]
+    return fingerprint(dataset.attrs["region_json"], *parts)
+
+
+def gauge_sums(dataset: xr.Dataset) -> str:
+    """Fingerprint the response at each gauge."""
+    return " ".join(fingerprint(values) for values in dataset["response"].to_numpy())
+
+
+def check_bank(bank: GreensBank) -> None:
+    """Verify a bank: labels against its region, finite where it must be, the sums of its gauges, and its fingerprint.
+
+    Raises
+    ------
+    InputError
+        Naming the first thing that is wrong, with its gauge.
+    """
+    name = f"bank {bank.region.name}"
+    if bank.gauges != bank.region.gauge_names():
+        raise InputError(f"{name}: its gauges are not those of its region")
+    labels = [str(source) for source in bank.dataset["subfault_source"].to_numpy()]
+    if labels != [bank.sources[i] for i in bank.subfaults.source_index]:
+        raise InputError(f"{name}: its subfaults are not those of its region")
+    kept = str(bank.dataset.attrs.get(SUMS, "")).split()
+    if kept and len(kept) != len(bank.gauges):
+        raise InputError(f"{name}: it has {len(kept)} sums for {len(bank.gauges)} gauges")
+    hours = bank.dataset["gauge_hours"].to_numpy()
+    for index, gauge in enumerate(bank.gauges):
+        values = bank.dataset["response"].to_numpy()[index]
+        valid = values[bank.time_s <= 3600 * hours[index] + 1e-6]
+        if not np.isfinite(valid).all():
+            raise InputError(f"{name}: the response at gauge {gauge} is not finite")
+        if not np.abs(valid).max() > 0:
+            raise InputError(f"{name}: no wave reaches gauge {gauge} in {hours[index]:g} hours")
+        if kept and fingerprint(values) != kept[index]:
+            raise InputError(
+                f"{name}: the response at gauge {gauge} does not match its sum {kept[index]}; it was changed or damaged"
+            )
+    if bank_id(bank.dataset) != bank.id:
+        raise InputError(f"{name}: its numbers do not match its fingerprint {bank.id}; it was changed or damaged")
+
+
+def unreadable_gauges(path: str | os.PathLike) -> list[str]:
+    """Find the gauges of a damaged file whose responses cannot be read, though their names can.
+
+    Parameters
+    ----------
+    path : path
+        A file that :meth:`slipcast.greens.bank.GreensBank.open` refuses.
+
+    Returns
+    -------
+    gauges : list of str
+        Empty if the damage is elsewhere, or the file is no bank.
+    """
+    import netCDF4
+
+    lost = []
+    try:
+        with netCDF4.Dataset(Path(path)) as file:
+            names = [str(name) for name in file["gauge"][:]]
+            for index, name in enumerate(names):
+                try:
+                    file["response"][index]
+                except (OSError, RuntimeError):
+                    lost.append(name)
+    except (OSError, RuntimeError, IndexError, KeyError, ValueError, AttributeError):
+        return []
+    return lost

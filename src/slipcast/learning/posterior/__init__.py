@@ -1,0 +1,1 @@
+"""Neural posterior of slip and waves given records."""

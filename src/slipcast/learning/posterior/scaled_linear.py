@@ -1,0 +1,221 @@
+"""Linear estimates from whatever samples there are, with the size of the event found from the same samples."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.parallel.threads import without_threads
+
+__all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
+
+_KEPT_BYTES = 8e6
+_LEAST_VARIANCE = 1e-5
+# sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
+_SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
+# how many times the noise the misfit may be: errors of the model, other noise; and what is believed of it beforehand
+_EXCESS = np.geomspace(1.0, 32.0, 6)
+_EXCESS_PRIOR = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+_GRID_SIZE, _GRID_EXCESS = (part.ravel() for part in np.meshgrid(_SIZES_IN_NOISE, _EXCESS, indexing="ij"))
+
+
+@dataclass(frozen=True)
+class ScaledEstimate:
+    """What the samples of some records say.
+
+    Attributes
+    ----------
+    size_m : array, shape (n,)
+        Root mean square slip on unit sources, m: mean of its logarithm given the samples.
+    log_size_sd : array, shape (n,)
+        Standard deviation of that logarithm.
+    noise_m : array, shape (n,)
+        Standard deviation of what is no wave of the model, m, not less than the noise: mean of its logarithm.
+    latent : array, shape (n, n_latent)
+        Expected latent quantities of an event of size 1 m.
+    latent_sd : array, shape (n, n_latent)
+        Standard deviation of their errors given samples and size.
+    """
+
+    size_m: np.ndarray
+    log_size_sd: np.ndarray
+    noise_m: np.ndarray
+    latent: np.ndarray
+    latent_sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScaledMoments:
+    """Second moments of ruptures that were scaled to a root mean square slip on unit sources of 1 m.
+
+    Attributes
+    ----------
+    records : array, shape (n_samples, n_samples)
+        Of records without noise, m^2.
+    latent : array, shape (n_latent, n_samples)
+        Of latent quantities with records.
+    latent_power : array, shape (n_latent,)
+        Mean squares of the latent quantities.
+    """
+
+    records: np.ndarray
+    latent: np.ndarray
+    latent_power: np.ndarray
+
+    def __post_init__(self):
+        n_samples, n_latent = len(self.records), len(self.latent_power)
+        if self.records.shape != (n_samples, n_samples) or self.latent.shape != (n_latent, n_samples):
+            raise InputError(
+                f"moments must have shapes (n, n), (k, n) and (k,), got {self.records.shape}, {self.latent.shape} and "
+                f"{self.latent_power.shape}"
+            )
+
+    @classmethod
+    def from_scenarios(cls, records, latent, weights) -> ScaledMoments:
+        """Estimate the moments.
+
+        Parameters
+        ----------
+        records : array, shape (n, n_samples)
+            m, without noise.
+        latent : array, shape (n, n_latent)
+            Linear in slip, as records are.
+        weights : array, shape (n, n_sources)
+            Slip on unit sources, m.
+
+        Returns
+        -------
+        moments : ScaledMoments
+        """
+        records, latent, weights = (np.asarray(part, dtype=float) for part in (records, latent, weights))
+        size = np.sqrt(np.square(weights).mean(axis=1, keepdims=True))
+        if not (size > 0).all():
+            raise InputError(f"weights must not be zero throughout, got scenario {int(np.argmin(size))} without slip")
+        records, latent = records / size, latent / size
+        count = len(records)
+        return cls(
+            records.T @ records / count,
+            latent.T @ records / count,
+            np.square(latent).mean(axis=0),
+        )
+
+
+@dataclass(frozen=True)
+class ScaledLinear:
+    r"""Estimate linear quantities of an event from the samples that there are.
+
+    Attributes
+    ----------
+    moments : ScaledMoments
+        Of events of size 1 m.
+    kept_bytes : float
+        How much is kept of what was worked out for the samples that there are, for records with the same.
+
+    Notes
+    -----
+    An event of size s has records :math:`d = s\,d_1 + \epsilon`. With :math:`M` the second moment of :math:`d_1` at the
+    samples that are there, :math:`M = V D V^T`, and :math:`c = V^T d`, size and noise have the likelihood of
+    :math:`c_j \sim N(0, s^2 D_j + \sigma^2)`, taken on a grid of :math:`\log s` and of :math:`\log \sigma` from the
+    noise of the instrument up, so that records that the model cannot make are not believed to the last millimetre; the
+    estimate is :math:`M_{yd} V (D + \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size
+    and noise. Records and noise that are twice as large give a size that is twice as large, and all else the same. A
+    sample that is missing plays no part.
+    """
+
+    moments: ScaledMoments
+    kept_bytes: float = field(default=_KEPT_BYTES, repr=False, compare=False)
+    _operators: OrderedDict[bytes, _Operator] = field(default_factory=OrderedDict, repr=False, compare=False)
+
+    def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
+        """Estimate from records that have the same samples.
+
+        Parameters
+        ----------
+        records : array, shape (n, n_samples)
+            m; what is not known may be anything.
+        known : array of bool, shape (n_samples,)
+            Which samples are there, at least one.
+        noise_sd_m : float
+            Standard deviation of a sample, m, > 0.
+
+        Returns
+        -------
+        estimate : ScaledEstimate
+            float32.
+
+        Raises
+        ------
+        InputError
+            If no sample is known.
+        """
+        known = np.asarray(known, dtype=bool)
+        if not known.any():
+            raise InputError("known must hold at least one sample, got none")
+        operator = self._operator(known)
+        turned = np.asarray(records)[:, known].astype(np.float32) @ operator.turn
+        return operator.estimate(turned, noise_sd_m, self.moments.latent_power)
+
+    def _operator(self, known: np.ndarray) -> _Operator:
+        """Return the operator for some samples, kept for the next time."""
+        key = np.packbits(known).tobytes()
+        operator = self._operators.pop(key, None) or _Operator.of(self.moments, known)
+        self._operators[key] = operator
+        while len(self._operators) > 1 and sum(each.nbytes for each in self._operators.values()) > self.kept_bytes:
+            self._operators.popitem(last=False)
+        return operator
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """What turns the samples of one pattern of gaps into an estimate."""
+
+    power: np.ndarray
+    turn: np.ndarray
+    latent: np.ndarray
+    latent_squared: np.ndarray
+    precision: np.ndarray
+    log_chance: np.ndarray
+
+    @classmethod
+    def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
+        """Diagonalise the moments of the samples."""
+        # threads that wait for each other over small matrices are many times slower on a busy machine
+        with without_threads(blas_alone=True):
+            power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
+        power = np.maximum(power, 1e-12)
+        latent = (moments.latent[:, known] @ turn).astype(np.float32)
+        variance = np.outer(power, _GRID_SIZE**2) + _GRID_EXCESS**2
+        prior = np.broadcast_to(np.log(_EXCESS_PRIOR), (len(_SIZES_IN_NOISE), len(_EXCESS))).ravel()
+        return cls(
+            power,
+            turn.astype(np.float32),
+            latent.T.copy(),
+            np.square(latent).T.copy(),
+            1.0 / variance,
+            prior - 0.5 * np.log(variance).sum(axis=0),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, bytes."""
+        return sum(part.nbytes for part in vars(self).values())
+
+    def estimate(self, turned: np.ndarray, noise_sd_m: float, latent_power: np.ndarray) -> ScaledEstimate:
+        """Estimate from turned samples, shape (n, n_known)."""
+        energy = np.square(turned.astype(float) / noise_sd_m)
+        log_likelihood = self.log_chance - 0.5 * energy @ self.precision
+        chance = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+        chance /= chance.sum(axis=1, keepdims=True)
+        log_sizes = np.log(_GRID_SIZE)
+        log_size = chance @ log_sizes
+        spread = np.sqrt(np.maximum(chance @ np.square(log_sizes) - log_size**2, 0.0))
+        size = (np.exp(log_size) * noise_sd_m).astype(np.float32)
+        noise = (np.exp(chance @ np.log(_GRID_EXCESS)) * noise_sd_m).astype(np.float32)
+        share = 1.0 / (self.power.astype(np.float32) + np.square(noise / size)[:, np.newaxis])
+        latent = (turned / size[:, np.newaxis] * share) @ self.latent
+        power = latent_power.astype(np.float32)
+        left = np.sqrt(np.maximum(power - share @ self.latent_squared, _LEAST_VARIANCE * power))
+        return ScaledEstimate(size, spread.astype(np.float32), noise, latent, left)

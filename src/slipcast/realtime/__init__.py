@@ -1,0 +1,1 @@
+"""Inversion and forecasts in real time: current estimates from partial records, and their replay."""

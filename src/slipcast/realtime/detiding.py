@@ -1,0 +1,140 @@
+"""What gauges have sent, as sea level without the tide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from slipcast.errors import InputError
+from slipcast.records import DartSeries, earliest_arrival, parse_origin, records_of
+from slipcast.regions.region import Region
+from slipcast.service.storage.store import EventRow, Key
+
+__all__ = ["WAVE_M", "GaugeLevels", "gauge_levels"]
+
+WAVE_M = 0.02
+"""Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
+
+
+@dataclass(frozen=True)
+class GaugeLevels:
+    """What a gauge has sent.
+
+    Attributes
+    ----------
+    time_s : array, shape (n,)
+        s since the origin, rising.
+    level_m : array, shape (n,)
+        Sea level without the tide, m, finite.
+    note : str
+        What was done about the tide; empty if it was gone already.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin: what moves earlier is the shaking.
+    """
+
+    time_s: np.ndarray
+    level_m: np.ndarray
+    note: str = ""
+    earliest_s: float = 0.0
+
+    def within(self, first_s: float, last_s: float) -> GaugeLevels:
+        """Return the samples of a span, both ends included."""
+        inside = (self.time_s >= first_s) & (self.time_s <= last_s)
+        return replace(self, time_s=self.time_s[inside], level_m=self.level_m[inside])
+
+    @property
+    def wave_seen(self) -> bool:
+        """Whether a wave has been seen since it can have come."""
+        level = self.level_m[self.time_s >= max(self.earliest_s, 0.0)]
+        return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
+
+    @property
+    def state(self) -> Literal["silent", "listening", "wave seen"]:
+        """What an operator is told: silent without any sample since the origin."""
+        if not (self.time_s >= 0).any():
+            return "silent"
+        return "wave seen" if self.wave_seen else "listening"
+
+
+def gauge_levels(
+    event: EventRow,
+    heights_m: Mapping[Key, float],
+    gauges: Sequence[str],
+    region: Region,
+    sources: Sequence[tuple[float, float]] = (),
+) -> dict[str, GaugeLevels]:
+    """Sort samples by gauge and time, and take the tide out of those that have it.
+
+    Parameters
+    ----------
+    event : EventRow
+        Of which event.
+    heights_m : mapping of Key to float
+        Samples in any order, m.
+    gauges : sequence of str
+        Names wanted.
+    region : Region
+        Says where they are.
+    sources : sequence of (float, float), optional
+        Longitudes and latitudes, degrees, from where a tsunami may come, besides the epicentre.
+
+    Returns
+    -------
+    levels : dict of str to GaugeLevels
+        One for each name. Where a gauge sent sea level and heights of the water column for the same time, the first
+        counts. Heights whose tide cannot be taken out are left alone, and the note says why.
+    """
+    ready: dict[str, dict[int, float]] = {name: {} for name in gauges}
+    raw: dict[str, dict[int, float]] = {name: {} for name in gauges}
+    for (gauge, kind, at_ms), height_m in heights_m.items():
+        if gauge in ready:
+            (ready if kind == "sea_level" else raw)[gauge][at_ms] = height_m
+    found = {}
+    for name in gauges:
+        note, level = "", ready[name]
+        if raw[name]:
+            detided, note = _without_tide(event, name, raw[name], region)
+            level = detided | level
+        times_ms = sorted(level)
+        heights = np.array([level[each] for each in times_ms], dtype=float)
+        place = region.gauge(name)
+        points = [(event.longitude, event.latitude), *sources]
+        earliest_s = min(earliest_arrival(point, place.lon, place.lat) for point in points)
+        found[name] = GaugeLevels(np.array(times_ms, dtype=float) / 1e3, heights, note, earliest_s)
+    return found
+
+
+def _without_tide(
+    event: EventRow, gauge: str, heights_m: Mapping[int, float], region: Region
+) -> tuple[dict[int, float], str]:
+    """Take the tide out of heights of the water column; return sea level by time, ms, and a note."""
+    origin = parse_origin(event.origin_time)
+    whole_s = {round(at_ms / 1e3): height_m for at_ms, height_m in sorted(heights_m.items())}
+    time_s = np.array(sorted(whole_s))
+    spacing = np.diff(time_s, append=time_s[-1] + 900)
+    interval_s = np.where(spacing <= 30, 15, np.where(spacing <= 232, 60, 900)).astype(np.int16)
+    series = DartSeries(
+        gauge,
+        origin + time_s.astype("timedelta64[s]"),
+        np.array([whole_s[int(at)] for at in time_s]),
+        interval_s,
+    )
+    try:
+        records = records_of(
+            [series],
+            origin=origin,
+            region=region,
+            epicentre=(event.longitude, event.latitude),
+            until_min=float(time_s[-1]) / 60,
+        )
+    except InputError:
+        return {}, "not used: its tide cannot be taken out yet"
+    level = records.sea_level.to_numpy()[0]
+    kept = np.isfinite(level)
+    return (
+        {round(1e3 * at): float(value) for at, value in zip(records.time_s[kept], level[kept])},
+        "tide taken out here",
+    )

@@ -1,0 +1,371 @@
+"""From what buoys sent to records: samples judged, shaking masked, tide taken out, all of it kept and labelled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from slipcast.errors import InputError, unknown_name
+from slipcast.geodesy import great_circle_distance, wrap_longitude
+from slipcast.io.files import read_netcdf
+from slipcast.records.dart import DartSeries, merge_series, read_dart
+from slipcast.records.quality import MASKS, QualitySettings, check_quality
+from slipcast.records.records import Records
+from slipcast.records.shaking import find_shaking
+from slipcast.records.stations import Deployments, Position, position
+from slipcast.records.tides import TideFit, TideMethod, fit_harmonic, fit_short
+from slipcast.regions.region import Region
+
+__all__ = ["earliest_arrival", "parse_origin", "read_records", "records_of"]
+
+_FASTEST_MS = 250.0  # of a long wave over 6.4 km of water
+_SOURCE_EXTENT_M = 200e3
+_SHAKING_S = 1200.0  # where nothing says when a wave can arrive
+_TSUNAMI_S = 1.5 * 86400.0
+_YEAR_S = 366 * 86400.0
+
+ShakingChoice = Literal["find", "keep"]
+
+
+@dataclass(frozen=True)
+class _Cleaned:
+    """One gauge, on its own times."""
+
+    time_s: np.ndarray
+    height_m: np.ndarray
+    flags: np.ndarray
+    tide: TideFit
+    shaking: tuple[float, float] | None
+    place: Position
+    left_out: str
+
+
+def parse_origin(text: str, *, what: str = "origin") -> np.datetime64:
+    """Read a time of origin.
+
+    Parameters
+    ----------
+    text : str
+        ISO 8601; UTC unless it has an offset.
+    what : str, optional
+        What to call it in messages.
+
+    Returns
+    -------
+    origin : datetime64[s]
+        UTC.
+
+    Raises
+    ------
+    InputError
+        If it is no time.
+
+    Examples
+    --------
+    >>> print(parse_origin("2011-03-11T14:46:24+09:00"))
+    2011-03-11T05:46:24
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise InputError(f"{what} must be a time such as 2011-03-11T05:46:24Z, got {text!r}") from None
+    return np.datetime64(moment.replace(microsecond=0), "s")
+
+
+def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: float) -> float:
+    """Bound the arrival of a tsunami from below.
+
+    Parameters
+    ----------
+    epicentre : (float, float)
+        Longitude and latitude, degrees.
+    lon_deg, lat_deg : float
+        Of the gauge, degrees.
+
+    Returns
+    -------
+    arrival_s : float
+        s since the origin, >= 0: at 250 m/s, from 200 km this side of the epicentre.
+
+    Examples
+    --------
+    >>> print(f"{earliest_arrival((142.4, 38.3), 148.7, 38.7) / 60:.0f} min")
+    23 min
+    """
+    distance_m = great_circle_distance(*epicentre, lon_deg, lat_deg)
+    return float(max(distance_m - _SOURCE_EXTENT_M, 0.0) / _FASTEST_MS)
+
+
+def read_records(
+    *files: str | os.PathLike,
+    origin: str | np.datetime64,
+    region: Region | str | os.PathLike | None = None,
+    positions: Mapping[str, tuple[float, float]] | None = None,
+    deployments: Deployments | str | os.PathLike | None = None,
+    epicentre: tuple[float, float] | None = None,
+    tide: TideMethod = "short",
+    shaking: ShakingChoice | Mapping[str, float] = "find",
+    quality: QualitySettings | None = None,
+    until_min: float | None = None,
+) -> Records:
+    """Read what buoys sent, and take the tide out.
+
+    Parameters
+    ----------
+    files : path
+        NDBC text, CSV with columns ``time`` and ``height_m``, or records (netCDF) with their heights; several of one
+        station are joined.
+    origin : str or datetime64
+        Of the earthquake, UTC.
+    region, positions, deployments, epicentre, tide, shaking, quality, until_min
+        As in :func:`records_of`.
+
+    Returns
+    -------
+    records : Records
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or as in :func:`records_of`.
+    """
+    if not files:
+        raise InputError("records need at least one file, got none")
+    parts: dict[str, list[DartSeries]] = {}
+    for file in files:
+        for series in _read_any(Path(file)):
+            parts.setdefault(series.station, []).append(series)
+    return records_of(
+        [merge_series(of_station) for of_station in parts.values()],
+        origin=origin,
+        region=region,
+        positions=positions,
+        deployments=deployments,
+        epicentre=epicentre,
+        tide=tide,
+        shaking=shaking,
+        quality=quality,
+        until_min=until_min,
+    )
+
+
+def records_of(
+    series: Sequence[DartSeries],
+    *,
+    origin: str | np.datetime64,
+    region: Region | str | os.PathLike | None = None,
+    positions: Mapping[str, tuple[float, float]] | None = None,
+    deployments: Deployments | str | os.PathLike | None = None,
+    epicentre: tuple[float, float] | None = None,
+    tide: TideMethod = "short",
+    shaking: ShakingChoice | Mapping[str, float] = "find",
+    quality: QualitySettings | None = None,
+    until_min: float | None = None,
+) -> Records:
+    """Turn what buoys sent into records.
+
+    Parameters
+    ----------
+    series : sequence of DartSeries
+        One a station.
+    origin : str or datetime64
+        Of the earthquake, UTC.
+    region : Region, str or path, optional
+        Whose gauges say where stations are.
+    positions : mapping of station to (lon, lat), optional
+        Degrees; they come first.
+    deployments : Deployments or path, optional
+        A table of where stations stood, and when.
+    epicentre : (float, float), optional
+        Longitude and latitude, degrees. With it the tide is fitted up to the earliest possible arrival at each gauge
+        (:func:`earliest_arrival`), else up to the origin alone; and shaking is looked for as long.
+    tide : {"short", "harmonic"}, optional
+        How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
+        the latter takes samples from a day and a half after the origin, too).
+    shaking : {"find", "keep"} or mapping of station to float, optional
+        Mask what the earthquake's own waves spoil, or leave it, or mask up to a minute after the origin; stations that
+        a mapping does not name are searched.
+    quality : QualitySettings, optional
+        Thresholds of the quality control.
+    until_min : float, optional
+        Only samples up to this minute after the origin, as if the rest had not been sent.
+
+    Returns
+    -------
+    records : Records
+        ``sea_level`` without tide, NaN where a sample is flagged. With it what it comes from: ``height``, ``tide``,
+        ``tide_column`` m, ``flag`` (bits of :data:`~slipcast.records.quality.MASKS`), ``shaking_start``,
+        ``shaking_end`` s, ``position_from``, ``left_out``; attributes ``tide_method``, ``epicentre``.
+
+    Raises
+    ------
+    InputError
+        If there is no series, a station is given twice or has no position, or if a record holds no height, begins after
+        the origin, ends before it, or, with an epicentre, before a wave could arrive; the message says when that is.
+    """
+    if not series:
+        raise InputError("records need at least one series, got none")
+    moment = parse_origin(origin) if isinstance(origin, str) else origin.astype("datetime64[s]")
+    if tide not in get_args(TideMethod):
+        raise InputError(f"tide must be one of {', '.join(get_args(TideMethod))}, got {tide!r}")
+    if isinstance(region, str | os.PathLike):
+        region = Region.open(region)
+    if deployments is not None and not isinstance(deployments, Deployments):
+        deployments = Deployments.open(deployments)
+    stations = [each.station for each in series]
+    if twice := [name for i, name in enumerate(stations) if name in stations[:i]]:
+        raise InputError(f"station {twice[0]} is given twice; join its parts first")
+    for what, names in (("positions", positions or {}), ("shaking", {} if isinstance(shaking, str) else shaking)):
+        if unknown := [name for name in names if name not in stations]:
+            raise unknown_name("station", unknown[0], stations, where=f"in {what}")
+    if isinstance(shaking, str) and shaking not in get_args(ShakingChoice):
+        raise InputError(f"shaking must be find, keep or minutes by station, got {shaking!r}")
+    if not isinstance(shaking, str) and (bad := [name for name, minutes in shaking.items() if not minutes > 0]):
+        raise InputError(f"shaking must be > 0 minutes, got {shaking[bad[0]]:g} for {bad[0]}")
+    _check_epicentre(epicentre)
+    cleaned = {}
+    for each in series:
+        place = position(each.station, moment, given=positions, deployments=deployments, region=region)
+        cleaned[each.station] = _clean(
+            each, moment, place, epicentre=epicentre, tide=tide, shaking=shaking, quality=quality, until_min=until_min
+        )
+    return _assemble(cleaned, moment, tide, epicentre)
+
+
+def _read_any(path: Path) -> list[DartSeries]:
+    """Read one file of any kind as series."""
+    if path.suffix == ".nc":
+        return _series_of_netcdf(path)
+    return [read_dart(path)]
+
+
+def _series_of_netcdf(path: Path) -> list[DartSeries]:
+    """Take raw heights back out of records."""
+    dataset = read_netcdf(path, "records")
+    if "height" not in dataset or not dataset.attrs.get("origin_time"):
+        raise InputError(f"{path} holds records without raw heights; it can be inverted as it is")
+    begin = parse_origin(dataset.attrs["origin_time"])
+    clock = begin + np.round(dataset["time"].to_numpy()).astype("timedelta64[s]")
+    found = []
+    for name, row in zip(dataset["gauge"].to_numpy(), dataset["height"].to_numpy(), strict=True):
+        sent = np.isfinite(row)
+        spacing = np.diff(clock[sent].astype(float), append=np.inf)
+        interval = np.where(spacing <= 15, 15, np.where(spacing <= 60, 60, 900)).astype(np.int16)
+        found.append(DartSeries(str(name), clock[sent], row[sent].astype(float), interval))
+    return found
+
+
+def _check_epicentre(epicentre: tuple[float, float] | None) -> None:
+    """Refuse an epicentre that is nowhere."""
+    if epicentre is None:
+        return
+    lon, lat = epicentre
+    if not (-360 <= lon <= 720 and -90 <= lat <= 90):
+        raise InputError(f"epicentre must be longitude and latitude, degrees, got {lon:g} {lat:g}")
+
+
+def _clean(
+    series: DartSeries,
+    origin: np.datetime64,
+    place: Position,
+    *,
+    epicentre: tuple[float, float] | None,
+    tide: TideMethod,
+    shaking: ShakingChoice | Mapping[str, float],
+    quality: QualitySettings | None,
+    until_min: float | None,
+) -> _Cleaned:
+    """Judge the samples of one gauge, mask shaking, fit the tide."""
+    time_s = series.seconds_since(origin)
+    sent = np.isfinite(series.height_m) & (time_s <= (np.inf if until_min is None else 60 * until_min))
+    time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]
+    may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg)
+    _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
+    flags = check_quality(time_s, height_m, interval_s, quality or QualitySettings())
+    span = None
+    if isinstance(shaking, Mapping) and series.station in shaking:
+        span = (0.0, 60.0 * shaking[series.station])
+    elif shaking != "keep" and (until_s := _SHAKING_S if epicentre is None else may_arrive_s) > 0:
+        span = find_shaking(time_s, height_m, interval_s, until_s=until_s)
+    if span is not None:
+        flags[(time_s >= span[0]) & (time_s <= span[1])] |= MASKS["shaking"]
+    quiet = (flags == 0) & (time_s < may_arrive_s)
+    if tide == "harmonic":
+        quiet |= (flags == 0) & (time_s > _TSUNAMI_S)
+    fit = fit_short if tide == "short" else fit_harmonic
+    try:
+        found = fit(time_s[quiet], height_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
+    except InputError as error:
+        raise InputError(f"record of {series.station}: {error}") from error
+    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(series.left_out))
+
+
+def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, may_arrive_s: float | None) -> None:
+    """Refuse a record that is not around the origin."""
+    if not np.isfinite(series.height_m).any():
+        raise InputError(f"record of {series.station} holds no height")
+    begins, ends = series.time[0], series.time[-1]
+    what = f"record of {series.station} from {begins} to {ends} UTC"
+    far_s = max((begins - origin).astype(float), (origin - ends).astype(float))
+    if far_s > _YEAR_S / 2:
+        raise InputError(f"{what}: the origin {origin} is {far_s / _YEAR_S:.1f} years away; is its year right?")
+    if not time_s.size or time_s[-1] < 0:
+        raise InputError(f"{what} ends before the origin, {origin} UTC")
+    if time_s[0] >= 0:
+        raise InputError(f"{what} begins after the origin, {origin} UTC: nothing tells its tide from the wave")
+    if may_arrive_s is not None and time_s[-1] < may_arrive_s:
+        earliest = origin + np.timedelta64(round(may_arrive_s), "s")
+        raise InputError(f"{what} ends before a wave could arrive there, at {earliest} UTC at the earliest")
+
+
+def _assemble(
+    cleaned: Mapping[str, _Cleaned],
+    origin: np.datetime64,
+    tide: TideMethod,
+    epicentre: tuple[float, float] | None,
+) -> Records:
+    """Put gauges on common times, with everything that the sea level comes from."""
+    time_s = np.unique(np.concatenate([each.time_s for each in cleaned.values()]))
+    shape = (len(cleaned), time_s.size)
+    height, level, sea_level = (np.full(shape, np.nan) for _ in range(3))
+    flag = np.zeros(shape, np.uint8)
+    n_columns = max(each.tide.column_m.shape[1] for each in cleaned.values())
+    column = np.zeros((len(cleaned), n_columns, time_s.size), np.float32)
+    for row, each in enumerate(cleaned.values()):
+        at = np.searchsorted(time_s, each.time_s)
+        height[row, at], level[row, at], flag[row, at] = each.height_m, each.tide.level_m, each.flags
+        sea_level[row, at] = np.where(each.flags == 0, each.height_m - each.tide.level_m, np.nan)
+        column[row, : each.tide.column_m.shape[1], at] = each.tide.column_m
+    records = Records.from_arrays(
+        time_s,
+        sea_level,
+        gauges=list(cleaned),
+        lon_deg=[each.place.lon_deg for each in cleaned.values()],
+        lat_deg=[each.place.lat_deg for each in cleaned.values()],
+        origin_time=f"{origin}Z",
+    )
+    spans = np.array([each.shaking or (np.nan, np.nan) for each in cleaned.values()])
+    meanings = {"flag_masks": list(MASKS.values()), "flag_meanings": " ".join(MASKS)}
+    more = {
+        "height": (("gauge", "time"), height, {"units": "m", "long_name": "height of the water column"}),
+        "tide": (("gauge", "time"), level, {"units": "m", "long_name": "height of the water column without tsunami"}),
+        "tide_column": (("gauge", "column", "time"), column, {"units": "m", "long_name": "uncertainty of the tide"}),
+        "flag": (("gauge", "time"), flag, {"long_name": "what is wrong with a sample", **meanings}),
+        "shaking_start": ("gauge", spans[:, 0], {"units": "s"}),
+        "shaking_end": ("gauge", spans[:, 1], {"units": "s"}),
+        "position_from": ("gauge", [each.place.origin for each in cleaned.values()]),
+        "left_out": ("gauge", [each.left_out for each in cleaned.values()]),
+    }
+    dataset = records.dataset.assign(more)
+    dataset.attrs["tide_method"] = tide
+    if epicentre is not None:
+        dataset.attrs["epicentre"] = [float(wrap_longitude(epicentre[0])), float(epicentre[1])]
+    return Records(dataset)

@@ -1,0 +1,303 @@
+"""Sea level against time since the earthquake, at named gauges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.geodesy import wrap_longitude
+from slipcast.io.files import read_netcdf, write_netcdf
+from slipcast.io.labels import in_order, one_event
+from slipcast.records.correlated_noise import CorrelatedNoise
+
+__all__ = ["Records"]
+
+_LONGEST_BRIDGE_S = 150.0
+_MOST_M = 100.0
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of one event, or of several on the same times.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        ``sea_level([event,] gauge, time)`` m, NaN where missing; ``time`` s since the origin, rising; coordinates
+        ``gauge_lon``, ``gauge_lat`` degrees; attributes ``origin_time`` (UTC, ISO 8601, may be empty) and
+        ``tide_removed`` (1 or 0).
+
+    Raises
+    ------
+    InputError
+        If the array has other dimensions, times do not rise, a gauge comes twice, a value is infinite, or one that is
+        free of the tide is farther than 100 m from zero (9999 stands for a missing sample in other files).
+    """
+
+    dataset: xr.Dataset
+
+    def __post_init__(self):
+        if "sea_level" not in self.dataset:
+            raise InputError("records need a variable sea_level")
+        sea_level = self.dataset["sea_level"]
+        if sea_level.dims[-2:] != ("gauge", "time") or len(sea_level.dims) > 3:
+            raise InputError(f"sea_level must have dimensions ([event,] gauge, time), got {sea_level.dims}")
+        time = sea_level["time"].to_numpy()
+        if not (np.diff(time) > 0).all():
+            raise InputError(f"times of records must rise, they do not after {time[np.argmin(np.diff(time) > 0)]} s")
+        if twice := [name for i, name in enumerate(self.gauges) if name in self.gauges[:i]]:
+            raise InputError(f"gauge {twice[0]} comes twice in records")
+        if np.isinf(sea_level.to_numpy()).any():
+            raise InputError("sea_level must be finite or NaN, got an infinite value")
+        if self.dataset.attrs.get("tide_removed", 0):
+            self._refuse_no_wave(sea_level.to_numpy(), time)
+
+    def _refuse_no_wave(self, level: np.ndarray, time: np.ndarray) -> None:
+        """Refuse numbers that are no wave, such as those that stand for a missing sample in other files."""
+        if (far := np.abs(level) > _MOST_M).any():
+            place = tuple(int(i) for i in np.argwhere(far)[0])
+            raise InputError(
+                f"sea_level without tide must be within {_MOST_M:g} m of zero, got {level[place]:g} m at gauge "
+                f"{self.gauges[place[-2]]}, {time[place[-1]] / 60:g} min after the origin; a missing sample is NaN"
+            )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time_s,
+        sea_level_m,
+        *,
+        gauges: Sequence[str],
+        lon_deg: Sequence[float] | np.ndarray,
+        lat_deg: Sequence[float] | np.ndarray,
+        origin_time: str = "",
+        tide_removed: bool = True,
+        title: str = "",
+    ) -> Records:
+        """Label plain arrays.
+
+        Parameters
+        ----------
+        time_s : array, shape (n_times,)
+            Seconds since the origin, rising.
+        sea_level_m : array, shape ([n_events,] n_gauges, n_times)
+            m, NaN where missing.
+        gauges : sequence of str
+            Names.
+        lon_deg, lat_deg : sequence of float
+            Positions, degrees.
+        origin_time : str, optional
+            UTC, ISO 8601.
+        tide_removed : bool, optional
+            Whether the tide has been taken out.
+        title : str, optional
+            What the records are of.
+
+        Returns
+        -------
+        records : Records
+        """
+        sea_level = np.asarray(sea_level_m)
+        lead = ("event",) * (sea_level.ndim - 2)
+        return cls(
+            xr.Dataset(
+                {"sea_level": ((*lead, "gauge", "time"), sea_level, {"units": "m"})},
+                coords={
+                    "gauge": list(gauges),
+                    "time": ("time", np.asarray(time_s, dtype=float), {"units": "s"}),
+                    "gauge_lon": (
+                        "gauge",
+                        wrap_longitude(np.asarray(lon_deg, float)),
+                        {"units": "degrees_east"},
+                    ),
+                    "gauge_lat": ("gauge", np.asarray(lat_deg, float), {"units": "degrees_north"}),
+                },
+                attrs={"origin_time": origin_time, "tide_removed": int(tide_removed), "title": title},
+            )
+        )
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Records:
+        """Read records; InputError if the file is missing, truncated or holds something else."""
+        return cls(read_netcdf(path, "records"))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the records as netCDF4, whole or not at all."""
+        write_netcdf(self.dataset, Path(path), "records")
+
+    def one_event(self) -> Records:
+        """Return the same without a dimension of events; InputError if there are several."""
+        return Records(one_event(self.dataset, what="records"))
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the origin, shape (n_times,)."""
+        return self.dataset["time"].to_numpy()
+
+    @property
+    def sea_level(self) -> xr.DataArray:
+        """Sea level, m, dims ([event,] gauge, time)."""
+        return self.dataset["sea_level"]
+
+    def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
+        """Hide what lies outside a window at each gauge.
+
+        Parameters
+        ----------
+        windows : mapping of gauge to (float, float)
+            Minutes after the origin, from (excluded) and to (included); gauges that are not named stay as they are.
+
+        Returns
+        -------
+        records : Records
+            With NaN outside.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown, or a window ends before it begins.
+        """
+        level = self.sea_level.to_numpy().copy()
+        positions = in_order(windows, self.gauges, dim="gauge", where="in records")
+        for row, (name, (start_min, end_min)) in zip(positions, windows.items(), strict=True):
+            if not start_min < end_min:
+                raise InputError(f"window of {name} must end after it begins, got {start_min:g} to {end_min:g} min")
+            minutes = self.time_s / 60
+            level[..., row, (minutes <= start_min) | (minutes > end_min)] = np.nan
+        return Records(self.dataset.assign(sea_level=self.sea_level.copy(data=level)))
+
+    def retimed(self, *, stretch: float = 0.0, shift_s: Mapping[str, float] | None = None) -> Records:
+        r"""Take a delay of real waves behind modelled ones out of records.
+
+        Parameters
+        ----------
+        stretch : float, optional
+            By how much all travel times are longer, in (-0.1, 0.1).
+        shift_s : mapping of gauge to float, optional
+            By how much, s, those to a gauge are longer besides.
+
+        Returns
+        -------
+        records : Records
+            What would have been recorded without: :math:`d(t) = d_{old}((1 + a) t + b)`, every minute.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown or the stretch out of range.
+        """
+        if not -0.1 < stretch < 0.1:
+            raise InputError(f"stretch must be in (-0.1, 0.1), got {stretch:g}")
+        delays = np.zeros(len(self.gauges))
+        shift_s = shift_s or {}
+        delays[in_order(shift_s, self.gauges, dim="gauge", where="in records")] = list(shift_s.values())
+        times_s = 60.0 * np.arange(np.floor(self.time_s[0] / 60), np.ceil(self.time_s[-1] / 60) + 1)
+        level, columns = [], []
+        for name, delay in zip(self.gauges, delays):
+            at_s = (1 + stretch) * times_s + delay
+            level.append(self.resample(at_s, [name]).to_numpy()[..., 0, :])
+            if "tide_column" in self.dataset:
+                columns.append(self._columns_of(name, at_s))
+        dataset = Records.from_arrays(
+            times_s,
+            np.stack(level, axis=-2),
+            gauges=self.gauges,
+            lon_deg=self.dataset["gauge_lon"].to_numpy(),
+            lat_deg=self.dataset["gauge_lat"].to_numpy(),
+        ).dataset
+        if columns:
+            dataset = dataset.assign(tide_column=(("gauge", "column", "time"), np.stack(columns), {"units": "m"}))
+        return Records(dataset.assign_attrs(self.dataset.attrs))
+
+    def tide_columns(self, times_s, gauges: Sequence[str] | None = None) -> CorrelatedNoise:
+        """Return what is not known of the tides that were taken out.
+
+        Parameters
+        ----------
+        times_s, gauges
+            As in :meth:`resample`.
+
+        Returns
+        -------
+        columns : CorrelatedNoise
+
+        Raises
+        ------
+        InputError
+            If the records do not say: they were read without, or the tide was fitted by harmonic analysis.
+        """
+        if not self.dataset.sizes.get("column", 0):
+            raise InputError("records say nothing of how well their tide is known; read them with tide short")
+        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        names, times = [self.gauges[i] for i in positions], np.asarray(times_s, dtype=float)
+        return CorrelatedNoise(
+            xr.DataArray(
+                [self._columns_of(name, times) for name in names],
+                dims=("gauge", "column", "time"),
+                coords={"gauge": names, "time": times},
+            )
+        )
+
+    def _columns_of(self, gauge: str, times_s: np.ndarray) -> np.ndarray:
+        """Interpolate the columns of the tide at a gauge, which are smooth, over the times of its own samples."""
+        row = self.gauges.index(gauge)
+        columns, own = self.dataset["tide_column"].to_numpy()[row], np.ones(self.time_s.size, bool)
+        if "height" in self.dataset:
+            own = np.isfinite(self.dataset["height"].to_numpy()[row])
+        return np.array([np.interp(times_s, self.time_s[own], column[own]) for column in columns])
+
+    def resample(self, times_s, gauges: Sequence[str] | None = None) -> xr.DataArray:
+        """Interpolate records to given times.
+
+        Parameters
+        ----------
+        times_s : array, shape (n,)
+            Seconds since the origin.
+        gauges : sequence of str, optional
+            By name, in the order wanted; by default all.
+
+        Returns
+        -------
+        sea_level : xarray.DataArray, dims ([event,] gauge, time)
+            m, float64. Linear between samples of a gauge no more than 150 s apart; NaN elsewhere.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown.
+        """
+        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        source = self.sea_level.isel(gauge=positions)
+        times = np.asarray(times_s, dtype=float)
+        values = source.to_numpy().astype(float)
+        rows = [_interpolate(times, self.time_s, row) for row in values.reshape(-1, values.shape[-1])]
+        return xr.DataArray(
+            np.reshape(rows, (*values.shape[:-1], times.size)),
+            dims=source.dims,
+            coords={"gauge": source["gauge"].to_numpy(), "time": times},
+            attrs={"units": "m"},
+        )
+
+
+def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Interpolate one series linearly over neighbouring samples, never over a gap."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(times.shape, np.nan)
+    at, values = at[known], values[known]
+    after = np.clip(np.searchsorted(at, times), 0, at.size - 1)
+    before = np.where(at[after] == times, after, after - 1)
+    inside = (times >= at[0]) & (times <= at[-1])
+    near = at[after] - at[np.maximum(before, 0)] <= _LONGEST_BRIDGE_S
+    return np.where(inside & near, np.interp(times, at, values), np.nan)

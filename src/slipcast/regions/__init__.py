@@ -1,0 +1,1 @@
+"""Regions: unit sources, gauges and grids, as TOML files."""

@@ -1,0 +1,1 @@
+"""Reports: self-contained pages and figures of runs."""

@@ -1,0 +1,1 @@
+"""Synthetic earthquakes with their records: scenario sets, streams and kinematic ruptures."""

@@ -1,0 +1,420 @@
+"""Scenario sets of any size: drawn in blocks, in several processes, and written as they come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.util
+import os
+import re
+import signal
+import threading
+import uuid
+import warnings
+import zlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from slipcast.errors import InputError, SlipcastWarning
+from slipcast.greens.bank import GreensBank
+from slipcast.io.files import (
+    atomic_path,
+    check_target,
+    labelled_zarr,
+    put_in_place,
+    read_json,
+    remove,
+    seal_zarr,
+    write_error,
+    write_json,
+)
+from slipcast.io.lock import hold, parts_folder
+from slipcast.parallel.executor import connect, run_on
+from slipcast.parallel.threads import without_threads
+from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
+from slipcast.scenarios.kinematics import KinematicResponse
+from slipcast.scenarios.scenario_set import (
+    BATCH,
+    ScenarioSet,
+    assemble,
+    check_count,
+    draw_ruptures,
+    per_scenario,
+    scenario_set_id,
+    split_codes,
+)
+
+__all__ = ["write_scenarios"]
+
+_CHUNK_BYTES = 4e6
+# a process takes seconds to begin, as long as some tens of blocks
+_BLOCKS_EACH = 32
+# blocks that a process has been given: one in work, and enough while this one is busy with its own
+_AHEAD = 3
+_SET, _DONE, _MARK = "set.zarr", "done", "mark"
+_IDENTITY = re.compile("[0-9a-f]{16}")
+
+Progress = Callable[[int, int], None]
+"""Called with scenarios done and their total."""
+
+
+def write_scenarios(
+    bank: GreensBank,
+    out: str | os.PathLike,
+    *,
+    count: int,
+    seed: int,
+    settings: RuptureSettings | None = None,
+    workers: int | None = 1,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> ScenarioSet:
+    """Draw ruptures, compute their records and write them as a scenario set, in bounded memory.
+
+    Parameters
+    ----------
+    bank : GreensBank
+        Of a region of one zone.
+    out : path
+        The set. Until it is whole, what is done is kept in a folder beside it, named ``out`` and ``.parts``; the same
+        call goes on with that after a kill.
+    count, seed, settings
+        As in :meth:`slipcast.scenarios.scenario_set.ScenarioSet.build`, which makes the same scenarios in memory.
+    workers : int, optional
+        Processes, each with a copy of the bank; None is one a core, fewer where there is little to do. The files do
+        not depend on it. With more than one, a script needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a Dask scheduler, on whose workers scenarios are drawn; written there where the folder is seen, else
+        here.
+    progress : callable, optional
+        Called with scenarios done and their total.
+
+    Returns
+    -------
+    scenarios : ScenarioSet
+        Opened; its large arrays are read when used.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, the set cannot be written, another process writes it, or no scheduler answers.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a process is killed; the others do its part.
+    """
+    check_count(count, seed)
+    if workers is None:
+        workers = min(os.cpu_count() or 1, -(-count // (_BLOCKS_EACH * BATCH)))
+    if workers < 1:
+        raise InputError(f"workers must be >= 1, got {workers}")
+    check_target(out, folder=True)
+    settings = settings or RuptureSettings()
+    with hold(parts_folder(out)) as parts:
+        identity = scenario_set_id(bank, seed, count, settings)
+        work = _Work(parts / identity, bank.dataset, settings, seed, count)
+        try:
+            _begin(work, bank, identity)
+            _write_missing(work, workers, scheduler, progress)
+            _finish(work, Path(out))
+            for path in parts.iterdir():
+                if _IDENTITY.fullmatch(path.name):
+                    remove(path)
+        except OSError as error:
+            raise write_error(Path(out), error) from error
+    return ScenarioSet.open(out)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Scenarios to be written into a folder, block by block; any process can write any of them.
+
+    A block is a batch of scenarios and a chunk of every array, so no two blocks share a file. One that is done has a
+    file with the size and the checksum of each of its chunks. By its mark, another machine tells whether the folder
+    that it sees there is this one.
+    """
+
+    folder: Path
+    responses: xr.Dataset
+    settings: RuptureSettings
+    seed: int
+    count: int
+    mark: str = ""
+
+    @cached_property
+    def _bank(self) -> GreensBank:
+        return GreensBank(self.responses)
+
+    @cached_property
+    def _generator(self) -> RuptureGenerator:
+        return RuptureGenerator(self._bank.subfaults, self.settings)
+
+    @cached_property
+    def _response(self) -> KinematicResponse:
+        return KinematicResponse.of(self._bank)
+
+    def fresh(self) -> _Work:
+        """Return the same without what was made of it, to be sent to another process."""
+        return replace(self)
+
+    def marked(self) -> _Work:
+        """Return the same, to be sent to another machine, with a mark that is in the folder, too."""
+        marked = replace(self, mark=uuid.uuid4().hex)
+        (self.folder / _MARK).write_text(marked.mark, encoding="ascii")
+        return marked
+
+    def is_here(self) -> bool:
+        """Tell whether the marked folder is seen from this machine, and may be written to."""
+        try:
+            return (self.folder / _MARK).read_text(encoding="ascii") == self.mark and os.access(self.store, os.W_OK)
+        except OSError:
+            return False
+
+    @property
+    def store(self) -> Path:
+        """The set as far as it is done."""
+        return self.folder / _SET
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        """What there is of every scenario."""
+        return {name: array for name, array in _long_arrays(self.store).items() if name != "split"}
+
+    @property
+    def n_blocks(self) -> int:
+        return -(-self.count // BATCH)
+
+    def numbers(self, block: int) -> range:
+        """Return the numbers of the scenarios of a block."""
+        return range(block * BATCH, min((block + 1) * BATCH, self.count))
+
+    def write(self, block: int) -> int:
+        """Draw a block and put it down; return how many scenarios it has."""
+        return self.put(block, self.draw(block))
+
+    def draw(self, block: int) -> dict[str, np.ndarray]:
+        """Draw a block: what there is of every scenario."""
+        # on one thread: the other cores have blocks of their own
+        with without_threads(blas_alone=True):
+            drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
+            return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
+
+    def put(self, block: int, drawn: dict[str, np.ndarray]) -> int:
+        """Write what was drawn of a block."""
+        numbers = self.numbers(block)
+        for name, array in self._arrays.items():
+            array[numbers.start : numbers.stop] = drawn[name]
+        write_json(self._note(block), self._checksums(block))
+        return len(numbers)
+
+    def is_whole(self, block: int) -> bool:
+        """Tell whether a block is there as it was written."""
+        try:
+            return read_json(self._note(block)) == self._checksums(block)
+        except (InputError, OSError):
+            return False
+
+    def _note(self, block: int) -> Path:
+        return self.folder / _DONE / f"{block}.json"
+
+    def _checksums(self, block: int) -> dict[str, list[int]]:
+        """Return the size and the CRC-32 of every chunk of a block; one of fill values alone has no file."""
+        found = {}
+        for name, array in self._arrays.items():
+            for index in product(*(range(number) for number in array.cdata_shape[1:])):
+                chunk = self.store / name / ".".join(str(i) for i in (block, *index))
+                if chunk.is_file():
+                    content = chunk.read_bytes()
+                    found[f"{name}/{chunk.name}"] = [len(content), zlib.crc32(content)]
+        return found
+
+
+def _long_arrays(store: Path) -> dict[str, Any]:
+    """Open the arrays of a set that have a row for every scenario."""
+    arrays = dict(zarr.open_group(store, mode="r+", zarr_format=2, use_consolidated=False).arrays())
+    dims: dict[str, Any] = {name: array.attrs["_ARRAY_DIMENSIONS"] for name, array in arrays.items()}
+    return {name: arrays[name] for name in sorted(arrays) if "scenario" in dims[name]}
+
+
+def _begin(work: _Work, bank: GreensBank, identity: str) -> None:
+    """Make the set without its scenarios, unless it is there."""
+    if work.store.is_dir():
+        for path in work.store.rglob("*.partial"):  # chunks that a kill left half-written
+            remove(path)
+        return
+    remove(work.folder)
+    # all labels and attributes come from a set of one scenario, which is then made longer
+    numbers = range(1)
+    first = assemble(
+        bank,
+        *draw_ruptures(work._response, work._generator, work.seed, numbers),
+        work.seed,
+        work.settings,
+    ).assign_attrs(id=identity)
+    gauges = max(1, min(first.sizes["gauge"], int(_CHUNK_BYTES / (4 * BATCH * first.sizes["time"]))))
+    chunks = {"scenario": BATCH, "gauge": gauges}
+    long = [str(name) for name, variable in first.variables.items() if "scenario" in variable.dims]
+    encoding: dict[str, dict[str, Any]] = {
+        name: {"chunks": tuple(chunks.get(str(dim), first.sizes[dim]) for dim in first[name].dims)} for name in long
+    }
+    encoding["split"] = {"chunks": (work.count,)}
+    with atomic_path(work.store) as temporary:
+        labelled_zarr(first, temporary, "scenarios", encoding=encoding)
+        for name, array in _long_arrays(temporary).items():
+            array.resize((work.count, *array.shape[1:]))
+            if name == "split":
+                array[:] = split_codes(work.count, work.seed)
+
+
+def _write_missing(work: _Work, workers: int, scheduler: str | None, progress: Progress | None) -> None:
+    """Write the blocks that are not there."""
+    missing = [block for block in range(work.n_blocks) if not work.is_whole(block)]
+    done = work.count - sum(len(work.numbers(block)) for block in missing)
+    if progress and done:
+        progress(done, work.count)
+    writing = _on_cluster(work, missing, scheduler) if scheduler is not None else _write_with(work, missing, workers)
+    with closing(writing):
+        for written in writing:
+            done += written
+            if progress:
+                progress(done, work.count)
+
+
+def _write_with(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
+    """Write blocks on this machine, and yield the number of scenarios of each that is done."""
+    workers = min(workers, len(blocks))
+    if workers > 1:
+        yield from _in_processes(work, blocks, workers)
+    else:
+        yield from map(work.write, blocks)
+
+
+def _finish(work: _Work, out: Path) -> None:
+    """Put a set whose blocks are all there in its place."""
+    zarr.consolidate_metadata(work.store, zarr_format=2)
+    seal_zarr(work.store)
+    put_in_place(work.store, out)
+
+
+# --- several processes, of this machine or others
+
+
+def _on_cluster(work: _Work, blocks: Sequence[int], scheduler: str) -> Generator[int, None, None]:
+    """Write blocks on a cluster, and yield the number of scenarios of each that is done.
+
+    Workers that see the folder write into it, those that do not send what they drew, which is written here.
+    """
+    with connect(scheduler) as client:
+        marked = work.marked()
+        for block, drawn in run_on(client, _write_or_draw, ((marked, block) for block in blocks)):
+            yield drawn if isinstance(drawn, int) else work.put(block, drawn)
+
+
+def _write_or_draw(work: _Work, block: int) -> int | dict[str, np.ndarray]:
+    """Write a block where its folder is seen, and return how many scenarios it has; return what was drawn elsewhere."""
+    return work.write(block) if work.is_here() else work.draw(block)
+
+
+_MINE: list[_Work] = []
+
+
+def _begin_worker(works: multiprocessing.Queue[_Work], parent: Connection) -> None:
+    """Prepare a process: its end with that of its parent, and what it writes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _MINE[:] = [works.get()]
+
+
+def _end_with(parent: Connection) -> None:
+    """End this process at once when its parent lets go of the other end, or is killed."""
+    parent.poll(None)
+    # locks that libraries made would otherwise be reported as leaked, on the user's terminal
+    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
+    os._exit(1)
+
+
+def _write_block(block: int) -> int:
+    """Write a block of this process's work."""
+    return _MINE[0].write(block)
+
+
+def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
+    """Write blocks in several processes, of which this is one; yield the number of scenarios of each that is done."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    # not among the arguments of a process, which would hold up the start of the next until it has read them
+    works: multiprocessing.Queue[_Work] = context.Queue()
+    works.cancel_join_thread()
+    pool = ProcessPoolExecutor(workers - 1, mp_context=context, initializer=_begin_worker, initargs=(works, theirs))
+    waiting, running = deque(blocks), dict[Future[int], int]()
+    finished: SimpleQueue[Future[int]] = SimpleQueue()
+    killed = False
+
+    def submit() -> None:
+        future = pool.submit(_write_block, waiting[0])
+        running[future] = waiting.popleft()
+        future.add_done_callback(finished.put)
+
+    def result() -> int:
+        count = (future := finished.get()).result()
+        del running[future]
+        return count
+
+    try:
+        with _without_interrupts():
+            for _ in range(workers - 1):  # one for each, as they take seconds to begin
+                submit()
+        for _ in range(workers - 1):
+            works.put(work.fresh())
+        while waiting:
+            yield work.write(waiting.pop())
+            while not finished.empty():
+                yield result()
+                while waiting and len(running) < _AHEAD * (workers - 1):
+                    submit()
+        while running:
+            yield result()
+    except BrokenProcessPool:
+        killed = True
+    finally:
+        if running:
+            ours.close()
+        pool.shutdown(cancel_futures=bool(running))
+        ours.close()
+    if killed:
+        warnings.warn(
+            f"one of {workers} workers was killed, perhaps for want of memory; going on with {workers - 1}",
+            SlipcastWarning,
+            stacklevel=2,
+        )
+        left = sorted([*waiting, *running.values()])
+        done = {block for block in left if work.is_whole(block)}
+        yield from (len(work.numbers(block)) for block in done)
+        yield from _write_with(work, [block for block in left if block not in done], workers - 1)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back, for good in processes that are begun meanwhile: their parent gets it and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

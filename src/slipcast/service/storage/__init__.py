@@ -1,0 +1,1 @@
+"""Storage of events, samples and results."""

@@ -1,6 +1,0 @@
-"""The benchmark of speed: every part against its reference and against what the machine can do, in one run."""
-
-from slipcast.speed.config import SpeedConfig
-from slipcast.speed.run import run_speed
-
-__all__ = ["SpeedConfig", "run_speed"]

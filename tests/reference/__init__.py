@@ -1,0 +1,1 @@
+"""Second implementations that tests and benchmarks compare with."""
