@@ -13,19 +13,19 @@ from slipcast.records import Records
 from slipcast.regions.region import Region
 
 if TYPE_CHECKING:
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = ["simulate"]
 
 _N_DRAWS = 50
 
 
-def simulate(model: SlipSampler, *, magnitude: float = 8.9, seed: int = 1, origin_time: str = "") -> Records:
+def simulate(model: NeuralPosterior, *, magnitude: float = 8.9, seed: int = 1, origin_time: str = "") -> Records:
     """Let a trained sampler make an earthquake, its waves, and the noise of the buoys.
 
     Parameters
     ----------
-    model : SlipSampler
+    model : NeuralPosterior
         Which earthquakes it knows, and which waves they make.
     magnitude : float, optional
         Mw, in [7.8, 9.2].

@@ -455,7 +455,7 @@ def test_figures_show_what_they_are_given():
     axes = plots.plot_reliability([0.5, 0.9], {"slip": {"10 min": [0.4, 0.8]}, "waves": {"10 min": [0.5, 0.9]}})
     npt.assert_array_equal(axes[0].get_lines()[1].get_ydata(), [0.4, 0.8])
     fan = np.array([[-1.0], [-0.5], [0.0], [0.5], [1.0]]) * np.ones(3)
-    axes = plots.plot_fans([0, 60, 120], [0.0, 0.1, 0.2], {1.0: fan, 2.0: 0.5 * fan}, title="west")
+    axes = plots.plot_prediction_intervals([0, 60, 120], [0.0, 0.1, 0.2], {1.0: fan, 2.0: 0.5 * fan}, title="west")
     assert [ax.get_title(loc="left") for ax in axes] == ["west, after 1 min", "west, after 2 min"]
     npt.assert_array_equal([line.get_xdata()[0] for line in axes[1].get_lines()][-1], 2.0)
 
@@ -466,8 +466,8 @@ def test_figures_that_cannot_be_drawn():
         (lambda: plots.plot_error_by_window([1], {"a": [1, 2]}), r"error_m2\['a'\] must have shape \(1,\)"),
         (lambda: plots.plot_reliability([0.5], {}), "covered must have at least one quantity, got none"),
         (lambda: plots.plot_reliability([0.5], {"s": {"a": []}}), r"covered\['s'\]\['a'\] must have shape \(1,\)"),
-        (lambda: plots.plot_fans([0], [0], {}), "quantiles_m must have at least one window, got none"),
-        (lambda: plots.plot_fan([0], [0], np.ones((3, 1))), r"quantiles_m must have shape \(5, 1\)"),
+        (lambda: plots.plot_prediction_intervals([0], [0], {}), "quantiles_m must have at least one window, got none"),
+        (lambda: plots.plot_prediction_interval([0], [0], np.ones((3, 1))), r"quantiles_m must have shape \(5, 1\)"),
     ):
         with pytest.raises(InputError, match=message):
             draw()

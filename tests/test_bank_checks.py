@@ -15,20 +15,20 @@ from conftest import build_quietly, small_region
 from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.checks import SUMS, gauge_sums, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, gauge_checksums, unreadable_gauges
 
 
 def without_sums(bank: GreensBank) -> GreensBank:
-    attrs = {key: value for key, value in bank.dataset.attrs.items() if key != SUMS}
+    attrs = {key: value for key, value in bank.dataset.attrs.items() if key != CHECKSUMS}
     return GreensBank(bank.dataset.drop_attrs(deep=False).assign_attrs(attrs))
 
 
 def test_every_gauge_has_a_sum(small_bank):
-    sums = small_bank.dataset.attrs[SUMS].split()
+    sums = small_bank.dataset.attrs[CHECKSUMS].split()
     assert len(set(sums)) == len(small_bank.gauges)
     response = small_bank.dataset["response"].copy(deep=True)
     response[3, 17, 40] += 1e-6
-    other = gauge_sums(small_bank.dataset.assign(response=response)).split()
+    other = gauge_checksums(small_bank.dataset.assign(response=response)).split()
     assert [one == another for one, another in zip(sums, other, strict=True)] == [True, True, True, False, True]
 
 
@@ -85,7 +85,7 @@ def test_banks_without_sums_open_and_say_so(small_bank, tmp_path):
     old.save(tmp_path / "old.nc")
     opened = GreensBank.open(tmp_path / "old.nc")
     opened.check()
-    assert (opened.id, opened.has_sums) == (small_bank.id, False)
+    assert (opened.id, opened.has_checksums) == (small_bank.id, False)
     said = CliRunner().invoke(app, ["bank", "check", str(tmp_path / "old.nc")]).output
     assert "all well" in said
     assert "it carries no sums of its gauges" in said
@@ -95,12 +95,12 @@ def test_banks_without_sums_open_and_say_so(small_bank, tmp_path):
 
 def test_smaller_banks_have_sums_of_their_own(small_bank):
     for part in (small_bank.with_window(["46404", "westport"], 30), small_bank.with_sources(["acsza58"])):
-        assert part.has_sums
+        assert part.has_checksums
         part.check()
 
 
 def test_sums_of_other_gauges(small_bank):
-    attrs = small_bank.dataset.attrs | {SUMS: "0123456789abcdef"}
+    attrs = small_bank.dataset.attrs | {CHECKSUMS: "0123456789abcdef"}
     with pytest.raises(InputError, match="bank cascadia: it has 1 sums for 5 gauges"):
         GreensBank(small_bank.dataset.assign_attrs(attrs)).check()
 

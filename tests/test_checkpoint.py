@@ -13,7 +13,7 @@ from learning_fixtures import ARGUMENTS
 from learning_fixtures import make_checkpoint as make
 from learning_fixtures import random_records as records
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path
+from slipcast.io.atomic import atomic_path
 from slipcast.learning import checkpoint as checkpoint_module
 from slipcast.learning.checkpoint import Checkpoint
 

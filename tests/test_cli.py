@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from slipcast.cli import main as cli
 from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
-from slipcast.io.files import read_netcdf
+from slipcast.io.netcdf import read_netcdf
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.records import Records, simulated_records
 

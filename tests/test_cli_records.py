@@ -15,7 +15,7 @@ from slipcast.cli import main as cli
 from slipcast.forecasting.wave_fit import first_wave_ends, leave_one_out
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, Timing, candidate_sources, fit_timing, invert
-from slipcast.io.files import read_netcdf
+from slipcast.io.netcdf import read_netcdf
 from slipcast.records import Records, read_records
 from tide_fixtures import ndbc_text, tide_m
 

@@ -17,7 +17,7 @@ from learning_fixtures import make_checkpoint, scenario_set
 from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.evaluation.evaluation import evaluate, least_squares_method
-from slipcast.evaluation.scoring import Truth, Windowed, judge
+from slipcast.evaluation.scoring import Truth, Windowed, score_method
 from slipcast.forecasting.forecast import arrival_time
 from slipcast.inversion import GaussianPosterior, JointMoments, WaveInverter, magnitude_of_slip
 from slipcast.learning.inverters import Network
@@ -281,9 +281,9 @@ def test_waves_that_do_not_reach(small_set, gaussian):
         (silent, "method fake has no waves at gauge newport"),
     ):
         with pytest.raises(InputError, match=message):
-            judge(method, truth, records, fit_min=60, n_draws=2)
+            score_method(method, truth, records, fit_min=60, n_draws=2)
     with pytest.raises(InputError, match="n_draws must be >= 2 for method fake, whose waves are of draws, got 0"):
-        judge(gaussian, truth, records, fit_min=60)
+        score_method(gaussian, truth, records, fit_min=60)
 
 
 def test_a_sampler_that_is_given_less(small_set, gaussian):

@@ -13,7 +13,7 @@ from conftest import SMALL_SOURCES, build_quietly, small_region
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import first_wave_ends, fit_waves, leave_one_out
-from slipcast.geodesy import move
+from slipcast.geodesy import destination
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import (
     GaussianPosterior,
@@ -131,7 +131,7 @@ def test_no_wave_is_looked_for_before_it_can_arrive(small_bank):
     assert first_wave_ends(spoilt) != first_wave_ends(records)
     gauge = small_bank.region.gauge("46404")
     # 350 km away: ten minutes at 250 m/s from 200 km this side
-    epicentre = [float(value) for value in move(gauge.lon, gauge.lat, 60.0, 350e3)]
+    epicentre = [float(value) for value in destination(gauge.lon, gauge.lat, 60.0, 350e3)]
     known = Records(spoilt.dataset.assign_attrs(epicentre=epicentre))
     assert first_wave_ends(known, ["46404"]) == first_wave_ends(records, ["46404"])
 
@@ -185,7 +185,7 @@ def test_candidates_by_another_formula(magnitude):
 
 def test_earthquakes_that_reach_no_source():
     lon, lat, _ = unit_source("kiszb26").point(0.0, 25e3)
-    far = [float(value) for value in move(float(lon), float(lat), 100.0, 2_000e3)]
+    far = [float(value) for value in destination(float(lon), float(lat), 100.0, 2_000e3)]
     # 10^(-2.37 + 0.57 * 8) = 155 km, and 100
     with pytest.raises(InputError, match=r"is 2000 km from .*, kiszb26; an earthquake of Mw 8 reaches 255 km"):
         candidate_sources(["kiszb26"], (far[0], far[1]), 8.0)
@@ -434,7 +434,7 @@ def test_a_bank_of_some_sources_is_the_one_built_for_them(small_bank, tmp_path):
     npt.assert_allclose(found.dataset["response"], built.dataset["response"], rtol=0, atol=1e-4)
     own = np.isin(small_bank.dataset["subfault_source"].to_numpy().astype(str), chosen)
     npt.assert_array_equal(found.dataset["response"], small_bank.dataset["response"].to_numpy()[..., own])
-    own_to_each = {"created", "id", "gauge_sums"}
+    own_to_each = {"created", "id", "gauge_checksums"}
     assert {key: value for key, value in found.dataset.attrs.items() if key not in own_to_each} == {
         key: value for key, value in built.dataset.attrs.items() if key not in own_to_each
     }

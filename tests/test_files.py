@@ -17,20 +17,11 @@ import pytest
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.io import files
-from slipcast.io.files import (
-    atomic_path,
-    check_target,
-    fingerprint,
-    is_running,
-    read_json,
-    read_netcdf,
-    read_zarr,
-    write_json,
-    write_netcdf,
-    write_text,
-    write_zarr,
-)
+from slipcast.io import identity
+from slipcast.io.atomic import atomic_path, check_target, is_running, read_json, write_json, write_text
+from slipcast.io.identity import fingerprint
+from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.zarr import read_zarr, write_zarr
 
 DATASET = xr.Dataset({"slip": ("source", np.arange(3.0), {"units": "m"})}, coords={"source": ["a", "b", "c"]})
 
@@ -92,7 +83,7 @@ def test_kill_9_leaves_the_old_file_and_the_next_writer_clears_up(tmp_path):
     write_text(tmp_path / "a.txt", "old")
     script = """
         import os, signal, sys
-        from slipcast.io.files import atomic_path
+        from slipcast.io.atomic import atomic_path
         with atomic_path(sys.argv[1]) as temporary:
             temporary.write_text("half of the n")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -124,8 +115,8 @@ def test_processes_that_run():
 WRITE_AGAIN_AND_AGAIN = """
     import sys
     import numpy as np, xarray as xr
-    from slipcast.io import files
-    write = {"netcdf": files.write_netcdf, "zarr": files.write_zarr}[sys.argv[2]]
+    from slipcast.io import netcdf, zarr
+    write = {"netcdf": netcdf.write_netcdf, "zarr": zarr.write_zarr}[sys.argv[2]]
     number = 0
     while True:
         number += 1
@@ -160,8 +151,8 @@ def test_kill_9_while_a_folder_is_swapped(tmp_path, step):
     # the swap: the old one aside, the new one in its place, the old one deleted; killed before each of these
     script = """
         import os, shutil, signal, sys
-        from slipcast.io import files
-        from slipcast.io.files import atomic_path
+        from slipcast.io import atomic, netcdf, zarr
+        from slipcast.io.atomic import atomic_path
         steps = 0
         def or_die(function):
             def wrapped(*arguments, **options):
@@ -234,13 +225,13 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
     script = """
         import resource, signal, sys
         import numpy as np, xarray as xr
-        from slipcast.io import files
+        from slipcast.io import atomic, netcdf, zarr
         from slipcast.errors import InputError
         big = xr.Dataset({"slip": ("n", np.random.default_rng(1).normal(size=200_000))})
         write = {
-            "netcdf": lambda: files.write_netcdf(big, sys.argv[1], "slip"),
-            "zarr": lambda: files.write_zarr(big, sys.argv[1], "scenarios"),
-            "text": lambda: files.write_text(sys.argv[1], "x" * 2_000_000),
+            "netcdf": lambda: netcdf.write_netcdf(big, sys.argv[1], "slip"),
+            "zarr": lambda: zarr.write_zarr(big, sys.argv[1], "scenarios"),
+            "text": lambda: atomic.write_text(sys.argv[1], "x" * 2_000_000),
         }[sys.argv[2]]
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -309,9 +300,9 @@ def test_the_version_of_what_is_run_uninstalled(monkeypatch):
     def missing(name):
         raise PackageNotFoundError(name)
 
-    assert files.package_version()[0].isdigit()
-    monkeypatch.setattr(files, "version", missing)
-    assert files.package_version() == "unknown"
+    assert identity.package_version()[0].isdigit()
+    monkeypatch.setattr(identity, "version", missing)
+    assert identity.package_version() == "unknown"
 
 
 def test_a_file_for_a_folder_and_a_folder_for_a_file(tmp_path):

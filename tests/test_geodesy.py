@@ -7,7 +7,7 @@ import numpy.testing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipcast.geodesy import EARTH_RADIUS_M, distance_azimuth, great_circle_distance, move, wrap_longitude
+from slipcast.geodesy import EARTH_RADIUS_M, destination, distance_azimuth, great_circle_distance, wrap_longitude
 
 LON = st.floats(-720, 720, allow_nan=False)
 LAT = st.floats(-85, 85)
@@ -53,7 +53,7 @@ def test_distance_from_vectors():
 
 @given(LON, LAT, st.floats(0, 360, exclude_max=True), st.floats(1.0, 5e6))
 def test_going_somewhere_and_looking_back(lon, lat, azimuth, distance):
-    there = move(lon, lat, azimuth, distance)
+    there = destination(lon, lat, azimuth, distance)
     found, direction = distance_azimuth(lon, lat, *there)
     npt.assert_allclose(found, distance, rtol=1e-6, atol=1e-3)
     turn = (direction - azimuth + 180) % 360 - 180
@@ -63,14 +63,14 @@ def test_going_somewhere_and_looking_back(lon, lat, azimuth, distance):
 
 
 def test_a_negative_distance_goes_backwards():
-    npt.assert_allclose(move(0.5, 10.0, 30.0, -70e3), move(0.5, 10.0, 210.0, 70e3), rtol=1e-12)
+    npt.assert_allclose(destination(0.5, 10.0, 30.0, -70e3), destination(0.5, 10.0, 210.0, 70e3), rtol=1e-12)
 
 
 def test_going_across_greenwich_and_along_a_meridian():
     degree = np.radians(1.0) * EARTH_RADIUS_M
-    npt.assert_allclose(move(359.9, 0.0, 90.0, degree), (0.9, 0.0), atol=1e-9)
-    npt.assert_allclose(move(0.1, 0.0, 270.0, degree), (359.1, 0.0), atol=1e-9)
-    npt.assert_allclose(move(-128.7, 45.0, 0.0, degree), (231.3, 46.0), atol=1e-9)
+    npt.assert_allclose(destination(359.9, 0.0, 90.0, degree), (0.9, 0.0), atol=1e-9)
+    npt.assert_allclose(destination(0.1, 0.0, 270.0, degree), (359.1, 0.0), atol=1e-9)
+    npt.assert_allclose(destination(-128.7, 45.0, 0.0, degree), (231.3, 46.0), atol=1e-9)
 
 
 def test_metres_apart_are_not_lost_to_rounding():

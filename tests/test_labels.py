@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipcast.errors import InputError
-from slipcast.io.labels import align, in_order, one_event, window_samples
+from slipcast.io.labels import align, one_event, positions_of, window_samples
 
 NAMES = ["acsza54", "acsza55", "acszb54", "acszb55", "acszz55"]
 
@@ -64,15 +64,15 @@ def test_an_array_without_names_is_refused():
 
 
 def test_positions_are_in_the_order_wanted():
-    assert in_order(["acszz55", "acsza54"], NAMES, dim="source", where="in bank x") == [4, 0]
-    assert in_order(iter(["acszz55"]), NAMES, dim="source", where="in bank x") == [4]
-    assert in_order(None, NAMES, dim="source", where="in bank x") == [0, 1, 2, 3, 4]
-    assert in_order([], NAMES, dim="source", where="in bank x") == []
+    assert positions_of(["acszz55", "acsza54"], NAMES, dim="source", where="in bank x") == [4, 0]
+    assert positions_of(iter(["acszz55"]), NAMES, dim="source", where="in bank x") == [4]
+    assert positions_of(None, NAMES, dim="source", where="in bank x") == [0, 1, 2, 3, 4]
+    assert positions_of([], NAMES, dim="source", where="in bank x") == []
 
 
 def test_a_position_that_is_nowhere():
     with pytest.raises(InputError, match="unknown source 'acsza45' in bank x; nearest: acsza55, acsza54, acszz55"):
-        in_order(["acszz55", "acsza45"], NAMES, dim="source", where="in bank x")
+        positions_of(["acszz55", "acsza45"], NAMES, dim="source", where="in bank x")
 
 
 # --- windows

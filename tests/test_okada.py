@@ -11,7 +11,7 @@ import pytest
 from cutde.halfspace import disp_matrix
 
 from slipcast.errors import InputError
-from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance, move
+from slipcast.geodesy import EARTH_RADIUS_M, destination, great_circle_distance
 from slipcast.physics.okada import rectangle_uplift, subfault_uplift, unit_source_uplift
 from slipcast.physics.unit_sources import subdivide, unit_source
 
@@ -167,8 +167,8 @@ def test_a_vertical_fault_is_the_limit_of_a_steep_one():
 
 def test_a_thrust_lifts_the_trench_side_and_lowers_the_land():
     source = unit_source("acszb58")
-    seaward = move(source.lon_deg, source.lat_deg, source.strike_deg - 90, 35e3)
-    landward = move(source.lon_deg, source.lat_deg, source.strike_deg + 90, 30e3)
+    seaward = destination(source.lon_deg, source.lat_deg, source.strike_deg - 90, 35e3)
+    landward = destination(source.lon_deg, source.lat_deg, source.strike_deg + 90, 30e3)
     assert unit_source_uplift(*seaward, source)[0] > 0.1
     assert unit_source_uplift(*landward, source)[0] < -0.02
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from slipcast import plots
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path
+from slipcast.io.atomic import atomic_path
 from slipcast.physics.unit_sources import unit_source
 from slipcast.plots import geography
 from slipcast.plots.series import gauge_traces

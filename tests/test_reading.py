@@ -9,7 +9,7 @@ import numpy.testing as npt
 import pytest
 
 from slipcast.errors import InputError
-from slipcast.geodesy import move
+from slipcast.geodesy import destination
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
 from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
@@ -259,7 +259,7 @@ def test_an_epicentre_beside_the_buoy(whole):
 
 
 def test_the_earliest_arrival():
-    lon, lat = move(142.4, 38.3, 90.0, 1_100e3)
+    lon, lat = destination(142.4, 38.3, 90.0, 1_100e3)
     # 900 km at 250 m/s
     npt.assert_allclose(earliest_arrival((142.4, 38.3), float(lon), float(lat)), 3600.0, rtol=1e-9)
     npt.assert_allclose(earliest_arrival((142.4 - 360, 38.3), float(lon) + 360, float(lat)), 3600.0, rtol=1e-9)

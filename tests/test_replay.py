@@ -18,9 +18,9 @@ from slipcast.cli.replay import replay as replay_command
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import invert
-from slipcast.io import files
-from slipcast.learning.inverters import open_sampler
-from slipcast.realtime.convergence import when_forecast_settled, when_magnitude_settled
+from slipcast.io import identity
+from slipcast.learning.inverters import open_posterior
+from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 from slipcast.realtime.replay import Replay, replay
 from slipcast.records import Records, simulated_records
 from slipcast.reports.replay import draw_replay, findings, write_replay_page
@@ -201,7 +201,7 @@ def test_the_tide_is_fitted_jointly(records, small_bank):
 
 @pytest.fixture(scope="module")
 def sampler():
-    return open_sampler("cascadia")
+    return open_posterior("cascadia")
 
 
 def test_a_sampler(sampler, records):
@@ -281,7 +281,7 @@ def test_no_crest_where_the_record_ends_before_it(small_bank, records):
     assert list(made.observed_maximum_m) == ["46419"]
     assert made.contribution_min["46404"] == 30.0  # its first sample
     with pytest.raises(InputError, match="gauge 46407 has recorded no first wave; compare with its last forecast"):
-        when_forecast_settled(made, "46407")
+        forecast_convergence_min(made, "46407")
     assert made.shown_gauges(2)[0] == "46419"
 
 
@@ -319,7 +319,7 @@ def test_gauges_of_a_figure(whole):
 )
 def test_when_the_magnitude_settled(magnitude, reference, settled):
     made = hand_made(magnitude, np.zeros(len(magnitude)))
-    assert when_magnitude_settled(made, reference=reference) == settled
+    assert magnitude_convergence_min(made, reference=reference) == settled
 
 
 @pytest.mark.parametrize(
@@ -335,22 +335,22 @@ def test_when_the_magnitude_settled(magnitude, reference, settled):
 )
 def test_when_a_forecast_settled(height, against, settled):
     made = hand_made(np.full(len(height), 8.0), height, observed=1.0)
-    assert when_forecast_settled(made, "g", against=against) == settled
+    assert forecast_convergence_min(made, "g", against=against) == settled
 
 
 def test_wider_is_earlier():
     made = hand_made([8.0, 8.7, 8.9], [0.1, 0.7, 1.0], observed=1.0)
-    assert when_magnitude_settled(made, within=0.3) == 10.0
-    assert when_forecast_settled(made, "g", within=0.4) == 10.0
+    assert magnitude_convergence_min(made, within=0.3) == 10.0
+    assert forecast_convergence_min(made, "g", within=0.4) == 10.0
     for refused in (0.0, -1.0, np.nan):
         with pytest.raises(InputError, match="within must be > 0, got"):
-            when_magnitude_settled(made, within=refused)
+            magnitude_convergence_min(made, within=refused)
         with pytest.raises(InputError, match="within must be > 0, got"):
-            when_forecast_settled(made, "g", within=refused)
+            forecast_convergence_min(made, "g", within=refused)
     with pytest.raises(InputError, match="unknown gauge 'h' in the replay's forecasts"):
-        when_forecast_settled(made, "h")
+        forecast_convergence_min(made, "h")
     with pytest.raises(InputError, match="against must be observed or last, got 'first'"):
-        when_forecast_settled(made, "g", against="first")
+        forecast_convergence_min(made, "g", against="first")
 
 
 # files, figures, the page and the command
@@ -362,7 +362,7 @@ def test_a_file_comes_back(with_draws, tmp_path, monkeypatch, records):
     xr.testing.assert_identical(opened.dataset[list(with_draws.dataset)].drop_attrs(), with_draws.dataset.drop_attrs())
     assert opened.observed_maximum_m == with_draws.observed_maximum_m
     assert opened.contribution_min == with_draws.contribution_min
-    monkeypatch.setitem(files._FILE_KINDS, "replay", "a replay")
+    monkeypatch.setitem(identity.FILE_KINDS, "replay", "a replay")
     records.save(tmp_path / "records.nc")
     with pytest.raises(InputError, match=r"records.nc holds records, not a replay"):
         Replay.open(tmp_path / "records.nc")

@@ -22,8 +22,8 @@ from conftest import build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens import reciprocity
 from slipcast.greens.parts import remove_parts
-from slipcast.io.files import read_netcdf, write_netcdf
-from slipcast.io.lock import hold, parts_folder
+from slipcast.io.lock import lock, parts_folder
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.parallel.executor import connect, run_on
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.regions.region import Region
@@ -205,7 +205,7 @@ def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
 
 def test_two_builds_into_one_path(tmp_path):
     folder = parts_folder(tmp_path / "bank.nc")
-    with hold(folder):
+    with lock(folder):
         with pytest.raises(InputError, match=rf"bank.nc.parts is held by process {os.getpid()} on .* since 2"):
             build_quietly(quick_region(), parts=folder)
         with pytest.raises(InputError, match="is held by process"):
@@ -385,7 +385,7 @@ def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
     for options, message in cases:
         with pytest.raises(InputError, match=message):
             write_scenarios(quick_bank, target, **{"count": 1, "seed": 1} | options)
-    with hold(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
+    with lock(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
         write_scenarios(quick_bank, target, count=1, seed=1)
     assert not list(tmp_path.iterdir())
 

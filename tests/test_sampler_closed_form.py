@@ -6,10 +6,10 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from slipcast.learning.posterior.calibration import HeightScatter
-from slipcast.learning.posterior.modes import EventModes
+from slipcast.learning.posterior.calibration import AmplitudeCalibration
+from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.pool import ScenarioPool
-from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.learning.posterior.scaled_linear import ScaledLinear
 from slipcast.learning.posterior.train import SamplerConfig, SamplerTraining, scaled_moments
 
@@ -54,9 +54,9 @@ def pool_of(amplitudes: np.ndarray) -> ScenarioPool:
 
 
 @pytest.fixture(scope="module")
-def sampler() -> SlipSampler:
+def sampler() -> NeuralPosterior:
     pool = pool_of(PRIOR_SD * np.random.default_rng(9).standard_normal((40_000, N_MODES)))
-    modes = EventModes(
+    modes = JointComponents(
         PRIOR_SD.astype(np.float32),
         np.eye(N_MODES, dtype=np.float32),
         np.eye(N_MODES, dtype=np.float32),
@@ -65,14 +65,14 @@ def sampler() -> SlipSampler:
     linear = ScaledLinear(scaled_moments(pool, CONFIG.n_latent))
     training = SamplerTraining(pool, linear, modes, CONFIG, len(GAUGES), (0, 1, 2))
     training.run(lambda *_: None)
-    return SlipSampler(
+    return NeuralPosterior(
         network=training.network,
         arguments=training.arguments,
         linear=linear,
         modes=modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=HeightScatter.none(["a"]),
+        heights=AmplitudeCalibration.none(["a"]),
         gauges=GAUGES,
         sources=[f"source{i}" for i in range(N_MODES)],
         window_min=float(N_TIMES),

@@ -17,7 +17,7 @@ from service_fixtures import EVENT, answer_of, bank_engine, create, post, postgr
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
-from slipcast.learning.inverters import open_sampler
+from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
 from slipcast.realtime.nowcast import Alerts, Engine
 from slipcast.records import Records
@@ -37,7 +37,7 @@ def engine(small_bank):
 
 @pytest.fixture(scope="module")
 def sampler():
-    return open_sampler("cascadia")
+    return open_posterior("cascadia")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,4 +1,4 @@
-"""Bodies of answers that are kept."""
+"""ResponseCache of answers that are kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the service needs slipcast[serve]")
 
-from slipcast.service.api.cache import Bodies
+from slipcast.service.api.cache import ResponseCache
 
 
 def asked(bodies, *keys, size=10):
@@ -30,23 +30,23 @@ def asked(bodies, *keys, size=10):
 
 
 def test_a_body_is_written_once_while_it_is_kept():
-    assert asked(Bodies(1000), "a", "b", "a", "a", "b") == ["a", "b"]
+    assert asked(ResponseCache(1000), "a", "b", "a", "a", "b") == ["a", "b"]
 
 
 def test_the_one_asked_for_longest_ago_goes_first():
-    bodies = Bodies(25)
+    bodies = ResponseCache(25)
     assert asked(bodies, "a", "b", "a", "c") == ["a", "b", "c"]
     assert asked(bodies, "a", "c", "b") == ["b"]
 
 
 def test_a_body_larger_than_all_is_given_and_not_kept():
-    bodies = Bodies(5)
+    bodies = ResponseCache(5)
     assert asked(bodies, "a", "a") == ["a", "a"]
     assert asked(bodies, "b", "b", size=5) == ["b"]
 
 
 def test_what_a_writer_raises_is_raised_and_nothing_is_kept():
-    bodies = Bodies(100)
+    bodies = ResponseCache(100)
 
     async def fail():
         raise LookupError("gone")
@@ -57,7 +57,7 @@ def test_what_a_writer_raises_is_raised_and_nothing_is_kept():
 
 
 def test_two_who_ask_at_once_are_counted_once():
-    bodies = Bodies(25)
+    bodies = ResponseCache(25)
 
     async def write():
         await asyncio.sleep(0)

@@ -14,8 +14,8 @@ from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.inversion import SlipEstimate, invert, magnitude_of_slip
-from slipcast.learning.inverters import model_names, open_model, open_sampler
-from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.inverters import model_names, open_model, open_posterior
+from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.records import Records
 from slipcast.regions.region import Region
 
@@ -24,8 +24,8 @@ GOLDEN = np.load(Path(__file__).parent / "data" / "cascadia_golden.npz")
 
 
 @pytest.fixture(scope="module")
-def sampler() -> SlipSampler:
-    return open_sampler("cascadia")
+def sampler() -> NeuralPosterior:
+    return open_posterior("cascadia")
 
 
 def records_of(level: np.ndarray) -> Records:
@@ -77,7 +77,7 @@ def test_noise_alone_is_no_earthquake(sampler):
 
 
 def test_twice_the_records_and_the_noise_are_twice_the_slip(sampler):
-    louder = SlipSampler(**{**vars(sampler), "noise_sd_m": 2 * sampler.noise_sd_m})
+    louder = NeuralPosterior(**{**vars(sampler), "noise_sd_m": 2 * sampler.noise_sd_m})
     once, twice = (
         who.solve(factor * GOLDEN["records"][:3]) for who, factor in ((sampler, np.float32(1)), (louder, np.float32(2)))
     )
@@ -99,7 +99,7 @@ def test_after_install_records_alone_are_enough(tmp_path, monkeypatch):
     assert made.gauges == Region.open("cascadia").gauge_names()
     quantile = made.dataset["max_amplitude_quantile"]
     assert (quantile.diff("quantile") >= 0).all()
-    model = open_sampler("cascadia")
+    model = open_posterior("cascadia")
     records = Records.open("records.nc")
     again = invert(records, model=model, window_min=45)
     npt.assert_array_equal(again.slip, slip.slip)
@@ -114,9 +114,9 @@ def test_names_and_folders(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"no model \./cascadia: neither a folder nor"):
         open_model("./cascadia")
     make_checkpoint().save(tmp_path / "other")
-    assert not isinstance(open_model("other"), SlipSampler)
+    assert not isinstance(open_model("other"), NeuralPosterior)
     with pytest.raises(InputError, match="other is no sampler; waves of a network of its kind need a bank"):
-        open_sampler("other")
+        open_posterior("other")
 
 
 def test_what_the_commands_refuse(tmp_path, monkeypatch):

@@ -17,13 +17,13 @@ from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import WaveInverter, invert
 from slipcast.learning.inverters import open_model
-from slipcast.learning.posterior.augmentation import Spoiler, stretched
-from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.augmentation import Augmentation, stretched
+from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import energy_score, marginal_crps
-from slipcast.learning.posterior.modes import EventAnalysis, EventModes
-from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
+from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.learning.posterior.scaled_linear import ScaledLinear, ScaledMoments
-from slipcast.learning.posterior.train import SamplerConfig, train_sampler
+from slipcast.learning.posterior.train import SamplerConfig, train_posterior
 from slipcast.metrics import crps
 from slipcast.records import Records, simulated_records
 from slipcast.scenarios.kinematics import rupture_records
@@ -50,13 +50,13 @@ SMALL = SamplerConfig(
 def folder(small_bank, tmp_path_factory):
     """Train a small sampler."""
     path = tmp_path_factory.mktemp("sampler") / "model"
-    train_sampler(small_bank, SMALL, path)
+    train_posterior(small_bank, SMALL, path)
     return path
 
 
 @pytest.fixture(scope="module")
-def sampler(folder) -> SlipSampler:
-    return SlipSampler.open(folder)
+def sampler(folder) -> NeuralPosterior:
+    return NeuralPosterior.open(folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_slip_that_makes_no_modes(small_bank, ruptures):
     with pytest.raises(InputError, match=r"slip must not be later than \d+ min, got a rupture with later slip"):
         analysis.amplitudes(slip[:2], onset[:2] + 3600 * (slip[:2] > 0), rise_time[:2])
     with pytest.raises(InputError, match="to_subfaults must have 2 modes, got 3"):
-        EventModes(np.ones(2), np.ones((2, 4)), np.ones((3, 4)), {})
+        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((3, 4)), {})
     with pytest.raises(InputError, match="waves at westport must have 2 modes, got 1"):
-        EventModes(np.ones(2), np.ones((2, 4)), np.ones((2, 4)), {"westport": np.ones((1, 5))})
+        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((2, 4)), {"westport": np.ones((1, 5))})
 
 
 # --- records that no scenario makes
@@ -139,9 +139,9 @@ def test_noise_and_what_spoils_records():
     rng = np.random.default_rng(1)
     minutes = np.arange(1, 121)
     wave = np.broadcast_to(np.sin(minutes / 5.0), (400, 3, 120)).astype(np.float32)
-    clean = Spoiler(0.005, 0.0).spoil(wave, rng) - wave
+    clean = Augmentation(0.005, 0.0).spoil(wave, rng) - wave
     npt.assert_allclose(clean.std(), 0.005, rtol=0.02)
-    error = (Spoiler(0.005, 0.5).spoil(wave, rng) - wave).std(axis=(1, 2))
+    error = (Augmentation(0.005, 0.5).spoil(wave, rng) - wave).std(axis=(1, 2))
     # half of the records are left alone but for white noise
     assert 0.4 < np.mean(error < 0.0055) < 0.6
     assert error.max() > 0.05
@@ -258,7 +258,7 @@ def test_what_the_waves_of_draws_lack_is_found_and_put_back():
     draws = np.exp(middle[:, np.newaxis] + spread[:, np.newaxis] * rng.standard_normal((6000, 400)))
     lacking = np.sqrt(0.1**2 + (0.5 * spread) ** 2)
     true = np.exp(middle + 0.05 + np.hypot(spread, lacking) * rng.standard_normal(6000))
-    heights = HeightScatter.fit({"a": true}, {"a": draws})
+    heights = AmplitudeCalibration.fit({"a": true}, {"a": draws})
     assert heights.shift["a"] == pytest.approx(0.05, abs=0.02)
     assert heights.floor["a"] == pytest.approx(0.1, abs=0.03)
     assert heights.share["a"] == pytest.approx(0.5, abs=0.1)
@@ -269,7 +269,7 @@ def test_what_the_waves_of_draws_lack_is_found_and_put_back():
         assert (abs(np.mean((low <= true) & (true <= high)) - 0.9) < 0.02) == expected, name
     # the same draws get the same factors, other gauges others
     npt.assert_array_equal(factors, heights.factors(draws, "a"))
-    none = HeightScatter.none(["a", "b"])
+    none = AmplitudeCalibration.none(["a", "b"])
     npt.assert_array_equal(none.factors(draws[:5], "b"), 1.0)
 
 
@@ -315,7 +315,7 @@ def test_what_is_missing_does_not_matter(sampler, unseen):
 
 def test_twice_the_records_and_the_noise_are_twice_the_slip(sampler, unseen):
     records = window(unseen, 60)[:8]
-    louder = SlipSampler(**{**vars(sampler), "noise_sd_m": 2 * sampler.noise_sd_m})
+    louder = NeuralPosterior(**{**vars(sampler), "noise_sd_m": 2 * sampler.noise_sd_m})
     once, twice = (
         who.sample(factor * records, 50, np.random.default_rng(4)) for who, factor in ((sampler, 1), (louder, 2))
     )
@@ -330,9 +330,9 @@ def test_noise_alone_is_no_earthquake(sampler, unseen):
 
 
 def test_a_sampler_comes_back(sampler, folder, small_bank, tmp_path):
-    assert isinstance(open_model(folder), SlipSampler)
+    assert isinstance(open_model(folder), NeuralPosterior)
     sampler.save(tmp_path / "copy")
-    other = SlipSampler.open(tmp_path / "copy")
+    other = NeuralPosterior.open(tmp_path / "copy")
     assert other.id == sampler.id
     records = np.random.default_rng(6).standard_normal((2, 3, 120)).astype(np.float32)
     npt.assert_array_equal(
@@ -345,19 +345,19 @@ def test_a_sampler_comes_back(sampler, folder, small_bank, tmp_path):
 @pytest.mark.slow
 def test_the_same_seed_trains_the_same_sampler(small_bank, tmp_path):
     quick = SMALL.model_copy(update={"steps": 5, "n_scenarios": 700})
-    first = train_sampler(small_bank, quick, tmp_path / "first")
-    second = train_sampler(small_bank, quick, tmp_path / "second", workers=2)
-    third = train_sampler(small_bank, quick.model_copy(update={"seed": 2}), tmp_path / "third")
+    first = train_posterior(small_bank, quick, tmp_path / "first")
+    second = train_posterior(small_bank, quick, tmp_path / "second", workers=2)
+    third = train_posterior(small_bank, quick.model_copy(update={"seed": 2}), tmp_path / "third")
     assert first.id == second.id != third.id
 
 
 def test_trainings_that_cannot_be(small_bank, tmp_path):
     with pytest.raises(InputError, match="workers must be >= 1, got 0"):
-        train_sampler(small_bank, SMALL, tmp_path, workers=0)
+        train_posterior(small_bank, SMALL, tmp_path, workers=0)
     with pytest.raises(InputError, match="n_modes must be at most the 72 subfaults of the bank, got 80"):
-        train_sampler(small_bank, SMALL.model_copy(update={"n_modes": 80}), tmp_path)
+        train_posterior(small_bank, SMALL.model_copy(update={"n_modes": 80}), tmp_path)
     with pytest.raises(InputError, match="unknown usual gauge '46411' among the gauges of the sampler"):
-        train_sampler(small_bank, SMALL.model_copy(update={"usual_gauges": ("46411",), "n_scenarios": 700}), tmp_path)
+        train_posterior(small_bank, SMALL.model_copy(update={"usual_gauges": ("46411",), "n_scenarios": 700}), tmp_path)
 
 
 def test_parts_that_do_not_fit(sampler):
@@ -366,7 +366,7 @@ def test_parts_that_do_not_fit(sampler):
         ({"feature_mean": np.ones(3)}, "features of a sampler must be"),
         ({"feature_sd": np.ones(3)}, "scales of features of a sampler must be"),
         ({"modes": sampler.modes.first(5)}, "modes of a sampler must be 24, got 5"),
-        ({"heights": HeightScatter.none(["a"])}, "heights of a sampler must be of the gauges of its waves"),
+        ({"heights": AmplitudeCalibration.none(["a"])}, "heights of a sampler must be of the gauges of its waves"),
     ):
         with pytest.raises(InputError, match=message):
             replace(sampler, **change)
@@ -403,9 +403,9 @@ def test_files_that_are_damaged(folder, tmp_path):
     ):
         damage(name, content)
         with pytest.raises(InputError, match=message):
-            SlipSampler.open(copy)
+            NeuralPosterior.open(copy)
     with pytest.raises(InputError, match="holds no sampler"):
-        SlipSampler.open(tmp_path / "nowhere")
+        NeuralPosterior.open(tmp_path / "nowhere")
 
 
 # --- through the door

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 
 
 def threads(kind):
@@ -16,7 +16,7 @@ def threads(kind):
 def test_one_thread_inside_and_as_before_after():
     with threadpool_limits(2):
         assert threads("blas") == {2}
-        with without_threads():
+        with single_threaded():
             assert threads("blas") == {1}
             assert threads("openmp") <= {1}
         assert threads("blas") == {2}
@@ -25,7 +25,7 @@ def test_one_thread_inside_and_as_before_after():
 def test_openmp_can_be_left_alone():
     with threadpool_limits(2):
         before = threads("openmp")
-        with without_threads(blas_alone=True):
+        with single_threaded(blas_alone=True):
             assert threads("blas") == {1}
             assert threads("openmp") == before
 
@@ -33,7 +33,7 @@ def test_openmp_can_be_left_alone():
 def test_an_error_inside_does_not_leave_one_thread():
     with threadpool_limits(2):
         try:
-            with without_threads():
+            with single_threaded():
                 raise ValueError
         except ValueError:
             pass

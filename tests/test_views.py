@@ -12,13 +12,13 @@ import torch
 from slipcast.errors import InputError
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.generator import SlipGenerator
-from slipcast.learning.posterior.masking import Views
+from slipcast.learning.posterior.masking import ObservationMasks
 from slipcast.learning.posterior.pool import ScenarioPool
 
 WINDOWS = (5, 20, 60)
 
 
-def drawn(views: Views, count: int) -> Counter:
+def drawn(views: ObservationMasks, count: int) -> Counter:
     """Draw views without gaps; count gauges and window."""
     rng = np.random.default_rng(1)
     found: Counter = Counter()
@@ -30,7 +30,7 @@ def drawn(views: Views, count: int) -> Counter:
 
 
 def test_windows_and_usual_gauges_come_as_often_as_asked():
-    found = drawn(Views(4, (0, 1, 2), WINDOWS, 0.0, (1.0, 3.0, 0.0), 0.5), 4000)
+    found = drawn(ObservationMasks(4, (0, 1, 2), WINDOWS, 0.0, (1.0, 3.0, 0.0), 0.5), 4000)
     by_window = Counter({window: sum(n for (_, w), n in found.items() if w == window) for window in WINDOWS})
     npt.assert_allclose([by_window[5] / 4000, by_window[20] / 4000], [0.25, 0.75], atol=0.03)
     assert by_window[60] == 0
@@ -40,7 +40,7 @@ def test_windows_and_usual_gauges_come_as_often_as_asked():
 
 
 def test_without_weights_windows_come_alike():
-    found = drawn(Views(4, (0, 1, 2), WINDOWS, 0.0), 3000)
+    found = drawn(ObservationMasks(4, (0, 1, 2), WINDOWS, 0.0), 3000)
     for window in WINDOWS:
         npt.assert_allclose(sum(n for (_, w), n in found.items() if w == window) / 3000, 1 / 3, atol=0.03)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from slipcast.greens.bank import GreensBank
-from slipcast.learning.inverters import open_sampler
+from slipcast.learning.inverters import open_posterior
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 COUNT, SEED, DRAWS = 10, 60_000, 100
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--model", default="cascadia")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    sampler = open_sampler(given.model)
+    sampler = open_posterior(given.model)
     bank = GreensBank.open(given.bank).with_window(sampler.gauges, sampler.window_min)
     scenarios = ScenarioSet.build(bank, count=COUNT, seed=SEED)
     noisy = scenarios.load_records(sampler.gauges, sampler.window_min, noise_sd_m=sampler.noise_sd_m).to_numpy()

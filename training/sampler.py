@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from slipcast.greens.bank import GreensBank
-from slipcast.learning.posterior.train import SamplerConfig, train_sampler
+from slipcast.learning.posterior.train import SamplerConfig, train_posterior
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
             said = time.monotonic()
             print(f"{what} {done:,} of {total:,}, {said - begin:.0f} s {note}", flush=True)
 
-    sampler = train_sampler(
+    sampler = train_posterior(
         GreensBank.open(given.bank),
         SamplerConfig.open(given.config),
         given.out,

@@ -9,9 +9,10 @@ import argparse
 from pathlib import Path
 
 from benchmarks.accuracy import AccuracyConfig, run_accuracy
-from slipcast.cli.console import progress, write_line
+from slipcast.cli.console import write_line
 from slipcast.greens.bank import GreensBank
 from slipcast.learning.inverters import open_model
+from slipcast.parallel.progress import progress_bar
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     config = AccuracyConfig.quick() if options.quick else AccuracyConfig()
     bank, model = GreensBank.open(options.bank), open_model(options.model)
-    with progress("Accuracy") as advance:
+    with progress_bar("Accuracy") as advance:
         run_accuracy(bank, model, options.out, config=config, shared=options.shared, progress=advance)
     write_line(str(options.out / "accuracy.md"))
 

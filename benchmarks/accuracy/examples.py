@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.accuracy.methods import Methods
 from slipcast.evaluation.scoring import Windowed, wave_matrices
 from slipcast.inversion import QUANTILES, magnitude_of_slip
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["fan_example", "magnitudes_of_noise", "measure_latency"]
@@ -143,7 +143,7 @@ def measure_latency(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with without_threads():
+        with single_threaded():
             return {
                 "window_min": config.table_window_min,
                 "n_draws": config.n_draws,

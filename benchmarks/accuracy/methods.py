@@ -17,7 +17,7 @@ from slipcast.evaluation.scoring import Windowed
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import GaussianPosterior, Inverter, JointMoments, WaveInverter
 from slipcast.inversion.nonnegative import LeastSquares
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.learning.inverters import Network
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -40,7 +40,7 @@ _LEAST_NETWORK_MIN = 2
 
 @runtime_checkable
 class Sampler(WaveInverter, Protocol):
-    """A trained sampler that draws slip and waves, as :class:`slipcast.learning.posterior.posterior.SlipSampler` does."""
+    """A trained posterior of slip and waves, as :class:`~slipcast.learning.posterior.posterior.NeuralPosterior`."""
 
     @property
     def id(self) -> str:
@@ -168,7 +168,7 @@ def narrowed(moments: JointMoments, gauges: Sequence[str], window_min: float) ->
     InputError
         If a gauge is not among theirs.
     """
-    rows = in_order(gauges, moments.gauges, dim="gauge", where="of the moments")
+    rows = positions_of(gauges, moments.gauges, dim="gauge", where="of the moments")
     samples = np.flatnonzero(moments.times_s <= 60 * window_min + 1e-6)
     kept = (np.array(rows)[:, np.newaxis] * len(moments.times_s) + samples).ravel()
     return JointMoments(

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.accuracy.aims import aims
 from slipcast import plots
-from slipcast.io.files import write_text
+from slipcast.io.atomic import write_text
 
 __all__ = ["write_accuracy"]
 
@@ -265,7 +265,7 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
 def _draw_fan(fan: Mapping[str, Any]) -> Any:
     """Draw a forecast with its fan after each window."""
     bands = {float(window): np.array(quantiles) for window, quantiles in fan["windows"].items()}
-    return plots.plot_fans(
+    return plots.plot_prediction_intervals(
         fan["time_s"],
         fan["true_m"],
         bands,

@@ -21,11 +21,12 @@ from benchmarks.accuracy.parts import Part, parts_of
 from benchmarks.accuracy.store import Store
 from benchmarks.accuracy.tables import Tables
 from slipcast.errors import InputError
-from slipcast.evaluation.scoring import Truth, Windowed, judge
+from slipcast.evaluation.scoring import Truth, Windowed, score_method
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SamplingInverter
-from slipcast.io.files import package_version, read_json, write_json
-from slipcast.io.labels import in_order
+from slipcast.io.atomic import read_json, write_json
+from slipcast.io.identity import package_version
+from slipcast.io.labels import positions_of
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run_accuracy(
     ----------
     bank : GreensBank
         What scenarios are drawn from, and what methods know of waves.
-    sampler : SlipSampler
+    sampler : NeuralPosterior
         A trained one; a checkpoint that draws nothing is refused.
     out : path
         Folder: ``accuracy.json``, ``accuracy.md`` and ``figures`` in the end. What is done is kept in it part by part;
@@ -79,9 +80,9 @@ def run_accuracy(
     config, out = config or AccuracyConfig(), Path(out)
     if not isinstance(sampler, Sampler):
         raise InputError(f"the model must draw slip and waves, as a trained sampler does, got {type(sampler).__name__}")
-    in_order(sampler.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
-    in_order(bank.region.observers, sampler.gauges, dim="gauge", where="of the sampler")
-    in_order(bank.gauges, list(sampler.waves), dim="gauge", where="among the waves of the sampler")
+    positions_of(sampler.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
+    positions_of(bank.region.observers, sampler.gauges, dim="gauge", where="of the sampler")
+    positions_of(bank.gauges, list(sampler.waves), dim="gauge", where="among the waves of the sampler")
     Windowed(sampler, config.windows_min[-1])
     about = {"bank": bank.id, "slipcast_version": package_version(), "config": asdict(config)}
     own = Store.begin(out / "sampler", {"sampler": sampler.id} | about)
@@ -149,4 +150,4 @@ def _judge(part: Part, opened: _Opened) -> xr.Dataset:
         records = records.isel(scenario=slice(0, config.bayes_count))
     method = methods.at(part.method, part.window_min, without=part.without)
     n_draws = config.n_draws if isinstance(method, SamplingInverter) else 0
-    return judge(method, truth, records, fit_min=methods.longest_min, n_draws=n_draws)
+    return score_method(method, truth, records, fit_min=methods.longest_min, n_draws=n_draws)

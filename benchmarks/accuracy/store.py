@@ -13,7 +13,8 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import check_target, read_json, read_netcdf, write_json, write_netcdf
+from slipcast.io.atomic import check_target, read_json, write_json
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["Store"]

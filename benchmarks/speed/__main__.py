@@ -9,8 +9,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks.speed import SpeedConfig, run_speed
-from slipcast.cli.console import progress, write_line
+from slipcast.cli.console import write_line
 from slipcast.greens.bank import GreensBank
+from slipcast.parallel.progress import progress_bar
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     config = SpeedConfig.quick() if options.quick else SpeedConfig()
     bank = None if options.bank is None else GreensBank.open(options.bank)
-    with progress("Speed") as advance:
+    with progress_bar("Speed") as advance:
         run_speed(options.out, bank=bank, config=config, workers=options.workers, progress=advance)
     write_line(str(options.out / "speed.md"))
 

@@ -19,7 +19,7 @@ from slipcast.scenarios.stream import ScenarioStream
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = ["measure_latency"]
 
@@ -29,7 +29,7 @@ _Call = Callable[[], Any]
 
 
 def measure_latency(
-    bank: GreensBank, checkpoint: Checkpoint, sampler: SlipSampler | None, config: SpeedConfig
+    bank: GreensBank, checkpoint: Checkpoint, sampler: NeuralPosterior | None, config: SpeedConfig
 ) -> dict[str, Any]:
     """Time answers to one record, on one core, everything loaded.
 
@@ -39,7 +39,7 @@ def measure_latency(
         Whose gauges are all forecast.
     checkpoint : Checkpoint
         A network for unit sources and gauges of the bank.
-    sampler : SlipSampler or None
+    sampler : NeuralPosterior or None
         One whose gauges the bank has; left out if it is None.
     config : SpeedConfig
         Window, noise, draws and calls.
@@ -142,7 +142,7 @@ def _network(bank: GreensBank, checkpoint: Checkpoint, records: Records) -> dict
     }
 
 
-def _sampler(sampler: SlipSampler, records: Records, config: SpeedConfig) -> dict[str, _Call]:
+def _sampler(sampler: NeuralPosterior, records: Records, config: SpeedConfig) -> dict[str, _Call]:
     """Give calls of the sampler in the package."""
     level = records.resample(sampler.times_s, list(sampler.gauges)).to_numpy()
     rng = np.random.default_rng(5)

@@ -50,8 +50,8 @@ def _what_was_run(results: Mapping[str, Any]) -> str:
     about = results["about"]
     machine, config = about["machine"], about["config"]
     return (
-        f"Written by `python -m benchmarks.speed` (slipcast {about['slipcast_version']}) on {machine['cores']} cores of "
-        f"{machine['machine']}, {machine['system']}, Python {machine['python']}, numpy {machine['numpy']}; every "
+        f"Written by `python -m benchmarks.speed` (slipcast {about['slipcast_version']}) on {machine['cores']} cores "
+        f"of {machine['machine']}, {machine['system']}, Python {machine['python']}, numpy {machine['numpy']}; every "
         "number is in `speed.json`. Each work is timed in turn with its reference, so that other work on the machine, "
         "which counts against both, changes their ratio less than their rates. Numbers are medians; in brackets, the "
         f"least and the most of {config['repeats']} rounds (3 for whole banks, scenarios and trainings). Arithmetic is "
@@ -156,8 +156,8 @@ def _latency(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"One record of {found['window_min']:g} min at {found['gauges']} DARTs, one core, everything loaded, forecasts "
         f"at {found['forecast_gauges']} gauges to the end of their runs; {found['n_draws']} draws where there are any. "
-        "*Arrays*: objects that were made once (`LeastSquares`, `GaussianPosterior`, `Checkpoint`, `SlipSampler`, "
-        "`PreparedForecast`) on plain numbers. *Labelled*: `slipcast.invert` and `slipcast.forecasting.forecast`, with names, "
+        "*Arrays*: objects that were made once (`LeastSquares`, `GaussianPosterior`, `Checkpoint`, `NeuralPosterior`, "
+        "`PreparedForecast`) on plain numbers. *Labelled*: `slipcast.invert` and `slipcast.forecast`, with names, "
         "checks and quantiles of sea level at every minute. The forecast counts from the record."
     )
     rows = []

@@ -24,7 +24,8 @@ from benchmarks.speed.training import measure_training
 from benchmarks.speed.waves import build_bank, finest_gauges, measure_bank, measure_scenarios
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import package_version, read_json, write_json, write_text
+from slipcast.io.atomic import read_json, write_json, write_text
+from slipcast.io.identity import package_version
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.inverters import model_names, open_model
 from slipcast.physics.bathymetry import Bathymetry

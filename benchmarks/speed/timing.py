@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 
 __all__ = ["interleaved", "one_thread", "percentiles_ms", "ratios", "spread"]
 
@@ -93,7 +93,7 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with without_threads():
+        with single_threaded():
             yield
     finally:
         torch.set_num_threads(threads)

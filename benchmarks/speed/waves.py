@@ -123,8 +123,8 @@ def measure_scenarios(bank: GreensBank, config: SpeedConfig) -> dict[str, Any]:
     -------
     found : dict
         ``gauges``, ``minutes``; spreads: ``a_second``, kinematic scenarios, sizes shared by
-        :class:`~slipcast.scenarios.stream.ScenarioStream`'s default; ``own_sizes``, each with a size of its own; ``forward_s``,
-        seconds of one static forward run, its uplift ready; ``over_forward``, its
+        :class:`~slipcast.scenarios.stream.ScenarioStream`'s default; ``own_sizes``, each with a size of its own;
+        ``forward_s``, seconds of one static forward run, its uplift ready; ``over_forward``, its
         time over that of a scenario.
     """
     region = bank.region

@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from slipcast.io.files import read_json, write_text
+from slipcast.io.atomic import read_json, write_text
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ["overview", "chile_event", "chile_slip", "cascadia_region", "cascadia_history", "cascadia_max_amplitude"]

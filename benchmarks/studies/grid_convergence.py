@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from slipcast import plots
-from slipcast.io.files import write_text
+from slipcast.io.atomic import write_text
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.projection import SubfaultProjection
 from slipcast.physics.shallow_water import LongWaves

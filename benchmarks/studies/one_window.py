@@ -20,7 +20,7 @@ from torch import nn
 from benchmarks.studies.sampler_designs import COUNT, GAUGES, SEEN, WINDOW_MIN, linear_error, noisy, scenarios
 from slipcast.greens.bank import GreensBank
 from slipcast.learning.posterior.config import SamplerConfig
-from slipcast.learning.posterior.modes import EventAnalysis, EventModes
+from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
 from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import features_of
 from slipcast.learning.posterior.scaled_linear import ScaledLinear
@@ -59,7 +59,7 @@ class MeanNetwork(nn.Module):
 class OneWindow:
     """A training for one window and three gauges."""
 
-    def __init__(self, pool: ScenarioPool, modes: EventModes, config: SamplerConfig):
+    def __init__(self, pool: ScenarioPool, modes: JointComponents, config: SamplerConfig):
         self.pool, self.modes, self.config = pool, modes, config
         self.linear = ScaledLinear(scaled_moments(pool, config.n_latent))
         known = np.zeros((len(GAUGES), config.windows_min[-1]), bool)

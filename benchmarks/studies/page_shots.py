@@ -24,7 +24,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from slipcast.io.files import atomic_path
+from slipcast.io.atomic import atomic_path
 from slipcast.records import packaged_records
 from slipcast.service.client import play
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from slipcast.greens.bank import GreensBank
-from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis
 from slipcast.learning.posterior.pool import ScenarioPool
-from slipcast.learning.posterior.posterior import SlipSampler
+from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.learning.posterior.scaled_linear import ScaledLinear
 from slipcast.learning.posterior.train import SamplerTraining, find_analysis, scaled_moments
 from slipcast.metrics import crps, explained_variance, interval_coverage, randomised_pit, weight_mse
@@ -65,20 +65,20 @@ def narrowed(pool: ScenarioPool, n_modes: int) -> ScenarioPool:
     return ScenarioPool(pool.records, pool.amplitudes[:, :n_modes], pool.weights, pool.maxima, pool.scale_m)
 
 
-def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config: SamplerConfig) -> SlipSampler:
+def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config: SamplerConfig) -> NeuralPosterior:
     """Train one design."""
     pool, modes = narrowed(pool, config.n_modes), analysis.modes.first(config.n_modes)
     linear = ScaledLinear(scaled_moments(pool, config.n_latent))
     training = SamplerTraining(pool, linear, modes, config, len(GAUGES), SEEN)
     training.run(lambda *_: None)
-    return SlipSampler(
+    return NeuralPosterior(
         network=training.network,
         arguments=training.arguments,
         linear=linear,
         modes=modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=HeightScatter.none(modes.waves),
+        heights=AmplitudeCalibration.none(modes.waves),
         gauges=GAUGES,
         sources=bank.sources,
         window_min=120.0,
@@ -107,7 +107,7 @@ def linear_error(pool: ScenarioPool, unseen: ScenarioPool) -> float:
     return weight_mse(unseen.weights, np.maximum(found, 0))
 
 
-def judge(sampler: SlipSampler, unseen: ScenarioPool, points: list[str]) -> dict[str, float]:
+def judge(sampler: NeuralPosterior, unseen: ScenarioPool, points: list[str]) -> dict[str, float]:
     """Score a sampler."""
     seen = np.full((len(unseen), len(GAUGES), 120), np.nan, np.float32)
     seen[:, SEEN, :WINDOW_MIN] = noisy(unseen)[:, SEEN, :WINDOW_MIN]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from slipcast.geodesy import EARTH_RADIUS_M
-from slipcast.io.files import read_json, write_text
+from slipcast.io.atomic import read_json, write_text
 from slipcast.physics.bathymetry import Bathymetry, Grid
 from slipcast.physics.projection import uplift_box
 from slipcast.physics.shallow_water import GRAVITY_M_S2, LongWaves
@@ -37,8 +37,8 @@ CORES = 2, 16, 64, 260
 PAGE = """# The whole Pacific
 
 What it would take: unit sources of NOAA's propagation database, {n_darts} DARTs and {n_points} forecast points on a
-grid of 1' over {west:g} to {east:g}° E, {south:g} to {north:g}° N, and 10^{power} scenarios. Written by `python
-benchmarks/scaling.py speed.json` from the rates that `python -m benchmarks.speed` and `benchmarks/studies/workers.py` measured
+grid of 1' over {west:g} to {east:g}° E, {south:g} to {north:g}° N, and 10^{power} scenarios. Written by `python -m
+benchmarks.studies.scaling speed.json` from the rates that `benchmarks.speed` and `benchmarks.studies.workers` measured
 on {cores} cores of {machine}; nothing of this size was run.
 
 {sources}

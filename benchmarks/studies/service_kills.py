@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.simulation import simulate
 from benchmarks.studies.service_process import HEADERS, Service
-from slipcast.learning.inverters import open_sampler
+from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Engine
 from slipcast.regions.region import Region
 from slipcast.service.storage.store import EventRow
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=None)
     options = parser.parse_args()
-    sampler = open_sampler("cascadia")
+    sampler = open_posterior("cascadia")
     simulated = [simulate(sampler, magnitude=8.2 + 0.3 * number, seed=number) for number in range(N_EVENTS)]
     samples = [
         [

@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.simulation import simulate
 from benchmarks.studies.service_process import HEADERS, Service
-from slipcast.learning.inverters import open_sampler
+from slipcast.learning.inverters import open_posterior
 
 SPEED_S = 15.0  # a batch of every event, s
 WARM_S = 10.0
@@ -127,7 +127,7 @@ async def send(
 
 async def main_async(options: argparse.Namespace, service: Service) -> dict:
     """Create the events, then read, follow and send."""
-    sampler = open_sampler("cascadia")
+    sampler = open_posterior("cascadia")
     seen, ids, batches = Seen(), [], []
     limits = httpx.Limits(max_connections=options.streams + 100, max_keepalive_connections=options.streams + 100)
     # streams in a client of their own: a pool looks through all its connections for each request

@@ -16,7 +16,7 @@ import numpy as np
 from slipcast.evaluation.scoring import Windowed
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import magnitude_of_slip
-from slipcast.learning.inverters import open_sampler
+from slipcast.learning.inverters import open_posterior
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.scenarios.stream import ScenarioStream
 
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--model", default="cascadia")
     parser.add_argument("--count", type=int, default=60_000)
     given = parser.parse_args()
-    bank, sampler = GreensBank.open(given.bank), open_sampler(given.model)
+    bank, sampler = GreensBank.open(given.bank), open_posterior(given.model)
     null_share = float(sampler.training["null_share"])
     records, magnitudes = drawn(bank, given.count, seed=5_000_000)
     rng = np.random.default_rng(6)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from slipcast import plots
 from slipcast.evaluation.evaluation import evaluate_network
-from slipcast.io.files import write_text
+from slipcast.io.atomic import write_text
 from slipcast.learning.train import train
 from slipcast.metrics import rising_epoch
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -24,7 +24,8 @@ LONG = 3000
 
 PAGE = """# Training by the seed's recipe
 
-Made by `python -m benchmarks.studies.training demo/cascadia/scenarios.zarr` on the scenarios of `slipcast demo`: {count} in
+Made by `python -m benchmarks.studies.training demo/cascadia/scenarios.zarr` on the scenarios of `slipcast demo`:
+{count} in
 all, {train} to learn from. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over the
 parts, m², without dropout.
 

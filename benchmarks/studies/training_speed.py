@@ -23,7 +23,7 @@ from tests.reference.plain_network import PlainNetwork
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from slipcast.io.files import write_text
+from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import first_network, train_epoch
@@ -39,7 +39,8 @@ TOGETHER = 32
 
 PAGE = """# Speed of training
 
-Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine} with
+Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine}
+with
 torch {torch}: {count} scenarios to learn from, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam.
 Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
 Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.

@@ -14,7 +14,7 @@ import numpy as np
 
 from slipcast import plots
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import write_text
+from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.train import train
@@ -33,7 +33,8 @@ RECIPE = "as in the document"
 
 PAGE = """# What tuning finds, and what data alone buys
 
-Made by `python -m benchmarks.studies.tuning`: Liu's `conv1d` for 45 minutes at three DARTs, sets of {small:,} and {large:,}
+Made by `python -m benchmarks.studies.tuning`: Liu's `conv1d` for 45 minutes at three DARTs, sets of {small:,} and
+{large:,}
 scenarios, 70 % of each to learn from. The best epoch of every network is judged on the same {held_out:,} scenarios,
 which no set holds and no search saw, by the mean squared error of slip on unit sources. The variance of the weights
 there is {variance:.1f} m². Mean and range over seeds {seeds}.

@@ -21,7 +21,7 @@ from benchmarks.speed.machine import n_cores
 from benchmarks.speed.timing import interleaved, ratios, spread
 from slipcast.errors import SlipcastWarning
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import write_json
+from slipcast.io.atomic import write_json
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.shallow_water import LongWaves
 from slipcast.regions.region import Region

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["EARTH_RADIUS_M", "distance_azimuth", "great_circle_distance", "move", "wrap_longitude"]
+__all__ = ["EARTH_RADIUS_M", "destination", "distance_azimuth", "great_circle_distance", "wrap_longitude"]
 
 EARTH_RADIUS_M = 6_371_000.0
 """Mean radius of the Earth, m."""
@@ -91,7 +91,7 @@ def great_circle_distance(lon1_deg, lat1_deg, lon2_deg, lat2_deg):
     return distance_azimuth(lon1_deg, lat1_deg, lon2_deg, lat2_deg)[0]
 
 
-def move(lon_deg, lat_deg, azimuth_deg, distance_m):
+def destination(lon_deg, lat_deg, azimuth_deg, distance_m):
     """Go a distance along a great circle.
 
     Parameters
@@ -110,7 +110,7 @@ def move(lon_deg, lat_deg, azimuth_deg, distance_m):
 
     Examples
     --------
-    >>> lon, lat = move(359.5, 0.0, 90.0, 111_194.9)
+    >>> lon, lat = destination(359.5, 0.0, 90.0, 111_194.9)
     >>> print(f"{lon:.2f} {lat:.2f}")
     0.50 0.00
     """

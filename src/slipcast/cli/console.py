@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from slipcast.errors import SlipcastWarning
 
-__all__ = ["names_of", "print_json", "progress", "say", "say_warnings", "write_line"]
-
-_PLAIN_EVERY_S = 5.0
-
-Advance = Callable[[int, int, str], None]
-"""Called with steps done, their total and a note."""
+__all__ = ["parse_names", "print_json", "say", "say_warnings", "write_line"]
 
 
 def say(text: str) -> None:
@@ -42,7 +34,7 @@ def print_json(content: Any) -> None:
     write_line(json.dumps(content, indent=2, allow_nan=False))
 
 
-def names_of(value: str | None) -> list[str] | None:
+def parse_names(value: str | None) -> list[str] | None:
     """Read names between commas."""
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
@@ -59,67 +51,3 @@ def say_warnings() -> None:
 
     warnings.showwarning = show
     warnings.simplefilter("always", SlipcastWarning)
-
-
-@contextmanager
-def progress(label: str) -> Iterator[Advance]:
-    """Show the progress of a task: a bar on a terminal, plain lines now and then in a pipe.
-
-    Parameters
-    ----------
-    label : str
-        What is done.
-
-    Yields
-    ------
-    advance : callable
-        To be called with steps done, their total and a note (may be empty).
-    """
-    with _bar(label) if sys.stderr.isatty() else _plain(label) as advance:
-        yield advance
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Advance]:
-    """Draw a bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None, note="")
-
-        def advance(done: int, total: int, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note)
-
-        yield advance
-
-
-@contextmanager
-def _plain(label: str) -> Iterator[Advance]:
-    """Write lines in a pipe: at the start, every few seconds, and at the end."""
-    started = last = time.monotonic()
-    say(f"{label} ...")
-
-    def advance(done: int, total: int, note: str = "") -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _PLAIN_EVERY_S or done == total:
-            say(f"{label}: {done}/{total}, {now - started:.0f} s" + (f", {note}" if note else ""))
-            last = now
-
-    yield advance

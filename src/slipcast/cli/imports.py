@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from slipcast.cli.console import progress, say, write_line
+from slipcast.cli.console import say, write_line
+from slipcast.parallel.progress import progress_bar
 
 __all__ = ["import_app"]
 
@@ -33,13 +34,13 @@ def import_nctr(
 
     Example: slipcast import nctr nctr_files --out set.zarr --bank bank.nc
     """
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.records.nctr import import_nctr as read
 
     check_target(out, folder=True)
     if bank is not None:
         check_target(bank)
-    with progress("Runs") as advance:
+    with progress_bar("Runs") as advance:
         found = read(folder, region=region, seed=seed, progress=lambda done, total: advance(done, total, ""))
     found.scenarios.save(out)
     if bank is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import names_of, print_json, write_line
+from slipcast.cli.console import parse_names, print_json, write_line
 from slipcast.cli.records import Epicentre
 from slipcast.errors import InputError
 
@@ -92,7 +92,7 @@ def invert(
 
         network = open_model(model)
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
-    names = names_of(gauges)
+    names = parse_names(gauges)
     windows = None if window is None else _windows(window, observed, names)
     responses = None if bank is None else GreensBank.open(bank)
     if one_out and (responses is None or method is None):
@@ -153,7 +153,7 @@ def _windows(text: str, records: Records, gauges: list[str] | None) -> float | d
     from slipcast.forecasting.wave_fit import first_wave_ends
 
     found: dict[str, float] = {}
-    parts = [part.rpartition("=") for part in names_of(text) or [""]]
+    parts = [part.rpartition("=") for part in parse_names(text) or [""]]
     named = [gauge for gauge, _, _ in parts]
     if len(parts) > 1 and ("" in named or len(set(named)) < len(named)):
         raise InputError(f"--window must be one for all gauges, or one GAUGE=... for each, got {text!r}")
@@ -227,9 +227,9 @@ def forecast(
     if bank is not None and model is None:
         made = run(SlipEstimate.open(slip), GreensBank.open(bank))
     elif model is not None and bank is None:
-        from slipcast.learning.inverters import open_sampler
+        from slipcast.learning.inverters import open_posterior
 
-        made = run(SlipEstimate.open(slip), open_sampler(model))
+        made = run(SlipEstimate.open(slip), open_posterior(model))
     else:
         raise InputError("a forecast needs either --bank or --model")
     made.save(out)

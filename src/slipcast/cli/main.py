@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from slipcast.cli.console import names_of, print_json, progress, say, say_warnings, write_line
+from slipcast.cli.console import parse_names, print_json, say, say_warnings, write_line
 from slipcast.cli.imports import import_app
 from slipcast.cli.invert import forecast, invert
 from slipcast.cli.plot import plots_app
@@ -18,6 +18,7 @@ from slipcast.cli.replay import replay
 from slipcast.cli.serve import serve
 from slipcast.cli.tune import plot_tuning, tune
 from slipcast.errors import InputError
+from slipcast.parallel.progress import progress_bar
 
 __all__ = ["app", "main"]
 
@@ -117,7 +118,7 @@ def demo(
     """
     from slipcast.demo import run_demo
 
-    write_line(str(run_demo(out, quick=quick, show=progress)))
+    write_line(str(run_demo(out, quick=quick, show=progress_bar)))
 
 
 @_regions.command("list")
@@ -202,16 +203,16 @@ def bank_build(
     """
     from slipcast.greens.bank import GreensBank
     from slipcast.greens.parts import remove_parts
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.io.lock import parts_folder
 
     check_target(out)
-    with progress(f"Green's functions of {region}") as advance:
+    with progress_bar(f"Green's functions of {region}") as advance:
         bank = GreensBank.build(
             region,
             spacing_arcmin=_by_grid(spacing, "--spacing"),
             hours=_by_grid(hours, "--hours"),
-            gauges=names_of(gauges),
+            gauges=parse_names(gauges),
             bathymetry=bathymetry,
             kajiura=kajiura,
             workers=workers,
@@ -242,7 +243,7 @@ def bank_check(file: Path, as_json: Json = False) -> None:
         "sources": len(bank.sources),
         "subfaults": len(bank.subfaults),
         "grids": bank.dataset.attrs["grids"],
-        "sums": bank.has_sums,
+        "sums": bank.has_checksums,
     }
     if as_json:
         print_json(summary)
@@ -251,7 +252,7 @@ def bank_check(file: Path, as_json: Json = False) -> None:
         write_line(
             f"{len(bank.gauges)} gauges, {summary['sources']} unit sources, {summary['subfaults']} subfaults, all well"
         )
-        if not bank.has_sums:
+        if not bank.has_checksums:
             write_line("it carries no sums of its gauges, for it was built before there were any")
 
 
@@ -276,18 +277,18 @@ def scenarios_build(
     Example: slipcast scenarios build bank.nc --count 1300 --seed 1 --out set.zarr
     """
     from slipcast.greens.bank import GreensBank
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.physics.ruptures import RuptureSettings
     from slipcast.scenarios.writing import write_scenarios
 
     check_target(out, folder=True)
     try:
-        exponents = tuple(float(text) for text in names_of(hurst) or [])
+        exponents = tuple(float(text) for text in parse_names(hurst) or [])
     except ValueError:
         raise InputError(f"--hurst must hold numbers between commas, got {hurst!r}") from None
     settings = RuptureSettings(magnitude=magnitude, hurst=exponents, kinematic=not static)
     opened = GreensBank.open(bank)
-    with progress("Scenarios") as advance:
+    with progress_bar("Scenarios") as advance:
         write_scenarios(
             opened,
             out,
@@ -331,10 +332,10 @@ def train(
     overrides = parse_settings(settings or []) | {key: value for key, value in chosen.items() if value is not None}
     for key, names in (("gauges", gauges), ("sources", sources)):
         if names is not None:
-            overrides[key] = tuple(names_of(names) or ())
+            overrides[key] = tuple(parse_names(names) or ())
     opened = ScenarioSet.open(scenarios)
     begin = None if config is None else TrainConfig.open(config)
-    with progress("Training") as advance:
+    with progress_bar("Training") as advance:
         checkpoint = run(
             opened,
             out,
@@ -367,19 +368,19 @@ def evaluate(
     Example: slipcast evaluate runs/first set.zarr --out runs/first/test
     """
     from slipcast.evaluation.evaluation import evaluate_network
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.reports.evaluation import write_evaluation
     from slipcast.scenarios.scenario_set import ScenarioSet
 
     check_target(out / "metrics.json")
     try:
-        examples = None if shown is None else [int(text) for text in names_of(shown) or []]
+        examples = None if shown is None else [int(text) for text in parse_names(shown) or []]
     except ValueError:
         raise InputError(f"--scenarios must hold numbers between commas, got {shown!r}") from None
     opened = ScenarioSet.open(scenarios)
     found = evaluate_network(opened, Checkpoint.open(checkpoint), split=split)
-    page = write_evaluation(out, found, opened, examples=examples, exports=names_of(export) or ())
+    page = write_evaluation(out, found, opened, examples=examples, exports=parse_names(export) or ())
     if as_json:
         print_json(found.scores)
         return

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipcast.cli.console import progress, say, write_line
+from slipcast.cli.console import say, write_line
 from slipcast.errors import InputError
+from slipcast.parallel.progress import progress_bar
 
 if TYPE_CHECKING:
     from slipcast.records import Records
@@ -36,7 +37,7 @@ def play_into(
         raise InputError(f"--to needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
     token, _ = load_token(token_file, data_folder() / "token")
-    with progress("Minutes played") as advance:
+    with progress_bar("Minutes played") as advance:
         played = play(
             _records(event),
             address,

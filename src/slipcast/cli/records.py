@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import names_of, print_json, say, write_line
+from slipcast.cli.console import parse_names, print_json, say, write_line
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def read(
 
     Example: slipcast records read 21418.txt --origin 2011-03-11T05:46:24Z --epicentre 142.4 38.3 --region japan
     """
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.records import read_records
 
     check_target(out)
@@ -96,7 +96,7 @@ def _shaking(text: str) -> ShakingChoice | Mapping[str, float]:
     if "=" not in text:
         return cast("ShakingChoice", text)
     found = {}
-    for part in names_of(text) or []:
+    for part in parse_names(text) or []:
         station, _, minutes = part.partition("=")
         try:
             found[station] = float(minutes)

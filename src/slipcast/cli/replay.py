@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import names_of, print_json, progress, write_line
+from slipcast.cli.console import parse_names, print_json, write_line
 from slipcast.cli.play import play_into
 from slipcast.cli.records import Epicentre
 from slipcast.errors import InputError
+from slipcast.parallel.progress import progress_bar
 
 if TYPE_CHECKING:
     from slipcast.inversion.nonnegative import Damping
@@ -69,7 +70,7 @@ def replay(
 
     from slipcast.greens.bank import GreensBank
     from slipcast.inversion.nonnegative import DAMPINGS
-    from slipcast.io.files import check_target
+    from slipcast.io.atomic import check_target
     from slipcast.learning.inverters import open_model
     from slipcast.realtime.replay import FIRST_MIN
     from slipcast.realtime.replay import replay as run
@@ -104,7 +105,7 @@ def replay(
         )
         return
     damping = slip_sd if slip_sd is None or slip_sd in DAMPINGS else _number(slip_sd, "--slip-sd")
-    with progress("Minutes") as advance:
+    with progress_bar("Minutes") as advance:
         made = run(
             packaged_records(records) if records in PACKAGED else Records.open(records),
             None if bank is None else GreensBank.open(bank),
@@ -112,7 +113,7 @@ def replay(
             method=method,
             minutes=np.arange(FIRST_MIN, until + 1e-9, every),
             latency_min=latencies,
-            gauges=names_of(gauges),
+            gauges=parse_names(gauges),
             noise_sd_m=noise,
             slip_sd_m=cast("Damping", damping),
             joint_tide=joint_tide,
@@ -133,7 +134,7 @@ def _number(text: str, option: str) -> float:
 
 def _latency(text: str) -> float | dict[str, float]:
     """Read ``3`` or ``21418=3,21401=5``."""
-    parts = [part.rpartition("=") for part in names_of(text) or []]
+    parts = [part.rpartition("=") for part in parse_names(text) or []]
     found = {gauge.strip(): _number(number, "--latency") for gauge, _, number in parts}
     if len(parts) == 1 and "" in found:
         return found[""]
@@ -164,25 +165,25 @@ def _show(
 
 def _summary(made: Replay, reference: float | None) -> dict[str, Any]:
     """Put what was found into a structure for JSON."""
-    from slipcast.realtime.convergence import when_forecast_settled, when_magnitude_settled
+    from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 
     last = made.dataset.isel(minute=-1)
     magnitude, recorded = float(last["magnitude"]), made.observed_maximum_m
     return {
         "minute": float(made.minutes[-1]),
         "magnitude": round(magnitude, 3) if abs(magnitude) < float("inf") else None,
-        "magnitude_settled_min": when_magnitude_settled(made),
+        "magnitude_settled_min": magnitude_convergence_min(made),
         "magnitude_near_reference_min": None
         if reference is None
-        else when_magnitude_settled(made, reference=reference),
+        else magnitude_convergence_min(made, reference=reference),
         "contribution_min": made.contribution_min,
         "gauges": {
             name: {
                 "used": name in made.gauges_used,
                 "forecast_m": round(float(last["max_amplitude"].sel(gauge=name)), 4),
-                "settled_min": when_forecast_settled(made, name, against="last"),
+                "settled_min": forecast_convergence_min(made, name, against="last"),
                 "recorded_m": round(recorded[name], 4) if name in recorded else None,
-                "near_recorded_min": when_forecast_settled(made, name) if name in recorded else None,
+                "near_recorded_min": forecast_convergence_min(made, name) if name in recorded else None,
             }
             for name in made.gauges
         },

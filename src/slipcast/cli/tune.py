@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from slipcast.cli.console import progress, write_line
+from slipcast.cli.console import write_line
+from slipcast.parallel.progress import progress_bar
 
 __all__ = ["tune"]
 
@@ -41,7 +42,7 @@ def tune(
     from slipcast.scenarios.scenario_set import ScenarioSet
 
     begin, space = (TrainConfig(), None) if config is None else open_search(config)
-    with progress("Trials") as advance:
+    with progress_bar("Trials") as advance:
         found = run(
             ScenarioSet.open(scenarios),
             out,
@@ -70,7 +71,7 @@ def plot_tuning(folder: Path) -> None:
 
     from slipcast import plots
     from slipcast.errors import InputError
-    from slipcast.io.files import read_json
+    from slipcast.io.atomic import read_json
 
     table = folder / "trials.csv"
     if not table.is_file():

@@ -20,11 +20,13 @@ from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import Inverter, SlipEstimate, candidate_sources, fit_timing, invert
-from slipcast.io.files import check_target, package_version, write_json
+from slipcast.io.atomic import check_target, write_json
+from slipcast.io.identity import package_version
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.inverters import Network
 from slipcast.learning.train import train, training_note
+from slipcast.parallel.progress import Progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import packaged_records, simulated_records
@@ -38,8 +40,7 @@ _CHILE_SLIP_SD_M = 5.0
 _CHILE_MODEL_ERROR = 0.1
 _EXAMPLE_MAGNITUDE = 9.0
 
-Advance = Callable[[int, int, str], None]
-ShowProgress = Callable[[str], AbstractContextManager[Advance]]
+ShowProgress = Callable[[str], AbstractContextManager[Progress]]
 
 
 def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress) -> Path:
@@ -212,7 +213,7 @@ def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, show: ShowProgress)
     return ScenarioSet.open(path)
 
 
-def _without_note(advance: Advance, done: int, total: int) -> None:
+def _without_note(advance: Progress, done: int, total: int) -> None:
     """Report progress that has no note."""
     advance(done, total, "")
 

@@ -45,7 +45,8 @@ def scores_of(judged: xr.Dataset, truth: xr.Dataset, counts: np.ndarray) -> dict
     Parameters
     ----------
     judged, truth : xarray.Dataset
-        As :func:`slipcast.evaluation.scoring.judge` and :class:`slipcast.evaluation.scoring.Truth` give them, for the same scenarios.
+        As :func:`~slipcast.evaluation.scoring.score_method` and :class:`~slipcast.evaluation.scoring.Truth` give
+        them, for the same scenarios.
     counts : array, shape (resamples + 1, n_scenarios)
         From :func:`resample_counts`.
 

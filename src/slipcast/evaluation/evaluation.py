@@ -12,7 +12,7 @@ import xarray as xr
 
 from slipcast import metrics
 from slipcast.errors import InputError
-from slipcast.evaluation.scoring import Truth, judge
+from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.nonnegative import Damping, LeastSquares
 from slipcast.learning.inverters import Network
@@ -243,7 +243,7 @@ def evaluate(
     parts = []
     for method in methods.values():
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
-        part = judge(method, truth, records, fit_min=fit_min, n_draws=n_draws)
+        part = score_method(method, truth, records, fit_min=fit_min, n_draws=n_draws)
         parts.append(part.assign(window_min=_window_min(method)))
     dataset = xr.concat(parts, dim=xr.DataArray(list(methods), dims="method", name="method"))
     return Evaluation(

@@ -14,10 +14,10 @@ from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import arrival_time
 from slipcast.inversion import QUANTILES, Inverter, SamplingInverter, WaveInverter
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["Truth", "Windowed", "judge", "wave_matrices"]
+__all__ = ["Truth", "Windowed", "score_method", "wave_matrices"]
 
 _CHUNK = 100
 
@@ -50,7 +50,7 @@ class Windowed:
         if not 0 < self.window_min <= longest or not self.times_s.size:
             raise InputError(f"window_min must be in (0, {longest:g}] and hold a sample, got {self.window_min:g}")
         object.__setattr__(self, "gauges", tuple(self.gauges) or tuple(self.sampler.gauges))
-        in_order(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
+        positions_of(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
 
     @property
     def method(self) -> str:
@@ -109,7 +109,7 @@ class Windowed:
             raise InputError(f"records must have shape (..., {shape[0]}, {shape[1]}), got {records.shape}")
         whole = (*records.shape[:-2], len(self.sampler.gauges), len(self.sampler.times_s))
         padded = np.full(whole, np.nan, np.float32)
-        places = in_order(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
+        places = positions_of(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
         padded[..., places, : shape[1]] = records
         return padded
 
@@ -200,7 +200,7 @@ def wave_matrices(method: Inverter, scenarios: ScenarioSet) -> dict[str, np.ndar
     return matrices
 
 
-def judge(
+def score_method(
     method: Inverter,
     truth: Truth,
     records: xr.DataArray,
@@ -246,7 +246,7 @@ def judge(
     if isinstance(method, WaveInverter) and n_draws < 2:
         raise InputError(f"n_draws must be >= 2 for method {method.method}, whose waves are of draws, got {n_draws}")
     scenarios = truth.scenarios
-    columns = in_order(method.sources, scenarios.sources, dim="source", where="in the scenario set")
+    columns = positions_of(method.sources, scenarios.sources, dim="source", where="in the scenario set")
     waves = wave_matrices(method, scenarios)
     seen = records.sel(gauge=list(method.gauges), time=method.times_s).to_numpy()
     observed = scenarios.load_records(method.gauges, fit_min, truth.indices)
@@ -277,7 +277,7 @@ def judge(
                 draws = np.zeros((len(mean), n_draws, len(scenarios.sources)), np.float32)
                 draws[..., columns] = found.draws
             of_chunk = truth.dataset.isel(scenario=rows)
-            part = part.merge(_judge_draws(of_chunk, draws, maxima if draws is not None else None, ties))
+            part = part.merge(_score_draws(of_chunk, draws, maxima if draws is not None else None, ties))
         parts.append(part)
     return xr.concat(parts, dim="scenario")
 
@@ -320,7 +320,7 @@ def _maxima(
     return maxima, arrival
 
 
-def _judge_draws(
+def _score_draws(
     true: xr.Dataset, draws: np.ndarray | None, maxima: np.ndarray | None, ties: np.random.Generator
 ) -> xr.Dataset:
     """Summarise draws of slip, (n, n_draws, n_sources), and of maxima, (n, n_gauges, n_draws); None gives NaN."""

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import fingerprint
+from slipcast.io.identity import fingerprint
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.scenarios.kinematics import rupture_records

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.greens.bank import SourceResponses
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion import QUANTILES, GaussianPosterior
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 
 __all__ = ["GaussianForecast", "PreparedForecast"]
 
@@ -52,8 +52,8 @@ class PreparedForecast:
 
     Notes
     -----
-    The same sums as :func:`slipcast.forecasting.forecast.forecast`, in single precision and without labels. For slip on unit
-    sources at time zero; draws on subfaults and delays are left to that function.
+    The same sums as :func:`slipcast.forecasting.forecast.forecast`, in single precision and without labels. For slip
+    on unit sources at time zero; draws on subfaults and delays are left to that function.
     """
 
     gauges: list[str]
@@ -147,7 +147,7 @@ class PreparedForecast:
         (:meth:`~slipcast.inversion.GaussianPosterior.forecast`). Its maximum is not, and is drawn.
         """
         if list(posterior.sources) != self.sources:
-            in_order(posterior.sources, self.sources, dim="source", where="in the forecast")
+            positions_of(posterior.sources, self.sources, dim="source", where="in the forecast")
             raise InputError("the posterior and the forecast must have the same unit sources in the same order")
         mean, covariance = posterior.posterior(records)
         if mean.ndim != 1:

@@ -13,15 +13,16 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.greens.bank import SAMPLE_S, GreensBank, SourceResponses
+from slipcast.greens.bank import SAMPLE_S, GreensBank
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate
 from slipcast.inversion.inverter import WaveInverter
 from slipcast.inversion.timing import Timing
-from slipcast.io.files import read_netcdf, write_netcdf
-from slipcast.io.labels import align, in_order, one_event
+from slipcast.io.labels import align, one_event, positions_of
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 
 if TYPE_CHECKING:
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = ["Forecast", "arrival_time", "forecast"]
 
@@ -112,7 +113,7 @@ def arrival_time(sea_level_m, time_s) -> np.ndarray:
 
 
 def forecast(
-    slip: SlipEstimate, waves: SourceResponses | SlipSampler, *, gauges: Iterable[str] | None = None
+    slip: SlipEstimate, waves: SourceResponses | NeuralPosterior, *, gauges: Iterable[str] | None = None
 ) -> Forecast:
     """Forecast sea level at gauges from slip.
 
@@ -122,7 +123,7 @@ def forecast(
         On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
         carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
         that were found with it are put back.
-    waves : GreensBank, ScenarioSet or SlipSampler
+    waves : GreensBank, ScenarioSet or NeuralPosterior
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
         at time zero; or the model that drew the slip, which also knows how late it was, at the gauges of its bank.
     gauges : iterable of str, optional
@@ -174,7 +175,7 @@ def forecast(
 
 
 def _from_model(
-    slip: SlipEstimate, model: SlipSampler, gauges: list[str] | None
+    slip: SlipEstimate, model: NeuralPosterior, gauges: list[str] | None
 ) -> tuple[np.ndarray, list[_Level], np.ndarray, list[str], str]:
     """Return the amplitudes that a model drew, what makes waves of them, times, gauges and the model's bank."""
     if "amplitude_sample" not in slip.dataset or slip.dataset.attrs.get("model") != model.id:
@@ -185,7 +186,7 @@ def _from_model(
     found = list(model.waves)
     if gauges is not None and not gauges:
         raise InputError("gauges must name at least one gauge, got none")
-    names = [found[i] for i in in_order(gauges, found, dim="gauge", where=f"in model {model.region}")]
+    names = [found[i] for i in positions_of(gauges, found, dim="gauge", where=f"in model {model.region}")]
     levels: list[_Level] = [partial(model.sea_level, gauge=name) for name in names]
     time = 60.0 * np.arange(max(model.waves[name].shape[1] for name in names))
     return slip.dataset["amplitude_sample"].to_numpy(), levels, time, names, model.bank

@@ -12,9 +12,9 @@ from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.geodesy import great_circle_distance
-from slipcast.greens.bank import SourceResponses
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion import SlipEstimate, invert
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.metrics import explained_variance
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records, earliest_arrival
@@ -79,7 +79,7 @@ def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> di
         If there are several events, or a gauge is unknown or has recorded no wave.
     """
     records = records.one_event()
-    names = [records.gauges[i] for i in in_order(gauges, records.gauges, dim="gauge", where="in records")]
+    names = [records.gauges[i] for i in positions_of(gauges, records.gauges, dim="gauge", where="in records")]
     return {name: float(np.ceil(_span(records, name)[1] / 60)) for name in names}
 
 

@@ -9,61 +9,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.greens.checks import SUMS, bank_id, check_bank, gauge_sums, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, bank_id, check_bank, gauge_checksums, unreadable_gauges
 from slipcast.greens.parts import ResponseParts
-from slipcast.greens.reciprocity import SAMPLE_S, Progress, run_gauges, warn_if_coarse
-from slipcast.io.files import read_netcdf, require, write_netcdf
-from slipcast.io.labels import align, in_order, window_samples
-from slipcast.io.lock import hold
+from slipcast.greens.reciprocity import SAMPLE_S, run_gauges, warn_if_coarse
+from slipcast.io.identity import require
+from slipcast.io.labels import align, positions_of, window_samples
+from slipcast.io.lock import lock
+from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.parallel.progress import Progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.regions.region import Region
 
-__all__ = ["GreensBank", "SourceResponses"]
+__all__ = ["GreensBank"]
 
 _ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura")
-
-
-class SourceResponses(Protocol):
-    """What an inversion or a forecast needs: a bank has it, and a scenario set carries it."""
-
-    @property
-    def id(self) -> str:
-        """Identity of the responses."""
-
-    @property
-    def region(self) -> Region:
-        """What they are of."""
-
-    @property
-    def gauges(self) -> list[str]:
-        """Names of the gauges, in order."""
-
-    @property
-    def sources(self) -> list[str]:
-        """Names of the unit sources, in order."""
-
-    @property
-    def time_s(self) -> np.ndarray:
-        """Seconds since the earthquake, from zero."""
-
-    def gauge_names(self, kind: str | None = None) -> list[str]:
-        """Return the names of the gauges of one kind or of all."""
-
-    def source_response(
-        self,
-        gauges: Iterable[str] | None = None,
-        *,
-        sources: Iterable[str] | None = None,
-        window_min: float | None = None,
-    ) -> xr.DataArray:
-        """Return sea level per metre of slip, dims (gauge, time, source)."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +125,7 @@ class GreensBank:
             bathymetry = Bathymetry.open(bathymetry)
         warn_if_coarse(region)
         options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
-        with nullcontext() if parts is None else hold(parts):
+        with nullcontext() if parts is None else lock(parts):
             kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options, device=device)
             how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler, "device": device}
             series, depths = run_gauges(region, bathymetry, **options, **how, parts=kept)
@@ -231,7 +197,7 @@ class GreensBank:
             If a gauge is unknown or the window longer than the bank.
         """
         region = self.region.with_gauges(list(gauges))
-        index = in_order(region.gauge_names(), self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        index = positions_of(region.gauge_names(), self.gauges, dim="gauge", where=f"in bank {self.region.name}")
         count = int(np.flatnonzero(self._window(index, window_min))[-1]) + 1
         series = dict(zip(region.gauge_names(), self.dataset["response"].to_numpy()[index, :count], strict=True))
         depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
@@ -246,7 +212,7 @@ class GreensBank:
         InputError
             If a unit source is unknown, or none is named.
         """
-        wanted = in_order(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
+        wanted = positions_of(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
         if not wanted:
             raise InputError(f"a bank needs at least one unit source, got none of {self.region.name}")
         index = sorted(set(wanted))
@@ -260,9 +226,9 @@ class GreensBank:
         return self.from_series(region, series, depths_m=depths, attributes=about)
 
     @property
-    def has_sums(self) -> bool:
+    def has_checksums(self) -> bool:
         """Whether each gauge has a sum, which :meth:`check` verifies; banks made before there were any have none."""
-        return SUMS in self.dataset.attrs
+        return CHECKSUMS in self.dataset.attrs
 
     @property
     def id(self) -> str:
@@ -337,8 +303,8 @@ class GreensBank:
         InputError
             If a name is unknown or the window longer than the bank.
         """
-        gauge_index = in_order(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
-        source_index = in_order(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
+        gauge_index = positions_of(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        source_index = positions_of(sources, self.sources, dim="source", where=f"in bank {self.region.name}")
         response = self._all_source_responses.isel(gauge=gauge_index, source=source_index)
         return response if window_min is None else response.isel(time=self._window(gauge_index, window_min))
 
@@ -359,7 +325,7 @@ class GreensBank:
             return self.source_response(gauges, window_min=window_min)
         if on != "subfault":
             raise InputError(f"slip is on 'source' or 'subfault', got {on!r}")
-        index = in_order(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
+        index = positions_of(gauges, self.gauges, dim="gauge", where=f"in bank {self.region.name}")
         response = self.dataset["response"].isel(gauge=index)
         if window_min is not None:
             response = response.isel(time=self._window(index, window_min))
@@ -505,4 +471,4 @@ def _assemble(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
-    return dataset.assign_attrs({"id": bank_id(dataset), SUMS: gauge_sums(dataset)})
+    return dataset.assign_attrs({"id": bank_id(dataset), CHECKSUMS: gauge_checksums(dataset)})

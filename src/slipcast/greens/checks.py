@@ -10,14 +10,14 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.io.files import fingerprint
+from slipcast.io.identity import fingerprint
 
 if TYPE_CHECKING:
     from slipcast.greens.bank import GreensBank
 
-__all__ = ["SUMS", "bank_id", "check_bank", "gauge_sums", "unreadable_gauges"]
+__all__ = ["CHECKSUMS", "bank_id", "check_bank", "gauge_checksums", "unreadable_gauges"]
 
-SUMS = "gauge_sums"
+CHECKSUMS = "gauge_checksums"
 """Attribute of a bank with a sum for each gauge, in order, between blanks; older banks have none."""
 
 
@@ -30,7 +30,7 @@ def bank_id(dataset: xr.Dataset) -> str:
     return fingerprint(dataset.attrs["region_json"], *parts)
 
 
-def gauge_sums(dataset: xr.Dataset) -> str:
+def gauge_checksums(dataset: xr.Dataset) -> str:
     """Fingerprint the response at each gauge."""
     return " ".join(fingerprint(values) for values in dataset["response"].to_numpy())
 
@@ -49,7 +49,7 @@ def check_bank(bank: GreensBank) -> None:
     labels = [str(source) for source in bank.dataset["subfault_source"].to_numpy()]
     if labels != [bank.sources[i] for i in bank.subfaults.source_index]:
         raise InputError(f"{name}: its subfaults are not those of its region")
-    kept = str(bank.dataset.attrs.get(SUMS, "")).split()
+    kept = str(bank.dataset.attrs.get(CHECKSUMS, "")).split()
     if kept and len(kept) != len(bank.gauges):
         raise InputError(f"{name}: it has {len(kept)} sums for {len(bank.gauges)} gauges")
     hours = bank.dataset["gauge_hours"].to_numpy()

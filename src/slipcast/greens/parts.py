@@ -12,8 +12,10 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.io.files import fingerprint, package_version, read_netcdf, remove, write_netcdf
-from slipcast.io.lock import hold
+from slipcast.io.atomic import remove
+from slipcast.io.identity import fingerprint, package_version
+from slipcast.io.lock import lock
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.regions.region import Region
 
@@ -100,7 +102,7 @@ def remove_parts(folder: str | os.PathLike) -> None:
         If another process holds it.
     """
     if Path(folder).is_dir():
-        with hold(folder) as held:
+        with lock(folder) as held:
             for path in held.iterdir():
                 if _PART.fullmatch(path.name):
                     remove(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import Any
@@ -16,7 +16,8 @@ from slipcast.errors import InputError, SlipcastWarning
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.greens.parts import ResponseParts
 from slipcast.parallel.executor import connect, run_on
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.progress import Progress
+from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
@@ -31,9 +32,6 @@ _NEAR_FIELD_M = 700e3
 _NEAR_SPACING_ARCMIN = 2.0
 
 _Run = tuple[str, SubfaultProjection, GaugeStencil, int]
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of tasks done, their total, and the name of the last."""
 
 
 def run_gauges(
@@ -184,7 +182,7 @@ def _in_threads(runs: list[_Run], workers: int) -> Generator[tuple[str, np.ndarr
     """Compute responses in threads (the kernels let go of the interpreter lock)."""
     stop = threading.Event()
     # products are added up in another order by another number of threads
-    with without_threads(blas_alone=True), ThreadPoolExecutor(workers) as pool:
+    with single_threaded(blas_alone=True), ThreadPoolExecutor(workers) as pool:
         try:
             futures = {
                 pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
@@ -232,5 +230,5 @@ def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray
 def _respond(projection: SubfaultProjection, run: tuple[str, GaugeStencil, int]) -> np.ndarray:
     """Compute one response."""
     _, stencil, count = run
-    with without_threads(blas_alone=True):
+    with single_threaded(blas_alone=True):
         return projection.response(stencil, interval_s=SAMPLE_S, count=count)

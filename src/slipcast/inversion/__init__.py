@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.greens.bank import GreensBank, SourceResponses
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.gaussian import GaussianPosterior
@@ -17,7 +18,7 @@ from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.nonnegative import Damping, LeastSquares
 from slipcast.inversion.timing import Timing, fit_timing
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -25,7 +26,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = [
     "METHODS",
@@ -59,7 +60,7 @@ def invert(
     records: Records,
     bank: SourceResponses | None = None,
     *,
-    model: Checkpoint | SlipSampler | None = None,
+    model: Checkpoint | NeuralPosterior | None = None,
     method: str | None = None,
     window_min: float | Mapping[str, float] | None = None,
     start_min: float = 0.0,
@@ -79,7 +80,7 @@ def invert(
         Of one event or several.
     bank : GreensBank or ScenarioSet
         Responses of unit sources; a method needs them. Given with a model, it must have the sources of that.
-    model : Checkpoint or SlipSampler, optional
+    model : Checkpoint or NeuralPosterior, optional
         A trained network; then ``window_min``, if given, must be its own, or for a sampler within what it knows.
     method : {"nnls", "tikhonov", "linear", "gaussian", "bayes"}, optional
         Without a model: non-negative least squares, plain or damped; the linear estimate of least mean squared error;
@@ -106,7 +107,7 @@ def invert(
         the slip.
     model_error : float, optional
         For a method: what the bank gets wrong of a real wave, as a share of the largest level in each record; 0 for
-        records that it made. Correlated over ten minutes (:meth:`~slipcast.records.correlated_noise.CorrelatedNoise.of_model`).
+        records that it made. Correlated over ten minutes (:class:`~slipcast.records.correlated_noise.CorrelatedNoise`).
 
     Returns
     -------
@@ -126,8 +127,8 @@ def invert(
         records = records.windowed({name: (-np.inf, end) for name, end in window_min.items()})
         window_min = max(window_min.values())
     if model is not None:
-        from slipcast.learning.inverters import invert_network, invert_sampler
-        from slipcast.learning.posterior.posterior import SlipSampler
+        from slipcast.learning.inverters import invert_network, invert_posterior
+        from slipcast.learning.posterior.posterior import NeuralPosterior
 
         for option, given in (
             ("start_min", start_min != 0),
@@ -142,9 +143,9 @@ def invert(
             if given:
                 raise InputError(f"{option} is for a method; a model uses what it was trained for")
         if bank is not None:
-            in_order(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
-        if isinstance(model, SlipSampler):
-            return _said_of_tide(invert_sampler(records, model, window_min=window_min), records)
+            positions_of(model.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
+        if isinstance(model, NeuralPosterior):
+            return _said_of_tide(invert_posterior(records, model, window_min=window_min), records)
         if window_min is not None and window_min != model.window_min:
             raise InputError(f"window of {window_min:g} min is not the model's {model.window_min:g} min")
         return _said_of_tide(invert_network(records, model), records)

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.io.files import read_netcdf, write_netcdf
 from slipcast.io.labels import one_event
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import unit_source
 

@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from slipcast.errors import InputError
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.truncated_normal import sample_nonnegative_normal
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.records.correlated_noise import CorrelatedNoise
 
 __all__ = ["GaussianPosterior"]
@@ -196,7 +196,7 @@ class GaussianPosterior:
             in it.
         """
         names = [str(name) for name in response["source"].to_numpy()]
-        matrix = response.to_numpy()[..., in_order(self.sources, names, dim="source", where="in the response")]
+        matrix = response.to_numpy()[..., positions_of(self.sources, names, dim="source", where="in the response")]
         mean, covariance = self.posterior(records)
         if mean.ndim != 1:
             raise InputError(f"records must be of one event, shape (n_gauges, n_times), got {np.shape(records)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slipcast.errors import InputError
-from slipcast.greens.bank import SourceResponses
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import invert_records
 from slipcast.inversion.nonnegative import Damping, LeastSquares

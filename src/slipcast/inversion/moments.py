@@ -10,7 +10,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.scenarios.scenario_set import ScenarioSet
 from slipcast.scenarios.stream import ScenarioStream
@@ -182,8 +182,8 @@ class JointMoments:
         gauges, sources, times_s = (response[name].to_numpy() for name in ("gauge", "source", "time"))
         if times_s.size != self.times_s.size or not np.allclose(times_s, self.times_s):
             raise InputError("times of the response must be those of the moments")
-        rows = in_order(self.gauges, list(gauges), dim="gauge", where="in the response")
-        columns = in_order(self.sources, list(sources), dim="source", where="in the response")
+        rows = positions_of(self.gauges, list(gauges), dim="gauge", where="in the response")
+        columns = positions_of(self.sources, list(sources), dim="source", where="in the response")
         matrix = response.to_numpy()[rows][:, :, columns].reshape(-1, len(self.sources))
         through = matrix @ self.slip_covariance
         both = matrix @ self.cross_covariance

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.greens.bank import SourceResponses
+from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.nonnegative import LeastSquares
 from slipcast.records import Records

@@ -9,7 +9,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, unknown_name
 
-__all__ = ["align", "in_order", "one_event", "window_samples"]
+__all__ = ["align", "one_event", "positions_of", "window_samples"]
 
 
 def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
@@ -52,7 +52,7 @@ def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> 
     return array.isel({dim: [have.index(name) for name in names]})
 
 
-def in_order(wanted: Iterable[str] | None, known: Sequence[str], *, dim: str, where: str) -> list[int]:
+def positions_of(wanted: Iterable[str] | None, known: Sequence[str], *, dim: str, where: str) -> list[int]:
     """Find the positions of some names among known ones.
 
     Parameters

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from slipcast.errors import InputError
-from slipcast.io.files import is_running, remove, write_error
+from slipcast.io.atomic import is_running, remove, write_error
 
-__all__ = ["hold", "parts_folder"]
+__all__ = ["lock", "parts_folder"]
 
 _LOCK, _OWNER = "held", "owner.json"
 # a process number alone cannot tell this process from an earlier one of the same number
@@ -29,7 +29,7 @@ def parts_folder(target: str | os.PathLike) -> Path:
 
 
 @contextmanager
-def hold(folder: str | os.PathLike) -> Iterator[Path]:
+def lock(folder: str | os.PathLike) -> Iterator[Path]:
     """Hold a folder, made if need be, against other processes.
 
     Parameters

@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path, fingerprint, package_version, read_json
+from slipcast.io.atomic import atomic_path, read_json
+from slipcast.io.identity import fingerprint, package_version
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.networks import build_network
 

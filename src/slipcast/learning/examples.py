@@ -12,7 +12,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.inversion.nonnegative import LeastSquares
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.learning.config import TrainConfig
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -122,7 +122,7 @@ def _target(
     """Return the slip to be learnt, dims (scenario, source), m."""
     held = scenarios.target
     if config.target in (None, held):
-        columns = in_order(sources, scenarios.sources, dim="source", where="in scenario set")
+        columns = positions_of(sources, scenarios.sources, dim="source", where="in scenario set")
         return scenarios.load_weights(indices).isel(source=columns)
     if config.target == "area_mean":
         raise InputError(f"target area_mean is not in this scenario set, whose weights are {held}")

@@ -15,14 +15,14 @@ from slipcast.learning.examples import Task
 from slipcast.learning.learners import Learner, epoch_seed
 from slipcast.learning.networks import build_network, check_network
 
-__all__ = ["Course", "Diverged", "first_network", "train_epoch"]
+__all__ = ["Diverged", "TrainingHistory", "first_network", "train_epoch"]
 
 
 class Diverged(InputError):
     """A training whose loss is no number any more."""
 
 
-class Course:
+class TrainingHistory:
     """What has become of a network so far.
 
     Attributes

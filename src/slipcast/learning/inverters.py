@@ -14,14 +14,14 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import invert_records, invert_samples
-from slipcast.io.files import read_json
+from slipcast.io.atomic import read_json
 from slipcast.records import Records
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
-__all__ = ["N_SAMPLES", "Network", "invert_network", "invert_sampler", "model_names", "open_model", "open_sampler"]
+__all__ = ["N_SAMPLES", "Network", "invert_network", "invert_posterior", "model_names", "open_model", "open_posterior"]
 
 N_SAMPLES = 200
 """Draws of slip that go with an estimate."""
@@ -40,7 +40,7 @@ def model_names() -> list[str]:
     return sorted(item.name for item in found if item.joinpath("model.json").is_file())
 
 
-def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | SlipSampler:
+def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | NeuralPosterior:
     """Open a trained network.
 
     Parameters
@@ -50,7 +50,7 @@ def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | SlipSampler:
 
     Returns
     -------
-    model : Checkpoint or SlipSampler
+    model : Checkpoint or NeuralPosterior
 
     Raises
     ------
@@ -58,7 +58,7 @@ def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | SlipSampler:
         If the folder holds none, or files are damaged.
     """
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
     text = os.fspath(name_or_folder)
     folder = Path(str(files("slipcast").joinpath("models", text))) if text in model_names() else Path(text)
@@ -66,16 +66,16 @@ def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | SlipSampler:
         raise InputError(f"no model {text}: neither a folder nor one of the package ({', '.join(model_names())})")
     about = folder / "model.json"
     if about.is_file() and isinstance(content := read_json(about), dict) and content.get("slipcast") == "sampler":
-        return SlipSampler.open(folder)
+        return NeuralPosterior.open(folder)
     return Checkpoint.open(folder)
 
 
-def open_sampler(name_or_folder: str | os.PathLike) -> SlipSampler:
+def open_posterior(name_or_folder: str | os.PathLike) -> NeuralPosterior:
     """Open a trained sampler as :func:`open_model`; InputError if it is a network of another kind."""
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
     model = open_model(name_or_folder)
-    if not isinstance(model, SlipSampler):
+    if not isinstance(model, NeuralPosterior):
         raise InputError(f"{name_or_folder} is no sampler; waves of a network of its kind need a bank")
     return model
 
@@ -147,7 +147,7 @@ def invert_network(records: Records, checkpoint: Checkpoint) -> SlipEstimate:
     return invert_records(Network(checkpoint), records, region=checkpoint.region, model=checkpoint.id)
 
 
-def invert_sampler(records: Records, sampler: SlipSampler, *, window_min: float | None = None) -> SlipEstimate:
+def invert_posterior(records: Records, sampler: NeuralPosterior, *, window_min: float | None = None) -> SlipEstimate:
     """Draw slip that fits records.
 
     Parameters
@@ -155,7 +155,7 @@ def invert_sampler(records: Records, sampler: SlipSampler, *, window_min: float 
     records : Records
         Of one event or several, tide removed; gauges are found by name, those that the sampler does not know are left
         alone, and of those that it knows at least one is needed.
-    sampler : SlipSampler
+    sampler : NeuralPosterior
         A trained sampler.
     window_min : float, optional
         Samples up to it are used, minutes after the origin; by default all that it can take.

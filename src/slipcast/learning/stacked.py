@@ -13,7 +13,7 @@ from slipcast.errors import InputError
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
-from slipcast.learning.history import Course, Diverged, first_network, train_epoch
+from slipcast.learning.history import Diverged, TrainingHistory, first_network, train_epoch
 from slipcast.learning.learners import learner_of
 from slipcast.learning.train import device_of, quiet_torch
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -85,7 +85,7 @@ def train_many(
         raise InputError(f"n_threads must be >= 1, got {n_threads}")
     device = device_of(configs[0].device)
     task = Task.load(scenarios, configs[0])
-    courses = [Course(replace(task, config=config)) for config in configs]
+    courses = [TrainingHistory(replace(task, config=config)) for config in configs]
     done: dict[int, Trained] = {}
     with quiet_torch(device, n_threads=n_threads or torch.get_num_threads()):
         networks = [first_network(course.task, device) for course in courses]

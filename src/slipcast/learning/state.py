@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path
+from slipcast.io.atomic import atomic_path
 from slipcast.learning.checkpoint import STATE_FILE, Checkpoint
 from slipcast.learning.config import TrainConfig
 

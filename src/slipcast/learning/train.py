@@ -16,7 +16,7 @@ from slipcast.errors import InputError
 from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, checkpoint_folder
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
-from slipcast.learning.history import Course, Diverged, first_network, train_epoch
+from slipcast.learning.history import Diverged, TrainingHistory, first_network, train_epoch
 from slipcast.learning.learners import learner_of
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -123,7 +123,7 @@ class _Training:
     """A network under training, kept in a file."""
 
     def __init__(self, task: Task, device: torch.device):
-        self.course = Course(task)
+        self.course = TrainingHistory(task)
         self.learner = learner_of([first_network(task, device)], [task.config], task.parts, device)
 
     def run(self, folder: Path, progress: Progress | None) -> None:

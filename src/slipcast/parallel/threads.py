@@ -9,13 +9,13 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["without_threads"]
+__all__ = ["single_threaded"]
 
 # what brings libraries with threads of their own when it is imported
 _BRINGERS = ("numpy", "scipy.linalg", "numba.np.ufunc.omppool", "torch")
 
 
-def without_threads(*, blas_alone: bool = False) -> AbstractContextManager[Any]:
+def single_threaded(*, blas_alone: bool = False) -> AbstractContextManager[Any]:
     """Keep linear algebra to one thread.
 
     Threads that wait for each other over small matrices are many times slower on a busy machine, and products are
@@ -34,7 +34,7 @@ def without_threads(*, blas_alone: bool = False) -> AbstractContextManager[Any]:
     Examples
     --------
     >>> from threadpoolctl import threadpool_info
-    >>> with without_threads():
+    >>> with single_threaded():
     ...     {each["num_threads"] for each in threadpool_info()}
     {1}
     """

@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 
 from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance, wrap_longitude
-from slipcast.io.files import fingerprint
+from slipcast.io.identity import fingerprint
 
 __all__ = ["Bathymetry", "Grid"]
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 
 from slipcast.errors import InputError, unknown_name
-from slipcast.geodesy import distance_azimuth, move
+from slipcast.geodesy import destination, distance_azimuth
 
 __all__ = [
     "MEGATHRUST_ROWS",
@@ -108,7 +108,7 @@ class UnitSource:
         dip = np.radians(self.dip_deg)
         up_dip_m = self.width_m - np.asarray(down_dip_m, dtype=float)
         east, north = self._offset(along_strike_m, -up_dip_m * np.cos(dip))
-        lon, lat = move(self.lon_deg, self.lat_deg, np.degrees(np.arctan2(east, north)), np.hypot(east, north))
+        lon, lat = destination(self.lon_deg, self.lat_deg, np.degrees(np.arctan2(east, north)), np.hypot(east, north))
         return lon, lat, self.depth_m + np.asarray(down_dip_m) * np.sin(dip)
 
     def _offset(self, along_m, right_m):

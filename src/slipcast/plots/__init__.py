@@ -4,7 +4,12 @@ They compute nothing, show nothing and keep no global state; matplotlib is impor
 Axes that are not given are made on a figure of their own, which :func:`save_figure` writes.
 """
 
-from slipcast.plots.accuracy import plot_error_by_window, plot_fan, plot_fans, plot_reliability
+from slipcast.plots.accuracy import (
+    plot_error_by_window,
+    plot_prediction_interval,
+    plot_prediction_intervals,
+    plot_reliability,
+)
 from slipcast.plots.canvas import save_figure
 from slipcast.plots.comparison import plot_errors, plot_scenario
 from slipcast.plots.event import plot_event
@@ -21,13 +26,13 @@ __all__ = [
     "plot_error_by_window",
     "plot_errors",
     "plot_event",
-    "plot_fan",
-    "plot_fans",
     "plot_forecast",
     "plot_history",
     "plot_importance",
     "plot_max_amplitude",
     "plot_pacific",
+    "plot_prediction_interval",
+    "plot_prediction_intervals",
     "plot_raw_records",
     "plot_records",
     "plot_region",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, array_of, legend_below, many_axes, one_axes
+from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, check_array, legend_below, many_axes, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_error_by_window", "plot_fan", "plot_fans", "plot_reliability"]
+__all__ = ["plot_error_by_window", "plot_prediction_interval", "plot_prediction_intervals", "plot_reliability"]
 
 _LAST = "#000000"
 
@@ -59,18 +59,18 @@ def plot_error_by_window(
     minutes = np.asarray(window_min, dtype=float)
     meaning = "one value for each of window_min"
     errors = {
-        name: array_of(values, minutes.shape, f"error_m2[{name!r}]", meaning) for name, values in error_m2.items()
+        name: check_array(values, minutes.shape, f"error_m2[{name!r}]", meaning) for name, values in error_m2.items()
     }
     if not errors:
         raise InputError("error_m2 must have at least one method, got none")
-    ax = one_axes(ax, 6.4, 4.4)
+    ax = single_axes(ax, 6.4, 4.4)
     for i, (name, error) in enumerate(errors.items()):
         last = i == len(errors) - 1
         colour = _LAST if last else COLOURS[i % len(COLOURS)]
         style: dict[str, Any] = {"linestyle": "-" if last else DASHES[i % len(DASHES)], "lw": 2.0 if last else 1.2}
         ax.plot(minutes, error, color=colour, marker="o", ms=3.5, label=name, zorder=4 if last else 3, **style)
         if intervals and name in intervals:
-            ends = array_of(intervals[name], (2, *minutes.shape), f"intervals[{name!r}]", "ends by window_min")
+            ends = check_array(intervals[name], (2, *minutes.shape), f"intervals[{name!r}]", "ends by window_min")
             ax.fill_between(minutes, *ends, color=colour, alpha=0.2, lw=0, zorder=2)
     if reference is not None:
         ax.axhline(reference, color="#777777", lw=0.8, ls=":", label=reference_label, zorder=1)
@@ -118,7 +118,7 @@ def plot_reliability(nominal: Any, covered: Mapping[str, Mapping[str, Any]], *, 
         ax.plot([0, 1], [0, 1], color="#555555", lw=0.7, zorder=1)
         colours = colormaps["viridis"](np.linspace(0.0, 0.9, max(len(lines), 1)))
         for colour, (label, values) in zip(colours, lines.items(), strict=False):
-            values = array_of(
+            values = check_array(
                 values, shares.shape, f"covered[{quantity!r}][{label!r}]", "one value for each of nominal"
             )
             ax.plot(shares, values, color=colour, lw=1.1, label=label)
@@ -132,7 +132,7 @@ def plot_reliability(nominal: Any, covered: Mapping[str, Mapping[str, Any]], *, 
     return axes
 
 
-def plot_fan(
+def plot_prediction_interval(
     time_s: Any,
     true_m: Any,
     quantiles_m: Any,
@@ -168,9 +168,9 @@ def plot_fan(
         If a length differs.
     """
     minutes = np.asarray(time_s, dtype=float) / 60
-    true = array_of(true_m, minutes.shape, "true_m", "one value for each of time_s")
-    fan = array_of(quantiles_m, (5, *minutes.shape), "quantiles_m", "five quantiles by time_s")
-    ax = one_axes(ax, 6.8, 3.0)
+    true = check_array(true_m, minutes.shape, "true_m", "one value for each of time_s")
+    fan = check_array(quantiles_m, (5, *minutes.shape), "quantiles_m", "five quantiles by time_s")
+    ax = single_axes(ax, 6.8, 3.0)
     ax.fill_between(minutes, fan[0], fan[4], color=COLOURS[0], alpha=0.2, lw=0, label="90 % interval")
     ax.fill_between(minutes, fan[1], fan[3], color=COLOURS[0], alpha=0.35, lw=0, label="50 % interval")
     ax.plot(minutes, fan[2], color=COLOURS[0], lw=1.2, label="median")
@@ -184,10 +184,10 @@ def plot_fan(
     return ax
 
 
-def plot_fans(
+def plot_prediction_intervals(
     time_s: Any, true_m: Any, quantiles_m: Mapping[float, Any], *, title: str = "", axes: Any = None
 ) -> np.ndarray:
-    """Draw the forecasts of one event after several windows, one panel each, as :func:`plot_fan` does.
+    """Draw the forecasts of one event after several windows, one panel each, as :func:`plot_prediction_interval` does.
 
     Parameters
     ----------
@@ -214,7 +214,9 @@ def plot_fans(
     axes = many_axes(axes, len(quantiles_m), 6.8, 0.9 + 2.2 * len(quantiles_m), 1, sharex=True, sharey=True)
     for ax, (window_min, fan) in zip(axes, quantiles_m.items(), strict=True):
         after = f"after {window_min:g} min"
-        plot_fan(time_s, true_m, fan, window_min=window_min, title=f"{title}, {after}" if title else after, ax=ax)
+        plot_prediction_interval(
+            time_s, true_m, fan, window_min=window_min, title=f"{title}, {after}" if title else after, ax=ax
+        )
     axes[-1].set_xlabel("time after the earthquake (min)")
     legend_below(axes[-1], 5)
     return axes

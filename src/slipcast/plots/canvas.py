@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path
+from slipcast.io.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,14 +20,14 @@ __all__ = [
     "COLOURS",
     "DASHES",
     "TITLE_SIZE",
-    "array_of",
     "below_axes",
+    "check_array",
     "colour_bar",
     "grid_and_panels",
     "legend_below",
     "many_axes",
-    "one_axes",
     "save_figure",
+    "single_axes",
     "stack_and_panels",
 ]
 
@@ -104,7 +104,7 @@ def grid_and_panels(
         return grid, [figure.add_subplot(cells[:, column]) for column in range(columns, len(widths))]
 
 
-def one_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:
+def single_axes(ax: Axes | None, width_in: float, height_in: float) -> Axes:
     """Return the axes given, or new ones."""
     return _make_axes(width_in, height_in)[0, 0] if ax is None else ax
 
@@ -122,7 +122,7 @@ def many_axes(axes: Any, count: int, width_in: float, height_in: float, columns:
     return given
 
 
-def array_of(values: Any, shape: tuple[int, ...], argument: str, meaning: str) -> np.ndarray:
+def check_array(values: Any, shape: tuple[int, ...], argument: str, meaning: str) -> np.ndarray:
     """Return an array of a shape, or say which argument has another."""
     array = np.asarray(values, dtype=float)
     if array.shape != shape:

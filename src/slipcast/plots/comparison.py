@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, one_axes, stack_and_panels
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, check_array, legend_below, single_axes, stack_and_panels
 from slipcast.plots.maps import plot_slip
 from slipcast.plots.series import plot_records
 
@@ -127,8 +127,8 @@ def plot_errors(
     InputError
         If the shapes differ.
     """
-    x = array_of(against, (len(against),), "against", "scenarios")
-    ax = one_axes(ax, 5.2, 3.6)
+    x = check_array(against, (len(against),), "against", "scenarios")
+    ax = single_axes(ax, 5.2, 3.6)
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -137,7 +137,7 @@ def plot_errors(
     edges = np.linspace(x.min(), x.max(), _BINS + 1)
     bins = np.clip(np.digitize(x, edges) - 1, 0, _BINS - 1)
     for i, (method, values) in enumerate(errors.items()):
-        y = array_of(values, x.shape, f"errors[{method!r}]", "the shape of against")
+        y = check_array(values, x.shape, f"errors[{method!r}]", "the shape of against")
         colour = COLOURS[i % len(COLOURS)]
         ax.scatter(x, y, s=9, alpha=0.4, linewidths=0, c=colour, marker=_MARKERS[i % len(_MARKERS)], zorder=2)
         known = np.isfinite(y)

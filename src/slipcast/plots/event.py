@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, array_of, grid_and_panels
+from slipcast.plots.canvas import COLOURS, check_array, grid_and_panels
 from slipcast.plots.maps import plot_slip
 from slipcast.plots.series import gauge_traces, model_traces
 
@@ -119,7 +119,7 @@ def plot_event(
     spread = "" if magnitude_interval is None else "90 %: {:.2f} to {:.2f}".format(*magnitude_interval)
     plot_slip(sources, slip_m, magnitude=magnitude, gauges=gauges, title=title, subtitle=spread, ax=panels[0])
     if slip_sd_m is not None:
-        sd = array_of(slip_sd_m, (len(sources),), "slip_sd_m", "one value for each of sources")
+        sd = check_array(slip_sd_m, (len(sources),), "slip_sd_m", "one value for each of sources")
         plot_slip(sources, sd, title="standard deviation of slip", subtitle="of draws" if ends else "", ax=panels[1])
     for panel in panels:
         west, east = panel.get_xlim()

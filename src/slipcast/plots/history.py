@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, legend_below, one_axes
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, legend_below, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def plot_history(
         If the history is empty, lacks a key, or has no finite validation loss.
     """
     curves = TrainingCurves.of(history)
-    ax = one_axes(ax, 5.6, 3.6)
+    ax = single_axes(ax, 5.6, 3.6)
     for label, values in curves.losses.items():
         ax.plot(curves.epoch, values, color=curves.colour(label), lw=1.0, label=label)
     best = curves.epoch[curves.best]

@@ -13,11 +13,11 @@ from slipcast.plots import geography
 from slipcast.plots.canvas import (
     COLOURS,
     TITLE_SIZE,
-    array_of,
     below_axes,
+    check_array,
     colour_bar,
     legend_below,
-    one_axes,
+    single_axes,
 )
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def plot_region(region: geography.RegionLike, *, ax: Axes | None = None) -> Axes
         margin_deg=1.5,
         least_width=0.62,
     )
-    ax = one_axes(ax, *_page(extent, 7.6))
+    ax = single_axes(ax, *_page(extent, 7.6))
     _draw_map(ax, extent, depth=True)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     _draw_sources(ax, outlines, facecolors="#D55E0026", edgecolors=_SOURCE, linewidths=0.7, label="unit source")
@@ -238,7 +238,7 @@ def plot_pacific(region: geography.RegionLike, *, ax: Axes | None = None) -> Axe
         [*outlines[..., 1].ravel(), *(g.lat for g in far)],
         margin_deg=8.0,
     )
-    ax = one_axes(ax, *_page(extent, 5.4))
+    ax = single_axes(ax, *_page(extent, 5.4))
     _draw_map(ax, extent, depth=True)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     _draw_sources(ax, outlines, facecolors="#D55E0080", edgecolors=_SOURCE, linewidths=0.4, label="unit source")
@@ -299,7 +299,7 @@ def plot_slip(
     """
     if not len(sources):
         raise InputError("sources must have at least one unit source, got none")
-    slip = array_of(slip_m, (len(sources),), "slip_m", "one value for each of sources")
+    slip = check_array(slip_m, (len(sources),), "slip_m", "one value for each of sources")
     if (bad := ~(slip >= 0) | np.isinf(slip)).any():
         first = int(np.argmax(bad))
         raise InputError(f"slip_m must be finite and >= 0 m, got {slip[first]:g} for {sources[first]}")
@@ -311,7 +311,7 @@ def plot_slip(
         margin_deg=1.5,
         least_width=0.62,
     )
-    ax = one_axes(ax, *_page(extent, 6.2))
+    ax = single_axes(ax, *_page(extent, 6.2))
     _draw_map(ax, extent, depth=False)
     outlines[..., 0] = extent.wrap(outlines[..., 0])
     filled = _draw_sources(ax, outlines, label="slip", array=slip, cmap="YlOrRd", edgecolors="#444444", linewidths=0.4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError, unknown_name
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, many_axes
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, check_array, legend_below, many_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def plot_raw_records(
     time_h = np.asarray(time_s, dtype=float) / 3600.0
     shape = (len(gauges), time_h.size)
     height, tide, level = (
-        array_of(values, shape, name, "gauges by time_s")
+        check_array(values, shape, name, "gauges by time_s")
         for name, values in (("height_m", height_m), ("tide_m", tide_m), ("sea_level_m", sea_level_m))
     )
     bits = _checked_flags(flags, shape, masks)
@@ -122,7 +122,7 @@ def _checked_flags(flags: Any, shape: tuple[int, int], masks: Mapping[str, int])
     """Return flags as integers, or say which bit means nothing."""
     if len(masks) > len(_MARKERS):
         raise InputError(f"masks must be of at most {len(_MARKERS)} tests, got {len(masks)}")
-    bits = array_of(flags, shape, "flags", "gauges by time_s").astype(int)
+    bits = check_array(flags, shape, "flags", "gauges by time_s").astype(int)
     unnamed = bits & ~sum(masks.values())
     if unnamed.any():
         raise InputError(f"flags must be sums of the bits in masks, got {bits[unnamed != 0][0]}")

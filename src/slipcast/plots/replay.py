@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, many_axes
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, check_array, legend_below, many_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,13 +110,13 @@ def plot_replay(
 
 def _series(values: Any, minutes: np.ndarray, argument: str) -> np.ndarray:
     """Return a series of the right length, with gaps where it is not finite."""
-    series = array_of(values, minutes.shape, argument, "one value for each of minutes")
+    series = check_array(values, minutes.shape, argument, "one value for each of minutes")
     return np.where(np.isfinite(series), series, np.nan)
 
 
 def _quantiles(values: Any, minutes: np.ndarray, argument: str) -> np.ndarray:
     """Return quantiles of the right shape, with gaps where they are not finite."""
-    series = array_of(values, (_N_QUANTILES, *minutes.shape), argument, "quantiles by minutes")
+    series = check_array(values, (_N_QUANTILES, *minutes.shape), argument, "quantiles by minutes")
     return np.where(np.isfinite(series), series, np.nan)
 
 

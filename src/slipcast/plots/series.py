@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, array_of, legend_below, many_axes, one_axes
+from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, check_array, legend_below, many_axes, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def gauge_traces(values: Any, n_times: int, *, what: str) -> dict[str, np.ndarra
         rows = values.transpose("gauge", "time").to_numpy()
         values = {str(name): row for name, row in zip(values["gauge"].to_numpy(), rows)}
     return {
-        str(name): array_of(series, (n_times,), f"{what} at gauge {name}", "one value for each of time_s")
+        str(name): check_array(series, (n_times,), f"{what} at gauge {name}", "one value for each of time_s")
         for name, series in values.items()
     }
 
@@ -222,23 +222,23 @@ def plot_forecast(
         If the lengths differ.
     """
     time = np.asarray(time_s, dtype=float)
-    level = array_of(sea_level_m, (len(names), len(time)), "sea_level_m", "names by time_s")
-    largest = array_of(max_amplitude_m, (len(names),), "max_amplitude_m", "one value for each of names")
+    level = check_array(sea_level_m, (len(names), len(time)), "sea_level_m", "names by time_s")
+    largest = check_array(max_amplitude_m, (len(names),), "max_amplitude_m", "one value for each of names")
     order = np.argsort(-largest, kind="stable")
     bands = None
     if interval_m is not None:
-        bands = array_of(interval_m, (2, *level.shape), "interval_m", "ends by names by time_s")[:, order]
-    ax = one_axes(ax, 6.4, 1.2 + 0.36 * len(names))
+        bands = check_array(interval_m, (2, *level.shape), "interval_m", "ends by names by time_s")[:, order]
+    ax = single_axes(ax, 6.4, 1.2 + 0.36 * len(names))
     per_unit = _draw_stack(ax, time, level[order], [names[i] for i in order], bands)
     if arrival_time_s is not None:
-        arrival = array_of(arrival_time_s, (len(names),), "arrival_time_s", "one value for each of names")
+        arrival = check_array(arrival_time_s, (len(names),), "arrival_time_s", "one value for each of names")
         rows = -np.arange(len(names))
         ax.plot(arrival[order] / per_unit, rows, "|", color=COLOURS[1], ms=9, mew=1.6, label="arrival", zorder=4)
     if arrival_time_s is not None or bands is not None:
         legend_below(ax, 2)
     values = [f"{value:.2f}" for value in largest]
     if max_interval_m is not None:
-        ends = array_of(max_interval_m, (2, len(names)), "max_interval_m", "ends by names")
+        ends = check_array(max_interval_m, (2, len(names)), "max_interval_m", "ends by names")
         values = [f"{value} ({low:.2f} to {high:.2f})" for value, low, high in zip(values, *ends, strict=True)]
     _write_values(ax, "maximum (m)", [values[i] for i in order])
     ax.set_ylabel("sea level (each trace to its own scale)")
@@ -279,8 +279,8 @@ def plot_bank(
         If the lengths differ.
     """
     time = np.asarray(time_s, dtype=float)
-    response = array_of(response_m_per_m, (len(names), len(time)), "response_m_per_m", "names by time_s")
-    ax = one_axes(ax, 6.4, 1.2 + 0.36 * len(names))
+    response = check_array(response_m_per_m, (len(names), len(time)), "response_m_per_m", "names by time_s")
+    ax = single_axes(ax, 6.4, 1.2 + 0.36 * len(names))
     _draw_stack(ax, time, response, names)
     largest = [np.abs(trace[np.isfinite(trace)]).max(initial=0.0) for trace in response]
     _write_values(ax, "largest (mm/m)", [f"{1e3 * value:.1f}" for value in largest])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, array_of, many_axes
+from slipcast.plots.canvas import COLOURS, check_array, many_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,9 +56,9 @@ def plot_max_amplitude(
     count = len(gauge_names)
     if count == 0:
         raise InputError("gauge_names must have at least one forecast point, got none")
-    true = array_of(true_m, (len(true_m), count), "true_m", "scenarios by gauge_names")
+    true = check_array(true_m, (len(true_m), count), "true_m", "scenarios by gauge_names")
     shape = "the shape of true_m"
-    predicted = {m: array_of(v, true.shape, f"predicted_m[{m!r}]", shape) for m, v in predicted_m.items()}
+    predicted = {m: check_array(v, true.shape, f"predicted_m[{m!r}]", shape) for m, v in predicted_m.items()}
     scores = (
         None
         if explained_variance is None
@@ -97,7 +97,7 @@ def scores_by_method(
     if missing := [method for method in methods if method not in scores]:
         raise InputError(f"{argument} lacks method {missing[0]!r}")
     meaning = "one value for each of gauge_names"
-    return {m: array_of(scores[m], (count,), f"{argument}[{m!r}]", meaning) for m in methods}
+    return {m: check_array(scores[m], (count,), f"{argument}[{m!r}]", meaning) for m in methods}
 
 
 def _draw_scatter(ax: Axes, true: np.ndarray, predicted: Mapping[str, np.ndarray]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.plots.canvas import COLOURS, TITLE_SIZE, array_of, legend_below, one_axes
+from slipcast.plots.canvas import COLOURS, TITLE_SIZE, check_array, legend_below, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +39,13 @@ def plot_search(loss_m2: Any, finished: Any, *, title: str = "", ax: Axes | None
     InputError
         If no trial was trained to its end, or the lengths differ.
     """
-    loss = array_of(loss_m2, (np.size(loss_m2),), "loss_m2", "one value a trial")
+    loss = check_array(loss_m2, (np.size(loss_m2),), "loss_m2", "one value a trial")
     whole = np.asarray(finished, dtype=bool)
     if whole.shape != loss.shape:
         raise InputError(f"finished must have one value a trial, {loss.size}, got {whole.size}")
     if not (whole & np.isfinite(loss)).any():
         raise InputError("finished must have at least one trial that was trained to its end, got none")
-    ax = one_axes(ax, 7.0, 4.5)
+    ax = single_axes(ax, 7.0, 4.5)
     number = np.arange(1, loss.size + 1)
     so_far = np.fmin.accumulate(np.where(whole, loss, np.nan))
     ax.plot(number[~whole], loss[~whole], "x", color="#999999", label="stopped")
@@ -87,7 +87,7 @@ def plot_importance(importance: Mapping[str, float], *, title: str = "", ax: Axe
     if not importance:
         raise InputError("importance must have at least one setting, got none")
     names: Sequence[str] = sorted(importance, key=importance.__getitem__)
-    ax = one_axes(ax, 6.0, 1.2 + 0.4 * len(names))
+    ax = single_axes(ax, 6.0, 1.2 + 0.4 * len(names))
     bars = ax.barh([name.replace("_", " ") for name in names], [importance[name] for name in names], color=COLOURS[0])
     ax.bar_label(bars, fmt="%.2f", padding=3)
     ax.set_xlim(0, 1.12 * max(*importance.values(), 1e-9))

@@ -7,13 +7,13 @@ from typing import Literal
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.realtime.replay import Replay
 
-__all__ = ["when_forecast_settled", "when_magnitude_settled"]
+__all__ = ["forecast_convergence_min", "magnitude_convergence_min"]
 
 
-def when_magnitude_settled(replay: Replay, *, reference: float | None = None, within: float = 0.1) -> float | None:
+def magnitude_convergence_min(replay: Replay, *, reference: float | None = None, within: float = 0.1) -> float | None:
     """Find from when on the magnitude stayed near a value.
 
     Parameters
@@ -40,15 +40,15 @@ def when_magnitude_settled(replay: Replay, *, reference: float | None = None, wi
     --------
     >>> import xarray as xr
     >>> magnitude = xr.Dataset({"magnitude": ("minute", [8.0, 8.9, 8.5, 8.85, 8.9])}, {"minute": [5.0, 10, 15, 20, 25]})
-    >>> when_magnitude_settled(Replay(magnitude))
+    >>> magnitude_convergence_min(Replay(magnitude))
     20.0
     """
     magnitude = replay.dataset["magnitude"].to_numpy()
     target = magnitude[-1] if reference is None else reference
-    return _settled(replay.minutes, magnitude, float(target), _positive(within))
+    return _converged(replay.minutes, magnitude, float(target), _positive(within))
 
 
-def when_forecast_settled(
+def forecast_convergence_min(
     replay: Replay, gauge: str, *, within: float = 0.2, against: Literal["observed", "last"] = "observed"
 ) -> float | None:
     """Find from when on the forecast height at a gauge stayed near a value.
@@ -77,7 +77,7 @@ def when_forecast_settled(
     InputError
         If the gauge is not forecast, has recorded no first wave, or an argument is out of range.
     """
-    place = in_order([gauge], replay.gauges, dim="gauge", where="in the replay's forecasts")[0]
+    place = positions_of([gauge], replay.gauges, dim="gauge", where="in the replay's forecasts")[0]
     height = replay.dataset["max_amplitude"].to_numpy()[:, place]
     if against == "last":
         target = float(height[-1])
@@ -87,7 +87,7 @@ def when_forecast_settled(
         raise InputError(f"gauge {gauge} has recorded no first wave; compare with its last forecast")
     else:
         target = recorded[gauge]
-    return _settled(replay.minutes, height, target, _positive(within) * target)
+    return _converged(replay.minutes, height, target, _positive(within) * target)
 
 
 def _positive(within: float) -> float:
@@ -97,7 +97,7 @@ def _positive(within: float) -> float:
     return within
 
 
-def _settled(minutes: np.ndarray, values: np.ndarray, target: float, within: float) -> float | None:
+def _converged(minutes: np.ndarray, values: np.ndarray, target: float, within: float) -> float | None:
     """Find the first minute from which on all values are within reach of a target."""
     with np.errstate(invalid="ignore"):  # without slip Mw is -inf, and near to nothing
         far = np.flatnonzero(~(np.abs(values - target) <= within + 1e-9))

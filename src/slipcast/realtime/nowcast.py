@@ -14,8 +14,8 @@ from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, candidate_sources, invert
-from slipcast.io.files import fingerprint
-from slipcast.parallel.threads import without_threads
+from slipcast.io.identity import fingerprint
+from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import unit_source
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
@@ -90,7 +90,7 @@ class Engine:
     ----------
     region : Region
         Its sources and gauges.
-    model : SlipSampler or None
+    model : NeuralPosterior or None
         A trained sampler.
     bank : GreensBank or None
         With a model, what forecasts are made with in place of the model's own waves; a method needs one.
@@ -220,7 +220,7 @@ class Engine:
         digest = fingerprint(used, round(window, 4), sampled, flags, self.model_id, self.bank_id, self.method or "")
         if digest == known:
             return None
-        with without_threads():  # threads that wait for each other over small matrices are slower
+        with single_threaded():  # threads that wait for each other over small matrices are slower
             slip = self._invert(event, records, window, [name for name, has in zip(used, seen) if has])
             made = forecast(slip, self.model if self.bank is None else self.bank)
         flags += self._flags_of(slip, made, grid_s, sampled, used, levels)

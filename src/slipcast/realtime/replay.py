@@ -17,9 +17,10 @@ from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.greens.bank import SAMPLE_S, GreensBank
 from slipcast.inversion import QUANTILES, SlipEstimate, WaveInverter, invert
 from slipcast.inversion.nonnegative import Damping
-from slipcast.io.files import read_netcdf, require, write_netcdf
-from slipcast.io.labels import in_order
-from slipcast.parallel.threads import without_threads
+from slipcast.io.identity import require
+from slipcast.io.labels import positions_of
+from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import Records, earliest_arrival
 from slipcast.records.first_wave import first_wave
@@ -27,7 +28,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import SlipSampler
+    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = ["FIRST_MIN", "Replay", "replay"]
 
@@ -66,8 +67,9 @@ class Replay:
         the 90 % interval of sea level, ``sea_level_low`` and ``sea_level_high``. NaN at minutes when no gauge had sent
         a sample. What came of it: ``observed(observed_gauge, time)`` m, whole records at the times of the forecast;
         ``observed_maximum(observed_gauge)`` m and ``observed_start`` s, crest and start of the first wave
-        (:func:`~slipcast.records.first_wave.first_wave`), NaN where none of 1 cm was recorded past its crest. ``latency``
-        of each ``gauge_used``, min. Attributes ``method``, ``model``, ``bank``, ``region``, ``origin_time``, ``tide``.
+        (:func:`~slipcast.records.first_wave.first_wave`), NaN where none of 1 cm was recorded past its crest.
+        ``latency`` of each ``gauge_used``, min. Attributes ``method``, ``model``, ``bank``, ``region``,
+        ``origin_time``, ``tide``.
 
     Notes
     -----
@@ -142,7 +144,7 @@ def replay(
     records: Records,
     bank: GreensBank | None = None,
     *,
-    model: Checkpoint | SlipSampler | None = None,
+    model: Checkpoint | NeuralPosterior | None = None,
     method: str | None = None,
     minutes: Sequence[float] | np.ndarray | None = None,
     latency_min: float | Mapping[str, float] = 0.0,
@@ -163,7 +165,7 @@ def replay(
         Of one event, whole.
     bank : GreensBank, optional
         A method needs one. Given with a model, forecasts are made with it and not with the model's own waves.
-    model : SlipSampler, optional
+    model : NeuralPosterior, optional
         A trained sampler, which takes windows of any length; a network for one window is refused.
     method, noise_sd_m, slip_sd_m, ruptures, joint_tide, model_error
         As :func:`slipcast.inversion.invert` takes them; ``ruptures`` are drawn once.
@@ -218,7 +220,7 @@ def replay(
             rows.append({})
         else:
             # threads that wait for each other over small matrices are many times slower on a busy machine
-            with without_threads(blas_alone=True):
+            with single_threaded(blas_alone=True):
                 found = watch.find(seen, minute, last_s[place])
                 latest = found, forecast(found, watch.waves, gauges=targets)
             rows.append(_numbers(*latest))
@@ -317,8 +319,8 @@ class _Watch:
         names = [name for name in records.gauges if name in known] if gauges is None else list(gauges)
         if not names:
             raise InputError(f"a replay needs a gauge that is {where}, got records of {', '.join(records.gauges)}")
-        in_order(names, known, dim="gauge", where=where)
-        index = in_order(names, records.gauges, dim="gauge", where="in records")
+        positions_of(names, known, dim="gauge", where=where)
+        index = positions_of(names, records.gauges, dim="gauge", where="in records")
         latency = _latencies(latency_min, names)
         return cls(Records(records.dataset.isel(gauge=index)), bank, model, method, latency, options)
 
@@ -399,7 +401,7 @@ def _latencies(latency_min: float | Mapping[str, float], gauges: Sequence[str]) 
     """Return the latency of each gauge, min."""
     latency = np.zeros(len(gauges))
     if isinstance(latency_min, Mapping):
-        latency[in_order(latency_min, gauges, dim="gauge", where="in the gauges used")] = list(latency_min.values())
+        latency[positions_of(latency_min, gauges, dim="gauge", where="in the gauges used")] = list(latency_min.values())
     else:
         latency[:] = latency_min
     if (bad := ~(np.isfinite(latency) & (latency >= 0))).any():

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 
 __all__ = ["CorrelatedNoise"]
 
@@ -105,7 +105,7 @@ class CorrelatedNoise:
             If a gauge is unknown or the times differ.
         """
         have = [str(name) for name in self.columns["gauge"].to_numpy()]
-        index = in_order(gauges, have, dim="gauge", where="in the correlated noise")
+        index = positions_of(gauges, have, dim="gauge", where="in the correlated noise")
         at = self.columns["time"].to_numpy()
         if at.shape != np.shape(times_s) or not np.allclose(at, times_s):
             raise InputError("times of correlated noise must be those of the inversion")

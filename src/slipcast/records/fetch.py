@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.io.files import check_target, write_text
+from slipcast.io.atomic import check_target, write_text
 from slipcast.records.dart import STATION, decode_dart, parse_dart
 
 __all__ = ["fetch_dart"]

@@ -19,7 +19,7 @@ from scipy.io.matlab import MatReadError
 
 from slipcast.errors import InputError, unknown_name
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import fingerprint
+from slipcast.io.identity import fingerprint
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import catalogue, unit_source
 from slipcast.regions.region import Region

@@ -13,7 +13,7 @@ import numpy as np
 
 from slipcast.errors import InputError, unknown_name
 from slipcast.geodesy import great_circle_distance, wrap_longitude
-from slipcast.io.files import read_netcdf
+from slipcast.io.netcdf import read_netcdf
 from slipcast.records.dart import DartSeries, merge_series, read_dart
 from slipcast.records.quality import MASKS, QualitySettings, check_quality
 from slipcast.records.records import Records

@@ -12,8 +12,8 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
-from slipcast.io.files import read_netcdf, write_netcdf
-from slipcast.io.labels import in_order, one_event
+from slipcast.io.labels import one_event, positions_of
+from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.records.correlated_noise import CorrelatedNoise
 
 __all__ = ["Records"]
@@ -169,7 +169,7 @@ class Records:
             If a gauge is unknown, or a window ends before it begins.
         """
         level = self.sea_level.to_numpy().copy()
-        positions = in_order(windows, self.gauges, dim="gauge", where="in records")
+        positions = positions_of(windows, self.gauges, dim="gauge", where="in records")
         for row, (name, (start_min, end_min)) in zip(positions, windows.items(), strict=True):
             if not start_min < end_min:
                 raise InputError(f"window of {name} must end after it begins, got {start_min:g} to {end_min:g} min")
@@ -201,7 +201,7 @@ class Records:
             raise InputError(f"stretch must be in (-0.1, 0.1), got {stretch:g}")
         delays = np.zeros(len(self.gauges))
         shift_s = shift_s or {}
-        delays[in_order(shift_s, self.gauges, dim="gauge", where="in records")] = list(shift_s.values())
+        delays[positions_of(shift_s, self.gauges, dim="gauge", where="in records")] = list(shift_s.values())
         times_s = 60.0 * np.arange(np.floor(self.time_s[0] / 60), np.ceil(self.time_s[-1] / 60) + 1)
         level, columns = [], []
         for name, delay in zip(self.gauges, delays):
@@ -239,7 +239,7 @@ class Records:
         """
         if not self.dataset.sizes.get("column", 0):
             raise InputError("records say nothing of how well their tide is known; read them with tide short")
-        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        positions = positions_of(gauges, self.gauges, dim="gauge", where="in records")
         names, times = [self.gauges[i] for i in positions], np.asarray(times_s, dtype=float)
         return CorrelatedNoise(
             xr.DataArray(
@@ -277,7 +277,7 @@ class Records:
         InputError
             If a gauge is unknown.
         """
-        positions = in_order(gauges, self.gauges, dim="gauge", where="in records")
+        positions = positions_of(gauges, self.gauges, dim="gauge", where="in records")
         source = self.sea_level.isel(gauge=positions)
         times = np.asarray(times_s, dtype=float)
         values = source.to_numpy().astype(float)

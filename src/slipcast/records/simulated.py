@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipcast.errors import InputError
-from slipcast.io.labels import in_order
+from slipcast.io.labels import positions_of
 from slipcast.records.records import Records
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -42,7 +42,7 @@ def simulated_records(
     if not 0 <= index < len(scenarios):
         raise InputError(f"scenario must be in [0, {len(scenarios)}), got {index}")
     records = scenarios.load_records(gauges, window_min, [index], noise_sd_m=noise_sd_m)
-    positions = in_order(gauges, scenarios.gauges, dim="gauge", where="in the scenario set")
+    positions = positions_of(gauges, scenarios.gauges, dim="gauge", where="in the scenario set")
     return Records.from_arrays(
         records["time"].to_numpy(),
         records.to_numpy()[0],

@@ -89,8 +89,8 @@ def fit_short(
     admittance to the equilibrium tide, from which each may differ by a third: so a few hours that show no difference
     between M2 and S2 still know of spring and neap (the response method of Munk and Cartwright 1966, Phil. Trans. R.
     Soc. A 259, 533, as a prior). The drift (weather, eddies) has 40 mm and 8 hours (Matern, 3/2). Fitted to ten
-    days of DART 21401 so, errors three hours ahead are within their stated size (``benchmarks/studies/events.py``). Samples are
-    averaged over 7.5 minutes first.
+    days of DART 21401 so, errors three hours ahead are within their stated size (``benchmarks/studies/events.py``).
+    Samples are averaged over 7.5 minutes first.
 
     It takes a swell, an earlier tsunami or a spike for tide. Far from its samples it only returns to the mean.
     """

@@ -13,7 +13,7 @@ from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.evaluation.evaluation import Evaluation
 from slipcast.inversion import centroid_latitude, magnitude_of_slip
-from slipcast.io.files import atomic_path, write_json, write_text
+from slipcast.io.atomic import atomic_path, write_json, write_text
 from slipcast.records import simulated_records
 from slipcast.reports import interactive
 from slipcast.reports.html import Figure, Heading, Image, Section, Table, Text, write_report

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from slipcast.errors import InputError
-from slipcast.io.files import package_version, write_text
+from slipcast.io.atomic import write_text
+from slipcast.io.identity import package_version
 
 __all__ = ["Figure", "Heading", "Image", "Section", "Table", "Text", "write_report"]
 

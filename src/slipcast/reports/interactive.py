@@ -13,7 +13,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, unknown_name
 from slipcast.plots import geography
-from slipcast.plots.canvas import COLOURS, array_of
+from slipcast.plots.canvas import COLOURS, check_array
 from slipcast.plots.history import TrainingCurves
 from slipcast.plots.series import gauge_traces, model_traces
 from slipcast.plots.skill import scores_by_method
@@ -362,9 +362,9 @@ def scatter_figure(
     count = len(gauge_names)
     if count == 0 or not predicted_m:
         raise InputError("scatter_figure needs at least one of gauge_names and one method of predicted_m")
-    true = array_of(true_m, (len(true_m), count), "true_m", "scenarios by gauge_names")
+    true = check_array(true_m, (len(true_m), count), "true_m", "scenarios by gauge_names")
     shape = "the shape of true_m"
-    predicted = {m: array_of(v, true.shape, f"predicted_m[{m!r}]", shape) for m, v in predicted_m.items()}
+    predicted = {m: check_array(v, true.shape, f"predicted_m[{m!r}]", shape) for m, v in predicted_m.items()}
     values = None if scores is None else scores_by_method(scores, list(predicted), count, argument="scores")
     figure = go.Figure()
     tops = []

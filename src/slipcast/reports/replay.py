@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast import plots
-from slipcast.realtime.convergence import when_forecast_settled, when_magnitude_settled
+from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 from slipcast.realtime.replay import Replay
 from slipcast.reports.html import Figure, Section, Table, Text, write_report
 from slipcast.reports.replay_figure import replay_figure
@@ -122,15 +122,15 @@ def findings(replay: Replay, *, reference_magnitude: float | None = None) -> lis
     """
     data = replay.dataset.isel(minute=-1)
     line = f"{_magnitude_in_words(data)} at minute {replay.minutes[-1]:g}"
-    line += f"; within 0.1 of it {_from_when(when_magnitude_settled(replay))}"
+    line += f"; within 0.1 of it {_from_when(magnitude_convergence_min(replay))}"
     if reference_magnitude is not None:
-        when = when_magnitude_settled(replay, reference=reference_magnitude)
+        when = magnitude_convergence_min(replay, reference=reference_magnitude)
         line += f", within 0.1 of {reference_magnitude:g} {_from_when(when)}"
     lines = [line]
     for name, recorded in replay.observed_maximum_m.items():
         if name in replay.gauges and name not in replay.gauges_used:
-            when = when_forecast_settled(replay, name)
-            own = when_forecast_settled(replay, name, against="last")
+            when = forecast_convergence_min(replay, name)
+            own = forecast_convergence_min(replay, name, against="last")
             lines.append(
                 f"{name}, not used: forecast {float(data['max_amplitude'].sel(gauge=name)):.2f} m, within 20 % of it "
                 f"{_from_when(own)}; recorded {recorded:.2f} m, within 20 % of it {_from_when(when)}"
@@ -161,9 +161,9 @@ def _table(replay: Replay) -> Table:
             name,
             "used" if name in replay.gauges_used else "not used",
             float(last.sel(gauge=name)),
-            when_forecast_settled(replay, name, against="last"),
+            forecast_convergence_min(replay, name, against="last"),
             recorded.get(name),
-            when_forecast_settled(replay, name) if name in recorded else None,
+            forecast_convergence_min(replay, name) if name in recorded else None,
         ]
         for name in replay.gauges
     ]

@@ -15,8 +15,9 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import fingerprint, package_version, read_zarr, write_zarr
-from slipcast.io.labels import align, in_order, window_samples
+from slipcast.io.identity import fingerprint, package_version
+from slipcast.io.labels import align, positions_of, window_samples
+from slipcast.io.zarr import read_zarr, write_zarr
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.regions.region import Region
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -219,7 +220,7 @@ class ScenarioSet:
         if not noise_sd_m >= 0:
             raise InputError(f"noise_sd_m must be >= 0 m, got {noise_sd_m}")
         name = str(self.dataset.attrs.get("region", ""))
-        positions = in_order(gauges, self.gauges, dim="gauge", where=f"in scenario set {name}")
+        positions = positions_of(gauges, self.gauges, dim="gauge", where=f"in scenario set {name}")
         hours = self.dataset["gauge_hours"].to_numpy()[positions]
         samples = window_samples(
             self.time_s, window_min, available_s=3600 * float(hours.min()), where=f"scenario set {name}"
@@ -267,10 +268,10 @@ class ScenarioSet:
     ) -> xr.DataArray:
         """Return sea level per metre of slip on each unit source, as :meth:`GreensBank.source_response` does."""
         response = self.dataset["source_response"].load()
-        positions = in_order(gauges, self.gauges, dim="gauge", where="in scenario set")
+        positions = positions_of(gauges, self.gauges, dim="gauge", where="in scenario set")
         response = response.isel(gauge=positions)
         if sources is not None:
-            response = response.isel(source=in_order(sources, self.sources, dim="source", where="in scenario set"))
+            response = response.isel(source=positions_of(sources, self.sources, dim="source", where="in scenario set"))
         if window_min is not None:
             hours = float(self.dataset["gauge_hours"].to_numpy()[positions].min())
             samples = window_samples(self.time_s, window_min, available_s=3600 * hours, where="scenario set")

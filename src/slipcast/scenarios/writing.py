@@ -30,20 +30,11 @@ import zarr
 
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import (
-    atomic_path,
-    check_target,
-    labelled_zarr,
-    put_in_place,
-    read_json,
-    remove,
-    seal_zarr,
-    write_error,
-    write_json,
-)
-from slipcast.io.lock import hold, parts_folder
+from slipcast.io.atomic import atomic_path, check_target, put_in_place, read_json, remove, write_error, write_json
+from slipcast.io.lock import lock, parts_folder
+from slipcast.io.zarr import labelled_zarr, seal_zarr
 from slipcast.parallel.executor import connect, run_on
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
 from slipcast.scenarios.kinematics import KinematicResponse
 from slipcast.scenarios.scenario_set import (
@@ -124,7 +115,7 @@ def write_scenarios(
         raise InputError(f"workers must be >= 1, got {workers}")
     check_target(out, folder=True)
     settings = settings or RuptureSettings()
-    with hold(parts_folder(out)) as parts:
+    with lock(parts_folder(out)) as parts:
         identity = scenario_set_id(bank, seed, count, settings)
         work = _Work(parts / identity, bank.dataset, settings, seed, count)
         try:
@@ -209,7 +200,7 @@ class _Work:
     def draw(self, block: int) -> dict[str, np.ndarray]:
         """Draw a block: what there is of every scenario."""
         # on one thread: the other cores have blocks of their own
-        with without_threads(blas_alone=True):
+        with single_threaded(blas_alone=True):
             drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
             return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from slipcast.io.files import package_version
+from slipcast.io.identity import package_version
 from slipcast.realtime.nowcast import Engine
 from slipcast.service.api.events import event_routes
 from slipcast.service.api.regions import about_routes

@@ -34,15 +34,15 @@ class Broker:
     @contextmanager
     def listening(self, event_row: int, client: str) -> Iterator[asyncio.Event]:
         """Give a stream what wakes it up, for as long as it is open."""
-        bell = asyncio.Event()
-        self._by_event.setdefault(event_row, set()).add(bell)
+        signal = asyncio.Event()
+        self._by_event.setdefault(event_row, set()).add(signal)
         self._by_client[client] = self._by_client.get(client, 0) + 1
         try:
-            yield bell
+            yield signal
         finally:
-            bells = self._by_event[event_row]
-            bells.discard(bell)
-            if not bells:
+            signals = self._by_event[event_row]
+            signals.discard(signal)
+            if not signals:
                 del self._by_event[event_row]
             self._by_client[client] -= 1
             if not self._by_client[client]:
@@ -50,8 +50,8 @@ class Broker:
 
     def wake(self, event_row: int) -> None:
         """Wake the streams of an event up."""
-        for bell in self._by_event.get(event_row, ()):
-            bell.set()
+        for signal in self._by_event.get(event_row, ()):
+            signal.set()
 
     def wake_all(self) -> None:
         """Wake all streams up."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.records import Records
-from slipcast.service.api.exports import west
+from slipcast.service.api.exports import to_180
 
-__all__ = ["Played", "play"]
+__all__ = ["PlaybackSummary", "play"]
 
 _TIMEOUT_S = 30.0
 _LONGEST_PAUSE_S = 10.0
@@ -23,7 +23,7 @@ _BATCH = 2000
 
 
 @dataclass(frozen=True)
-class Played:
+class PlaybackSummary:
     """What came of it.
 
     Attributes
@@ -60,7 +60,7 @@ def play(
     progress: Callable[[int, int], None] | None = None,
     waiting: Callable[[], None] | None = None,
     client: httpx.Client | None = None,
-) -> Played:
+) -> PlaybackSummary:
     """Create an event in a service and send its samples, each at its time.
 
     Parameters
@@ -90,7 +90,7 @@ def play(
 
     Returns
     -------
-    played : Played
+    played : PlaybackSummary
 
     Raises
     ------
@@ -117,7 +117,7 @@ def play(
             {
                 "region": chosen,
                 "origin_time": origin_time or str(about.get("origin_time", "")) or _now(),
-                "longitude": float(west(float(where[0]))),
+                "longitude": float(to_180(float(where[0]))),
                 "latitude": float(where[1]),
                 "magnitude": magnitude,
                 "name": (name if name is not None else str(about.get("title", "")))[:80],
@@ -134,7 +134,7 @@ def play(
                 result = answer["result"] or result
             if progress:
                 progress(int(max(minute, 0)), int(until_min))
-    return Played(event, n_samples, n_batches, result)
+    return PlaybackSummary(event, n_samples, n_batches, result)
 
 
 def _address(text: str) -> str:

@@ -13,10 +13,10 @@ import httpx
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.io.files import package_version
+from slipcast.io.identity import package_version
 from slipcast.records import DartSeries, parse_dart
 from slipcast.service.storage.store import EventRow, NewSample, now_text
-from slipcast.service.watch import Full, Watch
+from slipcast.service.watch import CapacityExceeded, Watch
 
 __all__ = ["Poller", "samples_of", "whole_lines"]
 
@@ -165,7 +165,7 @@ class Poller:
             for start in range(0, len(rows), _BATCH):
                 receipt = await watch.accept(event.id, rows[start : start + _BATCH], now_text())
                 new += receipt.new + receipt.corrected
-        except Full as error:
+        except CapacityExceeded as error:
             _log.warning("%s: %s", station, error)
             return self._failed(state, "full")
         state.failures, state.tag = 0, tag

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.learning.inverters import model_names, open_sampler
+from slipcast.learning.inverters import model_names, open_posterior
 from slipcast.realtime.nowcast import Engine
 from slipcast.regions.region import Region
 from slipcast.service.app import create_app
@@ -69,14 +69,14 @@ def load_engines(
     by_region = {bank.region.name: bank for bank in opened}
     if len(by_region) < len(opened):
         raise InputError("--bank must be given once a region")
-    samplers = [open_sampler(name) for name in models]
+    samplers = [open_posterior(name) for name in models]
     by_model = {sampler.region: sampler for sampler in samplers}
     if len(by_model) < len(samplers):
         raise InputError("--model must be given once a region")
     names = list(regions) or list(dict.fromkeys([*by_model, *by_region]))
     for name in names:
         if name not in by_model and name not in by_region and name in model_names():
-            by_model[name] = open_sampler(name)
+            by_model[name] = open_posterior(name)
     engines = {}
     for name in names:
         model, bank = by_model.get(name), by_region.get(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipcast.errors import InputError
-from slipcast.io.files import write_error
+from slipcast.io.atomic import write_error
 
 __all__ = ["Limits", "Settings", "data_folder", "is_loopback", "load_token"]
 

@@ -19,14 +19,14 @@ import numpy as np
 from slipcast.realtime.detiding import GaugeLevels
 from slipcast.realtime.nowcast import Answer, Engine
 from slipcast.records import Records
-from slipcast.service.api.cache import Bodies
+from slipcast.service.api.cache import ResponseCache
 from slipcast.service.broker import Broker
 from slipcast.service.metrics import Metrics
 from slipcast.service.settings import Settings
 from slipcast.service.storage.series import pack_series
 from slipcast.service.storage.store import EventRow, Key, NewSample, Store, StoredResult, now_text
 
-__all__ = ["Full", "Receipt", "Watch"]
+__all__ = ["CapacityExceeded", "Receipt", "Watch"]
 
 _log = logging.getLogger("slipcast.service")
 _MOST_KEPT = 64
@@ -34,7 +34,7 @@ _BODY_BYTES = 16 * 1024**2
 _MOST_TRIES, _PAUSE_S = 5, 5.0
 
 
-class Full(Exception):
+class CapacityExceeded(Exception):
     """No more of it is kept; the message says of what."""
 
 
@@ -105,7 +105,7 @@ class Watch:
     def __init__(self, store: Store, engines: Mapping[str, Engine], settings: Settings, metrics: Metrics):
         self.store, self.engines, self.settings, self.metrics = store, engines, settings, metrics
         self.broker = Broker(settings.limits.streams, settings.limits.streams_per_client)
-        self.bodies = Bodies(_BODY_BYTES)
+        self.bodies = ResponseCache(_BODY_BYTES)
         self.closing = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="answer")
@@ -149,9 +149,9 @@ class Watch:
         return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
 
     async def add_event(self, about: Mapping[str, Any]) -> EventRow:
-        """Keep an event; Full if there are too many."""
+        """Keep an event; CapacityExceeded if there are too many."""
         if self._n_events >= self.settings.limits.events:
-            raise Full(f"this service keeps at most {self.settings.limits.events} events")
+            raise CapacityExceeded(f"this service keeps at most {self.settings.limits.events} events")
         self._n_events += 1
         try:
             event = await self.write(self.store.add_event, {**about, "id": secrets.token_hex(8), "created": now_text()})
@@ -258,7 +258,7 @@ class Watch:
             heights_m[sample.key] = sample.height_m
             rows.append(sample)
         if state.n_rows + len(rows) > self.settings.limits.event_samples:
-            raise Full(f"an event keeps at most {self.settings.limits.event_samples} samples")
+            raise CapacityExceeded(f"an event keeps at most {self.settings.limits.event_samples} samples")
         if rows:
             begun = time.perf_counter()
             state.upto = self.store.add_samples(state.event.row, rows, received)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-__all__ = ["Spoiler", "stretched"]
+__all__ = ["Augmentation", "stretched"]
 
 _STRETCH_SD = (3e-4, 1.5e-2)  # of travel times, as a share of them
 _HEIGHT_SD = 5.0  # of heights, as a share of them, over that of travel times
@@ -17,7 +17,7 @@ _DRIFT_IN_NOISE = 3.0  # at the end of an hour
 
 
 @dataclass(frozen=True)
-class Spoiler:
+class Augmentation:
     """Add noise to records, and to some of them what a real ocean and a real sensor add.
 
     Attributes

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
-__all__ = ["HeightScatter"]
+__all__ = ["AmplitudeCalibration"]
 
 _LEAST_M, _LEAST_SPREAD = 1e-6, 1e-6
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -18,7 +18,7 @@ _DRAWS = 100
 
 
 @dataclass(frozen=True)
-class HeightScatter:
+class AmplitudeCalibration:
     r"""Factors for the waves of draws at some gauges.
 
     Attributes
@@ -42,13 +42,13 @@ class HeightScatter:
     share: Mapping[str, float]
 
     @classmethod
-    def none(cls, gauges) -> HeightScatter:
+    def none(cls, gauges) -> AmplitudeCalibration:
         """Return factors of one."""
         zeros = dict.fromkeys(gauges, 0.0)
         return cls(zeros, zeros, zeros)
 
     @classmethod
-    def fit(cls, true: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> HeightScatter:
+    def fit(cls, true: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> AmplitudeCalibration:
         """Measure the factors.
 
         Parameters
@@ -60,7 +60,7 @@ class HeightScatter:
 
         Returns
         -------
-        heights : HeightScatter
+        heights : AmplitudeCalibration
         """
         found = {name: _fit(_logarithm(true[name]), _logarithm(draws[name]), name) for name in true}
         return cls(*({name: float(numbers[i]) for name, numbers in found.items()} for i in range(3)))

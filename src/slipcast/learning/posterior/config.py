@@ -59,7 +59,7 @@ class SamplerConfig(BaseModel):
         Share of the views in which further samples are missing, in [0, 1].
     spoilt_share : float
         Share of the records that no scenario makes, in [0, 1]: waves that come early or late, too high or too low,
-        and coloured noise with a drift (:class:`slipcast.learning.posterior.augmentation.Spoiler`).
+        and coloured noise with a drift (:class:`slipcast.learning.posterior.augmentation.Augmentation`).
     null_share : float
         Share of the records that are of no earthquake, in [0, 1].
     slip_score, mode_score, wave_score, centre_score : float

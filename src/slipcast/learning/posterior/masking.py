@@ -9,11 +9,11 @@ from itertools import combinations
 
 import numpy as np
 
-__all__ = ["Views"]
+__all__ = ["ObservationMasks"]
 
 
 @dataclass(frozen=True)
-class Views:
+class ObservationMasks:
     """Draw which samples there are.
 
     Attributes

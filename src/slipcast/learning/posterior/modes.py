@@ -13,13 +13,13 @@ from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.scenarios.kinematics import rupture_records, slip_by_lag
 
-__all__ = ["EventAnalysis", "EventModes"]
+__all__ = ["EventAnalysis", "JointComponents"]
 
 _CHUNK = 250
 
 
 @dataclass(frozen=True)
-class EventModes:
+class JointComponents:
     """What an earthquake does, from a few amplitudes.
 
     Attributes
@@ -55,10 +55,12 @@ class EventModes:
         """Number of amplitudes."""
         return len(self.amplitude_sd)
 
-    def first(self, n_modes: int) -> EventModes:
+    def first(self, n_modes: int) -> JointComponents:
         """Return the same of the most telling amplitudes alone."""
         waves = {gauge: wave[:n_modes] for gauge, wave in self.waves.items()}
-        return EventModes(self.amplitude_sd[:n_modes], self.to_sources[:n_modes], self.to_subfaults[:n_modes], waves)
+        return JointComponents(
+            self.amplitude_sd[:n_modes], self.to_sources[:n_modes], self.to_subfaults[:n_modes], waves
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class EventAnalysis:
     ----------
     by_lag : array, shape (n_lags, n_subfaults, n_modes)
         Amplitudes of 1 m of slip on each subfault that acts 0, 1, 2, ... minutes after the origin.
-    modes : EventModes
+    modes : JointComponents
         What follows from amplitudes.
 
     Notes
@@ -81,7 +83,7 @@ class EventAnalysis:
     """
 
     by_lag: np.ndarray = field(repr=False)
-    modes: EventModes
+    modes: JointComponents
 
     @classmethod
     def from_ruptures(
@@ -131,7 +133,7 @@ class EventAnalysis:
         regression = regression.astype(np.float32)
         return cls(
             by_lag,
-            EventModes(
+            JointComponents(
                 np.sqrt(np.square(amplitudes).mean(axis=0)).astype(np.float32),
                 regression @ weights,
                 regression @ slip,

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from slipcast.learning.posterior.modes import EventAnalysis
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.stream import ScenarioStream
 
 __all__ = ["Progress", "ScenarioPool"]
@@ -89,7 +89,7 @@ def _draw_chunk(
     stream: ScenarioStream, analysis: EventAnalysis, n_modes: int, size: int, seed: list[int]
 ) -> tuple[np.ndarray, ...]:
     """Draw a part of a pool, on one thread: the others draw other parts."""
-    with without_threads(blas_alone=True):
+    with single_threaded(blas_alone=True):
         return _draw_part(stream, analysis, n_modes, size, seed)
 
 

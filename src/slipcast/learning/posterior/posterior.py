@@ -18,14 +18,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 
 from slipcast.errors import InputError
-from slipcast.io.files import atomic_path, fingerprint, read_json
+from slipcast.io.atomic import atomic_path, read_json
+from slipcast.io.identity import fingerprint
 from slipcast.learning.checkpoint import checkpoint_folder, made_with
-from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
-from slipcast.learning.posterior.modes import EventModes
+from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 
-__all__ = ["N_NUMBERS", "SlipSampler", "features_of"]
+__all__ = ["N_NUMBERS", "NeuralPosterior", "features_of"]
 
 N_NUMBERS = 4
 """Of the features, the last ones: noise, size and how well they are known; before them the share of each gauge."""
@@ -89,7 +90,7 @@ def features_of(
 
 
 @dataclass(frozen=True)
-class SlipSampler:
+class NeuralPosterior:
     """A trained sampler of slip, with everything needed to use it on metres of sea level.
 
     Attributes
@@ -100,11 +101,11 @@ class SlipSampler:
         The arguments it was built with.
     linear : ScaledLinear
         Records to features.
-    modes : EventModes
+    modes : JointComponents
         Amplitudes to slip and waves.
     feature_mean, feature_sd : array, shape (n_features,)
         What features are centred and scaled by.
-    heights : HeightScatter
+    heights : AmplitudeCalibration
         What the waves of draws lack in scatter.
     gauges, sources : sequence of str
         Names, in order.
@@ -122,19 +123,19 @@ class SlipSampler:
     Notes
     -----
     It takes records of any of its gauges over any part of its window; what is missing plays no part. A draw is an
-    earthquake that fits: amplitudes (:class:`~slipcast.learning.posterior.modes.EventModes`), from which slip on unit
-    sources and subfaults and the waves at every gauge of the bank follow. It knows ruptures of the kind that it was
-    trained on, simulated with the same solver over the same bathymetry; on others its error grows.
+    earthquake that fits: amplitudes (:class:`~slipcast.learning.posterior.modes.JointComponents`), from which slip on
+    unit sources and subfaults and the waves at every gauge of the bank follow. It knows ruptures of the kind that it
+    was trained on, simulated with the same solver over the same bathymetry; on others its error grows.
     Records must be free of the tide and of the earthquake's own shaking.
     """
 
     network: SlipGenerator = field(repr=False)
     arguments: Mapping[str, int]
     linear: ScaledLinear = field(repr=False)
-    modes: EventModes = field(repr=False)
+    modes: JointComponents = field(repr=False)
     feature_mean: np.ndarray = field(repr=False)
     feature_sd: np.ndarray = field(repr=False)
-    heights: HeightScatter = field(repr=False)
+    heights: AmplitudeCalibration = field(repr=False)
     gauges: Sequence[str]
     sources: Sequence[str]
     window_min: float
@@ -337,7 +338,7 @@ class SlipSampler:
             (folder / "model.json").unlink(missing_ok=True)
 
     @classmethod
-    def open(cls, folder: str | os.PathLike) -> SlipSampler:
+    def open(cls, folder: str | os.PathLike) -> NeuralPosterior:
         """Read a sampler; InputError if the folder or a file is missing, truncated, foreign or of another sampler."""
         folder = Path(folder)
         header = _read_header(folder)
@@ -351,13 +352,13 @@ class SlipSampler:
                 network=network,
                 arguments=header.arguments,
                 linear=ScaledLinear(ScaledMoments(*(arrays[f"moments.{name}"] for name in _MOMENTS))),
-                modes=EventModes(
+                modes=JointComponents(
                     **{name: arrays[f"modes.{name}"] for name in _MODES},
                     waves={name: waves[name] for name in header.wave_gauges},
                 ),
                 feature_mean=arrays["features.mean"],
                 feature_sd=arrays["features.sd"],
-                heights=HeightScatter(
+                heights=AmplitudeCalibration(
                     **{
                         name: dict(zip(header.wave_gauges, arrays[f"heights.{name}"].tolist(), strict=True))
                         for name in _HEIGHTS
@@ -370,7 +371,7 @@ class SlipSampler:
 
 
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
-_HEIGHTS = tuple(HeightScatter.__dataclass_fields__)
+_HEIGHTS = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
 _LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "region", "bank", "training", "versions")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.parallel.threads import without_threads
+from slipcast.parallel.threads import single_threaded
 
 __all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
 
@@ -183,7 +183,7 @@ class _Operator:
     def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
         """Diagonalise the moments of the samples."""
         # threads that wait for each other over small matrices are many times slower on a busy machine
-        with without_threads(blas_alone=True):
+        with single_threaded(blas_alone=True):
             power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
         power = np.maximum(power, 1e-12)
         latent = (moments.latent[:, known] @ turn).astype(np.float32)

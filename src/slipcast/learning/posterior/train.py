@@ -14,16 +14,16 @@ import torch
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.files import check_target
-from slipcast.io.labels import in_order
-from slipcast.learning.posterior.augmentation import Spoiler
-from slipcast.learning.posterior.calibration import HeightScatter
+from slipcast.io.atomic import check_target
+from slipcast.io.labels import positions_of
+from slipcast.learning.posterior.augmentation import Augmentation
+from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.generator import SlipGenerator, energy_score, marginal_crps
-from slipcast.learning.posterior.masking import Views
-from slipcast.learning.posterior.modes import EventAnalysis, EventModes
+from slipcast.learning.posterior.masking import ObservationMasks
+from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
 from slipcast.learning.posterior.pool import Progress, ScenarioPool
-from slipcast.learning.posterior.posterior import N_NUMBERS, SlipSampler, features_of
+from slipcast.learning.posterior.posterior import N_NUMBERS, NeuralPosterior, features_of
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 from slipcast.scenarios.kinematics import rupture_records
 from slipcast.scenarios.stream import ScenarioStream
@@ -31,11 +31,11 @@ from slipcast.scenarios.stream import ScenarioStream
 __all__ = [
     "SamplerConfig",
     "SamplerTraining",
+    "calibrate_amplitudes",
     "find_analysis",
-    "measure_heights",
     "scaled_moments",
     "train_on_pool",
-    "train_sampler",
+    "train_posterior",
 ]
 
 _FOR_MOMENTS = 60_000
@@ -52,14 +52,14 @@ _CALIBRATION_DRAWS = 100
 _KEPT_BYTES = 1e9  # each of some hundred views is seen again and again
 
 
-def train_sampler(
+def train_posterior(
     bank: GreensBank,
     config: SamplerConfig,
     out: str | os.PathLike,
     *,
     workers: int = 1,
     progress: Progress = lambda *_: None,
-) -> SlipSampler:
+) -> NeuralPosterior:
     """Train a sampler on scenarios drawn from a bank.
 
     Parameters
@@ -77,7 +77,7 @@ def train_sampler(
 
     Returns
     -------
-    sampler : SlipSampler
+    sampler : NeuralPosterior
         Also written to ``out``.
 
     Raises
@@ -113,24 +113,24 @@ def train_on_pool(
     pool: ScenarioPool,
     *,
     progress: Progress = lambda *_: None,
-) -> SlipSampler:
-    """Train a sampler on scenarios that have been drawn; the other parameters as in :func:`train_sampler`."""
+) -> NeuralPosterior:
+    """Train a sampler on scenarios that have been drawn; the other parameters as in :func:`train_posterior`."""
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
     linear = ScaledLinear(scaled_moments(pool, config.n_latent), kept_bytes=_KEPT_BYTES)
-    usual = in_order(
+    usual = positions_of(
         config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the sampler"
     )
     training = SamplerTraining(pool, linear, analysis.modes.first(config.n_modes), config, len(gauges), usual)
     training.run(progress)
-    sampler = SlipSampler(
+    sampler = NeuralPosterior(
         network=training.network,
         arguments=training.arguments,
         linear=linear,
         modes=training.modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=HeightScatter.none(bank.gauges),
+        heights=AmplitudeCalibration.none(bank.gauges),
         gauges=gauges,
         sources=bank.sources,
         window_min=float(window_min),
@@ -139,30 +139,32 @@ def train_on_pool(
         bank=bank.id,
         training=config.model_dump(mode="json"),
     )
-    views = Views(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
-    heights = measure_heights(sampler, bank, views, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
+    views = ObservationMasks(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
+    heights = calibrate_amplitudes(sampler, bank, views, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
     sampler = replace(sampler, heights=heights)
     sampler.save(out)
-    return SlipSampler.open(out)  # its numbers are stored with fewer digits
+    return NeuralPosterior.open(out)  # its numbers are stored with fewer digits
 
 
-def measure_heights(sampler: SlipSampler, bank: GreensBank, views: Views, *, count: int, seed: int) -> HeightScatter:
+def calibrate_amplitudes(
+    sampler: NeuralPosterior, bank: GreensBank, views: ObservationMasks, *, count: int, seed: int
+) -> AmplitudeCalibration:
     """Measure how far the waves of a sampler's draws are from the truth, beyond their scatter.
 
     Parameters
     ----------
-    sampler : SlipSampler
+    sampler : NeuralPosterior
         A trained one.
     bank : GreensBank
         That it learnt from.
-    views : Views
+    views : ObservationMasks
         What records are seen through.
     count, seed : int
         Scenarios drawn for it, and what from; not those of the training.
 
     Returns
     -------
-    heights : HeightScatter
+    heights : AmplitudeCalibration
         Of every gauge of the sampler's waves.
     """
     rng = np.random.default_rng(seed)
@@ -178,7 +180,7 @@ def measure_heights(sampler: SlipSampler, bank: GreensBank, views: Views, *, cou
         for gauge, wave in sampler.waves.items():
             draws[gauge].append((amplitudes @ wave).max(axis=-1))
             true[gauge].append(np.nanmax(waves[:, bank.gauges.index(gauge)], axis=-1))
-    return HeightScatter.fit(
+    return AmplitudeCalibration.fit(
         {gauge: np.concatenate(parts) for gauge, parts in true.items()},
         {gauge: np.concatenate(parts) for gauge, parts in draws.items()},
     )
@@ -228,7 +230,7 @@ class SamplerTraining:
         Scenarios to learn from.
     linear : ScaledLinear
         Of their moments.
-    modes : EventModes
+    modes : JointComponents
         What follows from the amplitudes of the pool.
     config : SamplerConfig
         Settings.
@@ -242,7 +244,7 @@ class SamplerTraining:
         self,
         pool: ScenarioPool,
         linear: ScaledLinear,
-        modes: EventModes,
+        modes: JointComponents,
         config: SamplerConfig,
         n_gauges: int,
         usual: Sequence[int],
@@ -250,10 +252,10 @@ class SamplerTraining:
         self.pool, self.linear, self.modes, self.config = pool, linear, modes, config
         self.n_gauges, self.n_times = n_gauges, config.windows_min[-1]
         self.rng = np.random.default_rng([config.seed, 2])
-        self.spoiler = Spoiler(config.noise_sd_m, config.spoilt_share)
+        self.spoiler = Augmentation(config.noise_sd_m, config.spoilt_share)
         self.amplitude_sd = torch.from_numpy(modes.amplitude_sd)
         self.to_sources = torch.from_numpy(modes.to_sources)
-        self.views = Views(
+        self.views = ObservationMasks(
             n_gauges, usual, config.windows_min, config.gap_share, config.window_weights, config.usual_share
         )
         self.mean_maximum = self._mean_maxima()
@@ -309,7 +311,7 @@ class SamplerTraining:
         index = self.rng.integers(0, len(self.pool), config.batch_size)
         happens = (self.rng.random((len(index), 1)) >= config.null_share).astype(np.float32)
         records, amplitudes, weights, maxima = (happens * part for part in self.pool.take(index))
-        estimate, features = self._see(self._spoil(records))
+        estimate, features = self._see(self._augment(records))
         size = estimate.size_m[:, np.newaxis]
         random = self.rng.standard_normal((len(index), config.draws, config.n_random), dtype=np.float32)
         centre, correction = self.network.centre_and_draws(
@@ -362,7 +364,7 @@ class SamplerTraining:
         size = np.sqrt(np.square(weights).mean(axis=1, keepdims=True))
         return (maxima / size).mean(axis=0)
 
-    def _spoil(self, records: np.ndarray) -> np.ndarray:
+    def _augment(self, records: np.ndarray) -> np.ndarray:
         """Add noise, and to some records what no scenario makes."""
         series = records.reshape(len(records), self.n_gauges, self.n_times)
         return self.spoiler.spoil(series, self.rng).reshape(records.shape)
@@ -373,6 +375,6 @@ class SamplerTraining:
         parts = []
         for _ in range(count):
             index = self.rng.integers(0, len(self.pool), _FOR_SCALE // count)
-            parts.append(self._see(self._spoil(self.pool.take(index)[0]))[1])
+            parts.append(self._see(self._augment(self.pool.take(index)[0]))[1])
         features = np.concatenate(parts)
         return features.mean(axis=0), features.std(axis=0) + np.float32(0.01)

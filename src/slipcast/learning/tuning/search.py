@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.io.files import write_json, write_text
+from slipcast.io.atomic import write_json, write_text
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.stacked import OWN_SETTINGS
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.learning.tuning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.learning.tuning.workers import search_here, search_in_processes, search_on_cluster
+from slipcast.parallel.progress import Progress
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ BEST_CONFIG = "best.toml"
 """Name of the file with the best settings."""
 
 _LOCK, _HOLDER = ".lock", ".holder"
-
-Progress = Callable[[int, int, str], None]
-"""Called with trials done, their total, and the best loss so far in words."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""Bodies of answers that stay as they are once they were written: those of results, which never change."""
+"""ResponseCache of answers that stay as they are once they were written: those of results, which never change."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 
-__all__ = ["Bodies"]
+__all__ = ["ResponseCache"]
 
 
-class Bodies:
+class ResponseCache:
     """The bodies asked for most recently.
 
     Parameters

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from slipcast.realtime.nowcast import Engine
-from slipcast.service.api.exports import EXPORTS, forecast_geojson, netcdf_bytes, slip_geojson, west
+from slipcast.service.api.exports import EXPORTS, forecast_geojson, netcdf_bytes, slip_geojson, to_180
 from slipcast.service.api.regions import PROBLEMS
 from slipcast.service.api.schemas import (
     FIRST_S,
@@ -32,7 +32,7 @@ from slipcast.service.api.schemas import (
 from slipcast.service.api.stream import EventStream, stream
 from slipcast.service.storage.series import unpack_series
 from slipcast.service.storage.store import EventRow, NewSample, StoredResult, now_text
-from slipcast.service.watch import Full, Watch
+from slipcast.service.watch import CapacityExceeded, Watch
 
 __all__ = ["event_routes"]
 
@@ -117,11 +117,11 @@ def _add_writes(router: APIRouter, engines: Mapping[str, Engine]) -> None:
             raise HTTPException(422, f"region: must be one of {', '.join(engines)}")
         content = about.model_dump() | {
             "origin_time": _text(about.origin_time),
-            "longitude": float(west(about.longitude)),
+            "longitude": float(to_180(about.longitude)),
         }
         try:
             event = await _watch(request).add_event(content)
-        except Full as error:
+        except CapacityExceeded as error:
             raise HTTPException(409, str(error)) from None
         return JSONResponse(_event(event, 0, None), 201)
 
@@ -132,7 +132,7 @@ def _add_writes(router: APIRouter, engines: Mapping[str, Engine]) -> None:
         received = now_text() if batch.received is None else _text(batch.received)
         try:
             receipt = await watch.accept(id, rows, received)
-        except Full as error:
+        except CapacityExceeded as error:
             raise HTTPException(409, str(error)) from None
         number = await watch.answered(id, receipt.upto) if receipt.new or receipt.corrected else _latest(state)
         content = {"new": receipt.new, "same": receipt.same, "corrected": receipt.corrected, "result": number}

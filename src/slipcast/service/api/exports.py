@@ -14,7 +14,7 @@ from slipcast.geodesy import wrap_longitude
 from slipcast.physics.unit_sources import unit_source
 from slipcast.regions.region import Region
 
-__all__ = ["EXPORTS", "coast_geojson", "forecast_geojson", "netcdf_bytes", "ring_of", "slip_geojson", "west"]
+__all__ = ["EXPORTS", "coast_geojson", "forecast_geojson", "netcdf_bytes", "ring_of", "slip_geojson", "to_180"]
 
 EXPORTS = {
     "records.nc": "application/x-netcdf",
@@ -36,7 +36,7 @@ class Saveable(Protocol):
         """Write it."""
 
 
-def west(lon_deg: Any) -> Any:
+def to_180(lon_deg: Any) -> Any:
     """Bring longitudes into [-180, 180), as maps on the web have them."""
     return np.round(wrap_longitude(lon_deg, west_deg=-180.0), _DIGITS)
 
@@ -52,7 +52,7 @@ def netcdf_bytes(content: Saveable) -> bytes:
 def ring_of(source: str) -> list[tuple[float, float]]:
     """Return the closed outline of a unit source, (lon, lat) degrees, longitude in [-180, 180)."""
     corners = unit_source(source).corners()
-    lon, lat = west(corners[:, 0]).tolist(), np.round(corners[:, 1], _DIGITS).tolist()
+    lon, lat = to_180(corners[:, 0]).tolist(), np.round(corners[:, 1], _DIGITS).tolist()
     ring = list(zip(lon, lat))
     return [*ring, ring[0]]
 
@@ -78,7 +78,7 @@ def forecast_geojson(summary: dict[str, Any], rows: Sequence[dict[str, Any]], re
             "type": "Feature",
             "geometry": {
                 "type": "Point",
-                "coordinates": [float(west(places[row["gauge"]].lon)), places[row["gauge"]].lat],
+                "coordinates": [float(to_180(places[row["gauge"]].lon)), places[row["gauge"]].lat],
             },
             "properties": dict(row),
         }

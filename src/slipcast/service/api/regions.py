@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from slipcast.io.files import package_version
+from slipcast.io.identity import package_version
 from slipcast.realtime.nowcast import Engine
-from slipcast.service.api.exports import coast_geojson, near_bounds, ring_of, west
+from slipcast.service.api.exports import coast_geojson, near_bounds, ring_of, to_180
 from slipcast.service.api.schemas import Health, Problem, RegionAbout
 from slipcast.service.metrics import Metrics
 
@@ -80,7 +80,7 @@ def _about(engine: Engine) -> dict[str, Any]:
         "window_min": list(engine.window_min),
         "bounds": list(near_bounds(region)),
         "gauges": [
-            {"name": gauge.name, "kind": gauge.kind, "lon": float(west(gauge.lon)), "lat": gauge.lat}
+            {"name": gauge.name, "kind": gauge.kind, "lon": float(to_180(gauge.lon)), "lat": gauge.lat}
             for gauge in region.gauges
         ],
         "sources": [{"name": name, "polygon": ring_of(name)} for name in engine.sources],

@@ -58,13 +58,13 @@ async def stream(watch: Watch, id_: str, client: str, last: int | None) -> Async
     state = await watch.state(id_)
     if state is None:
         return
-    with watch.broker.listening(state.event.row, client) as bell:
+    with watch.broker.listening(state.event.row, client) as signal:
         newest = 0 if state.latest is None else state.latest.number
         sent = max(0, newest - 1) if last is None else min(last, newest)
         seen: dict[str, float] = {}
         yield f"retry: {_RETRY_MS}\n\n".encode()
         while not watch.closing:
-            bell.clear()
+            signal.clear()
             state = await watch.state(id_)
             if state is None:
                 return
@@ -84,7 +84,7 @@ async def stream(watch: Watch, id_: str, client: str, last: int | None) -> Async
                 seen = heard
                 yield _part("samples", heard)
             try:
-                await asyncio.wait_for(bell.wait(), watch.settings.heartbeat_s)
+                await asyncio.wait_for(signal.wait(), watch.settings.heartbeat_s)
             except TimeoutError:
                 yield b": \n\n"
 

@@ -1,0 +1,49 @@
+"""Responses of unit sources at gauges: what inversions and forecasts need of a bank or a scenario set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from slipcast.regions.region import Region
+
+__all__ = ["SourceResponses"]
+
+
+class SourceResponses(Protocol):
+    """What an inversion or a forecast needs: a bank has it, and a scenario set carries it."""
+
+    @property
+    def id(self) -> str:
+        """Identity of the responses."""
+
+    @property
+    def region(self) -> Region:
+        """What they are of."""
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the unit sources, in order."""
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the earthquake, from zero."""
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges of one kind or of all."""
+
+    def source_response(
+        self,
+        gauges: Iterable[str] | None = None,
+        *,
+        sources: Iterable[str] | None = None,
+        window_min: float | None = None,
+    ) -> xr.DataArray:
+        """Return sea level per metre of slip, dims (gauge, time, source)."""

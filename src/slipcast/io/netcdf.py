@@ -1,0 +1,80 @@
+"""Labelled netCDF4 files."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from slipcast.errors import InputError
+from slipcast.io.atomic import atomic_path, check_target
+from slipcast.io.identity import checked_kind, labelled
+
+__all__ = ["read_netcdf", "write_netcdf"]
+
+
+def write_netcdf(
+    dataset: xr.Dataset, path: str | os.PathLike, kind: str, *, chunks: Mapping[str, tuple[int, ...]] | None = None
+) -> None:
+    """Write a dataset as netCDF4, compressed, whole or not at all.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With units in the attributes of its variables.
+    path : path
+        The target.
+    kind : {"bank", "records", "slip", "forecast", "judgement", "response"}
+        What the file holds; a reader refuses another kind.
+    chunks : mapping of variable name to shape, optional
+        Pieces in which a large variable is stored; by default the library's.
+    """
+    target = Path(path)
+    encoding: dict[Any, dict[str, Any]] = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind == "f" and variable.size > 1000
+    }
+    for name in encoding.keys() & (chunks or {}).keys():
+        encoding[name]["chunksizes"] = (chunks or {})[name]
+    check_target(target)
+    with atomic_path(target) as temporary:
+        try:
+            labelled(dataset, kind).to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        except RuntimeError as error:  # the HDF5 library reports a full disk this way
+            raise OSError(errno.ENOSPC, f"{error}") from error
+
+
+def read_netcdf(path: str | os.PathLike, kind: str) -> xr.Dataset:
+    """Read a netCDF4 file of a kind into memory.
+
+    Parameters
+    ----------
+    path : path
+        A file written by :func:`write_netcdf`.
+    kind : str
+        What it must hold.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        In memory; the file is closed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, not netCDF, or of another kind.
+    """
+    target = Path(path)
+    if not target.is_file():
+        raise InputError(f"no file {target}")
+    try:
+        with xr.open_dataset(target, engine="netcdf4", decode_times=False) as dataset:
+            dataset.load()
+    except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{target} cannot be read as netCDF: it is truncated or of another format") from error
+    return checked_kind(dataset, target, kind)
