@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from slipcast import plots
-from slipcast.evaluation.evaluation import evaluate_network
+from slipcast.evaluation.evaluation import evaluate_with_baselines
 from slipcast.io.atomic import write_text
 from slipcast.learning.train import train
 from slipcast.metrics import rising_epoch
@@ -63,7 +63,7 @@ def main() -> None:
         for seed in SEEDS:
             trained = train(scenarios, Path(folder) / f"{seed}", seed=seed, test_loss=True)
             last, best = trained.history[-1], trained.history[trained.best_epoch - 1]
-            judged = evaluate_network(scenarios, trained)
+            judged = evaluate_with_baselines(scenarios, trained)
             scores = judged.scores["network"]
             mean = scores["max_amplitude_mean"]
             losses.append(last["validation_loss_m2"])
