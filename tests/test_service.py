@@ -384,7 +384,7 @@ def test_heights_with_the_tide_lose_it(engine, tmp_path):
         expected = dict(zip((3600 * hours).round().tolist(), wave.tolist()))
         npt.assert_allclose([level[at] for at in level if at > 0], [expected[at] for at in level if at > 0], atol=0.03)
         assert found["state"] == "wave detected"
-        assert "46404 tide taken out here" in answer_of(client, event)["flags"]
+        assert "46404: tide taken out here" in answer_of(client, event)["flags"]
         short = create(client)
         post(client, short, [each for each in batch if each["seconds"] >= 0])
         assert client.get(f"/api/events/{short}").json()["latest"] is None

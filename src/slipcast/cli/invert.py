@@ -84,14 +84,14 @@ def invert(
     from slipcast.scenarios.scenario_set import ScenarioSet
 
     damping = parse_damping(slip_sd)
+    if one_out and (bank is None or method is None):
+        raise InputError("--leave-one-out needs --bank and --method")
     if (model is None) == (method is None):
         raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
     windows = None if window is None else _windows(window, observed, names)
     responses = None if bank is None else GreensBank.open(bank)
-    if one_out and (responses is None or method is None):
-        raise InputError("--leave-one-out needs --bank and --method")
     if (epicentre is None) != (magnitude is None):
         raise InputError("--epicentre and --magnitude are given together or not at all")
     if epicentre is not None and responses is None:
