@@ -1,4 +1,4 @@
-"""The printed figures of the demonstration."""
+"""Figures of the demonstration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the demonstration."""
+"""Report page of the demonstration."""
 
 from __future__ import annotations
 

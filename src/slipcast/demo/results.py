@@ -1,4 +1,4 @@
-"""What the demonstration plans and what it makes."""
+"""Settings and results of the demonstration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demonstration, step by step; what is there and valid is used again."""
+"""Steps of the demonstration; existing valid results are used again."""
 
 from __future__ import annotations
 

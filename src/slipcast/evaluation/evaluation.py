@@ -1,4 +1,4 @@
-"""A checkpoint and baselines judged over the same scenarios, with the same noise."""
+"""Evaluation of inversion methods on the same scenarios with the same noise."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def evaluate(
     fit_min: float | None = None,
     n_draws: int = 200,
 ) -> Evaluation:
-    """Judge methods on a part of a scenario set.
+    """Score methods on a part of a scenario set.
 
     Parameters
     ----------
@@ -214,9 +214,9 @@ def evaluate(
     noise_sd_m : float, optional
         Noise on the records that methods see, the same for all, m.
     fit_min : float, optional
-        Minutes over which the fit at the DARTs is judged; by default the longest window of the methods.
+        Minutes over which the fit at the DARTs is scored; by default the longest window of the methods.
     n_draws : int, optional
-        Draws of slip by which methods that know their uncertainty are judged.
+        Draws of slip by which methods that give intervals are scored.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Forecasts: slip turned into sea level at every gauge, with arrivals and maxima."""
+"""Forecasts of sea level at gauges from slip, with arrival times and maxima."""
 
 from __future__ import annotations
 

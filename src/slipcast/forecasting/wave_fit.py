@@ -1,4 +1,4 @@
-"""How an inversion stands beside the waves that buoys recorded, used for it or not."""
+"""Fit of modelled to recorded first waves, at gauges used for the inversion and others."""
 
 from __future__ import annotations
 

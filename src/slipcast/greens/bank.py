@@ -1,4 +1,4 @@
-"""Green's functions: sea level at every gauge per metre of slip on every subfault, by one run a gauge."""
+"""Banks of Green's functions: sea level at gauges per metre of slip on subfaults, one run per gauge."""
 
 from __future__ import annotations
 

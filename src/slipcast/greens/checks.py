@@ -1,4 +1,4 @@
-"""Whether a bank is whole: fingerprints of its numbers, a sum for each gauge, and what a file of one must hold."""
+"""Consistency checks of a bank: digests, a checksum for each gauge, contents of its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses of gauges that are done, kept one a file until the bank of all of them is written."""
+"""Intermediate files of a bank that is being built, one per gauge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses of all subfaults at every gauge of a region, by one run of the solver a gauge."""
+"""Responses of all subfaults at every gauge of a region by reciprocity, one run per gauge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an inversion finds: slip on every unit source, with its magnitude and where it came from."""
+"""Slip estimates: slip on unit sources with magnitude, intervals and provenance."""
 
 from __future__ import annotations
 

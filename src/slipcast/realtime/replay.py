@@ -1,4 +1,4 @@
-"""Retrospective real-time replay: at each minute slip, magnitude and forecasts from what had been sent by then."""
+"""Retrospective real-time replay: slip, magnitude and forecasts minute by minute."""
 
 from __future__ import annotations
 

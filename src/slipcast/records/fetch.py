@@ -1,4 +1,4 @@
-"""Getting what a DART sent from NDBC, the National Data Buoy Center: a span of its archives or of the last days."""
+"""Download of DART records from NDBC, the National Data Buoy Center."""
 
 from __future__ import annotations
 

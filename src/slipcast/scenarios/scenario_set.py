@@ -1,4 +1,4 @@
-"""Scenario sets: many ruptures with the records they make and the true slip of every unit source."""
+"""Scenario sets: ruptures with their records and the true slip on unit sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenario sets of any size: drawn in blocks, in several processes, and written as they come."""
+"""Scenario sets of any size, drawn in blocks by several processes."""
 
 from __future__ import annotations
 

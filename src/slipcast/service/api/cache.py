@@ -1,4 +1,4 @@
-"""ResponseCache of answers that stay as they are once they were written: those of results, which never change."""
+"""Cache of response bodies that never change."""
 
 from __future__ import annotations
 

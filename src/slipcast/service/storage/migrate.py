@@ -1,4 +1,4 @@
-"""Bringing the tables of a database to the version that this slipcast knows."""
+"""Migration of a database to the current version of the tables."""
 
 from __future__ import annotations
 
