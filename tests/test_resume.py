@@ -206,9 +206,9 @@ def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
 def test_two_builds_into_one_path(tmp_path):
     folder = parts_folder(tmp_path / "bank.nc")
     with lock(folder):
-        with pytest.raises(InputError, match=rf"bank.nc.parts is held by process {os.getpid()} on .* since 2"):
+        with pytest.raises(InputError, match=rf"bank.nc.parts is locked by process {os.getpid()} on .* since 2"):
             build_quietly(quick_region(), parts=folder)
-        with pytest.raises(InputError, match="is held by process"):
+        with pytest.raises(InputError, match="is locked by process"):
             remove_parts(folder)
 
 
@@ -385,7 +385,7 @@ def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
     for options, message in cases:
         with pytest.raises(InputError, match=message):
             write_scenarios(quick_bank, target, **{"count": 1, "seed": 1} | options)
-    with lock(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
+    with lock(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is locked by process \d+ on "):
         write_scenarios(quick_bank, target, count=1, seed=1)
     assert not list(tmp_path.iterdir())
 
