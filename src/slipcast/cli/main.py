@@ -294,7 +294,7 @@ def scenarios_build(
             settings=settings,
             workers=workers,
             scheduler=scheduler,
-            progress=lambda done, total: advance(done, total, ""),
+            progress=advance,
         )
     write_line(str(out))
 

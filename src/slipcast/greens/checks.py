@@ -36,7 +36,7 @@ def gauge_checksums(dataset: xr.Dataset) -> str:
 
 
 def check_bank(bank: GreensBank) -> None:
-    """Verify a bank: labels against its region, finite where it must be, the checksums of its gauges, and its fingerprint.
+    """Verify a bank: labels against its region, finite where it must be, checksums of its gauges, and its fingerprint.
 
     Raises
     ------
