@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from cachetools import LRUCache
@@ -129,10 +130,11 @@ class ScaledLinear:
 
     moments: ScaledMoments
     kept_bytes: float = field(default=_KEPT_BYTES, repr=False, compare=False)
-    _operators: _Operators = field(init=False, repr=False, compare=False)
+    _operators: LRUCache[bytes, _Operator] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "_operators", _Operators(self.kept_bytes))
+        size = partial(_kept_size, most=self.kept_bytes)
+        object.__setattr__(self, "_operators", LRUCache(self.kept_bytes, getsizeof=size))
 
     def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
         """Estimate from records that have the same samples.
@@ -228,9 +230,6 @@ class _Operator:
         return ScaledEstimate(size, spread.astype(np.float32), noise, latent, left)
 
 
-class _Operators(LRUCache[bytes, _Operator]):
-    """The operators used most recently; one that is larger than all may be is kept alone."""
-
-    def getsizeof(self, value: _Operator) -> float:
-        """Return the memory of an operator, bytes."""
-        return min(value.nbytes, self.maxsize)
+def _kept_size(operator: _Operator, *, most: float) -> float:
+    """Return the memory of an operator, bytes, for a cache of so many; one that is larger is kept alone."""
+    return min(operator.nbytes, most)
