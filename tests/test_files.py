@@ -18,7 +18,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.io import identity
-from slipcast.io.atomic import atomic_path, check_target, is_running, read_json, write_json, write_text
+from slipcast.io.atomic import _is_running, atomic_path, check_target, read_json, write_json, write_text
 from slipcast.io.identity import fingerprint
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.zarr import read_zarr, write_zarr
@@ -104,12 +104,12 @@ def test_the_temporary_of_a_running_writer_is_left_alone(tmp_path):
 
 def test_processes_that_run():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert is_running(process.pid)
+        assert _is_running(process.pid)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert is_running(process.pid) != sys.platform.startswith("linux")  # ended, its number not given back
-    assert not is_running(process.pid)
-    assert is_running(1)
+        assert _is_running(process.pid) != sys.platform.startswith("linux")  # ended, its number not given back
+    assert not _is_running(process.pid)
+    assert _is_running(1)
 
 
 WRITE_AGAIN_AND_AGAIN = """

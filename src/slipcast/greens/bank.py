@@ -106,8 +106,8 @@ class GreensBank:
         Raises
         ------
         InputError
-            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, another process holds the
-            folder of the parts, no scheduler answers, or the device is not there.
+            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, the folder of the
+            parts is locked by another process, no scheduler answers, or the device is not there.
 
         Warns
         -----
@@ -168,7 +168,7 @@ class GreensBank:
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> GreensBank:
-        """Read a bank; InputError if the file is missing, truncated, damaged or no bank."""
+        """Read a bank; InputError if the file is missing, incomplete, truncated, damaged or no bank."""
         try:
             dataset = read_netcdf(path, "bank")
         except InputError as error:
@@ -177,9 +177,8 @@ class GreensBank:
                     f"{path} is damaged: the response at gauge {', '.join(lost)} cannot be read"
                 ) from error
             raise
-        require(
-            dataset, {"response", "subfault_source", "gauge_hours"}, {"id", "region_json"}, f"{path} is no whole bank"
-        )
+        variables, attributes = {"response", "subfault_source", "gauge_hours"}, {"id", "region_json", CHECKSUMS}
+        require(dataset, variables, attributes, f"{path} is an incomplete bank file")
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -224,11 +223,6 @@ class GreensBank:
         depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
         about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
         return self.from_series(region, series, depths_m=depths, attributes=about)
-
-    @property
-    def has_checksums(self) -> bool:
-        """Whether each gauge has a sum, which :meth:`check` verifies; banks made before there were any have none."""
-        return CHECKSUMS in self.dataset.attrs
 
     @property
     def id(self) -> str:

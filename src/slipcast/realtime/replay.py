@@ -80,7 +80,7 @@ class Replay:
     def open(cls, path: str | os.PathLike) -> Replay:
         """Read a replay; InputError if the file is missing, truncated or holds something else."""
         dataset = read_netcdf(path, "replay")
-        require(dataset, _NEEDED, ("method",), f"{path} is no whole replay")
+        require(dataset, _NEEDED, ("method",), f"{path} is an incomplete replay file")
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:

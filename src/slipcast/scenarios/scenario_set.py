@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from slipcast.greens.bank import GreensBank
 from slipcast.io.identity import fingerprint, package_version
 from slipcast.io.labels import align, positions_of, window_samples
 from slipcast.io.zarr import read_zarr, write_zarr
+from slipcast.parallel.progress import Progress
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.regions.region import Region
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -67,7 +68,7 @@ class ScenarioSet:
         count: int,
         seed: int,
         settings: RuptureSettings | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> ScenarioSet:
         """Draw ruptures and compute their records.
 
@@ -82,7 +83,7 @@ class ScenarioSet:
         settings : RuptureSettings, optional
             How ruptures are drawn.
         progress : callable, optional
-            Called with scenarios done and their total.
+            Called with scenarios done, their total and an empty note.
 
         Returns
         -------
@@ -98,7 +99,7 @@ class ScenarioSet:
             batch, records[start:stop] = draw_ruptures(response, generator, seed, range(start, stop))
             ruptures += batch
             if progress:
-                progress(stop, count)
+                progress(stop, count, "")
         return cls(assemble(bank, ruptures, records, seed, settings))
 
     @classmethod
