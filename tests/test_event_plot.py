@@ -11,8 +11,9 @@ from inversion_fixtures import invert_by
 from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
-from slipcast.forecasting.wave_fit import draw_event, fit_waves
+from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.records import Records
+from slipcast.reports.event import draw_event
 
 TIME_S = np.arange(0.0, 10800.0, 60.0)
 GAUGES = ["21418", "21401", "21413"]

@@ -7,7 +7,7 @@ from functools import partial
 
 from slipcast import plots
 from slipcast.demo.results import DARTS, CascadiaResult, ChileResult
-from slipcast.forecasting.wave_fit import draw_event
+from slipcast.reports.event import draw_event
 
 __all__ = ["demo_figures"]
 
