@@ -173,6 +173,7 @@ def plot_prediction_intervals(
             title=f"{title}, {after}" if title else after,
             ax=ax,
         )
-    axes[-1].set_xlabel("time after the earthquake (min)")
-    legend_below(axes[-1], 5)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+        ax.get_legend().remove()
     return axes

@@ -345,6 +345,8 @@ def plot_prediction_interval(
     if window_min is not None:
         ax.axvline(window_min, color=COLOURS[1], lw=1.0, ls="--", label="end of the window")
     ax.margins(x=0)
+    ax.set_xlabel("time after the earthquake (min)")
     ax.set_ylabel("sea level (m)")
     ax.set_title(title, loc="left", fontsize=TITLE_SIZE)
+    legend_below(ax, 5)
     return ax

@@ -1,8 +1,8 @@
 """Reports as one HTML file: headings, text, tables and figures, with nothing loaded from a network.
 
 The page is the Jinja2 template ``template.html`` with ``style.css``, beside this module. The figures' script is
-embedded once, images as data, and a content security policy in the page forbids every request, so the file can be mailed,
-archived and opened without a network.
+embedded once, images as data, and a content security policy in the page forbids every request, so the file can be
+mailed, archived and opened without a network.
 """
 
 from __future__ import annotations
