@@ -131,9 +131,9 @@ class Forecast(Summarised):
         kept = quantiles["quantile"].to_numpy()
         places = [np.flatnonzero(np.isclose(kept, end, rtol=0, atol=1e-9)) for end in (0.5 - half, 0.5 + half)]
         if not all(place.size for place in places):
-            known = ", ".join(f"{high - low:g}" for low, high in zip(kept, kept[::-1]) if high > low)
+            known = " or ".join(f"{high - low:g}" for low, high in zip(kept, kept[::-1]) if high > low)
             raise InputError(
-                f"probability must be one whose quantiles the forecast keeps, {known}, got {probability:g}"
+                f"probability must be {known} (the forecast keeps no other quantiles), got {probability:g}"
             )
         found = quantiles.isel(quantile=[int(place[0]) for place in places]).rename(quantile="bound")
         found = found.assign_coords(bound=["low", "high"]).rename(f"{of}_interval")
