@@ -73,7 +73,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
 
 
 def _overview(cascadia: CascadiaResult):
-    """Draw the idea on one page: what the buoys recorded, what happened, what the network found."""
+    """Draw records at the DARTs, the true slip and the slip found by the network."""
     truth, network = cascadia.slip["truth"], cascadia.slip["network"]
     darts = cascadia.records.sea_level
     time_s = darts["time"].to_numpy()

@@ -1,4 +1,4 @@
-"""What a replay found: in words, as a still figure, and as a page on which the minutes can be gone through."""
+"""Report of a replay: findings in words, a still figure, and a page with a slider over the minutes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Linear waves over the grid of the bank: at forecast points an index offshore, no
 
 
 def draw_replay(replay: Replay, *, reference_magnitude: float | None = None, title: str = "") -> np.ndarray:
-    """Draw magnitude and forecast heights of a replay, by :func:`slipcast.plots.plot_replay`, at six gauges at most.
+    """Draw magnitude and forecast maxima of a replay, by :func:`slipcast.plots.plot_replay`, at six gauges at most.
 
     Parameters
     ----------
@@ -99,14 +99,14 @@ def write_replay_page(
 
 
 def _title(replay: Replay) -> str:
-    """Say what a replay is of."""
+    """Return the title of a replay."""
     about = replay.dataset.attrs
     what = about.get("title") or about.get("origin_time") or about.get("region")
     return f"Replay of {what}, {about['method']}"
 
 
 def findings(replay: Replay, *, reference_magnitude: float | None = None) -> list[str]:
-    """Say when what a replay knew had settled.
+    """Word the convergence times of magnitude and forecasts.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def _magnitude_in_words(data: Any) -> str:
 
 
 def _from_when(minute: float | None) -> str:
-    """Word from when on something held."""
+    """Word from which minute on something was so."""
     return "at no time to the end" if minute is None else f"from minute {minute:g} on"
 
 
