@@ -6,11 +6,10 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from record_fixtures import TRUE_M as SLIP_M
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, _quantiles, arrival_time, forecast
 from slipcast.inversion import QUANTILES, SlipEstimate
-
-SLIP_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
 
 
 def estimate(slip_m, sources) -> SlipEstimate:

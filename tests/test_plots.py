@@ -9,6 +9,7 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from plot_fixtures import texts
 from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.io.atomic import atomic_path
@@ -19,11 +20,6 @@ from slipcast.regions.region import Region, region_names
 
 TIME_S = np.arange(0.0, 7200.0, 60.0)
 RECORDS = {"46404": 0.3 * np.sin(TIME_S / 900.0), "46407": 0.1 * np.cos(TIME_S / 900.0)}
-
-
-def texts(ax: Any):
-    """All that is written on axes."""
-    return [item.get_text() for item in (*ax.texts, ax.title)]
 
 
 @pytest.fixture(scope="module")

@@ -253,8 +253,8 @@ def forecast(
     Parameters
     ----------
     slip : SlipEstimate
-        On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
-        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
+        On all or some of the bank's unit sources; where it has none, there is no slip. Its posterior samples, if it has
+        any, are carried to the gauges one by one; then sea level and its maximum are the means over the samples. Delays
         that were found with it are put back.
     waves : GreensBank, ScenarioSet, Inverter, str or path
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all

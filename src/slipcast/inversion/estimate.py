@@ -21,7 +21,14 @@ from slipcast.physics.unit_sources import unit_source
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["QUANTILES", "SlipEstimate", "centroid_latitude", "check_probability", "magnitude_of_slip"]
+__all__ = [
+    "QUANTILES",
+    "SlipEstimate",
+    "centroid_latitude",
+    "check_probability",
+    "magnitude_of_slip",
+    "magnitude_words",
+]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Probabilities of the quantiles of a probabilistic result: ends of its 90 % and 50 % intervals, and the median."""
@@ -166,11 +173,11 @@ class SlipEstimate(Summarised):
         model, bank : str, optional
             Identity of the checkpoint and of the bank.
         samples_m : array, shape ([n_events,] n_samples, n_sources), optional
-            Draws of slip that fit the records, m, >= 0.
+            Posterior samples of slip, m, >= 0.
         subfault_samples_m : array, shape ([n_events,] n_samples, n_subfaults), optional
-            The same draws on subfaults, m.
+            The same samples on subfaults, m.
         amplitude_samples : array, shape ([n_events,] n_samples, n_modes), optional
-            The same draws as the model's amplitudes.
+            The same samples as the model's amplitudes.
 
         Returns
         -------
@@ -363,18 +370,35 @@ class SlipEstimate(Summarised):
         if events is None:
             return Summary(
                 title,
-                [("magnitude", _magnitude_words(self.dataset)), *facts],
+                [("magnitude", magnitude_words(self.dataset)), *facts],
                 ["unit source", "slip (m)", *(["90 % interval (m)"] if self.samples is not None else [])],
                 _largest_slips(self.dataset),
             )
-        rows = [[str(i), _magnitude_words(self.dataset.isel(event=i))] for i in range(min(events, _MOST_ROWS))]
+        rows = [[str(i), magnitude_words(self.dataset.isel(event=i))] for i in range(min(events, _MOST_ROWS))]
         return Summary(f"{title}, {events} events", facts, ["event", "magnitude"], rows)
 
 
-def _magnitude_words(dataset: xr.Dataset) -> str:
-    """Word the magnitude of one event, with the 90 % interval where there is one."""
+def magnitude_words(dataset: xr.Dataset) -> str:
+    """Word the magnitude of one event, with its 90 % interval where there is one.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With ``magnitude()``, -inf or NaN without slip, and perhaps ``magnitude_quantile(quantile)``.
+
+    Returns
+    -------
+    words : str
+
+    Examples
+    --------
+    >>> magnitude_words(xr.Dataset({"magnitude": 8.5, "magnitude_quantile": ("quantile", [8.4, 8.5, 8.62])}))
+    'Mw 8.50 (90 %: 8.40 to 8.62)'
+    """
     magnitude, interval = float(dataset["magnitude"]), _magnitude_interval_words(dataset)
-    return (f"Mw {magnitude:.2f}" if np.isfinite(magnitude) else "no slip") + (f" ({interval})" if interval else "")
+    if not np.isfinite(magnitude):
+        return "no slip"
+    return f"Mw {magnitude:.2f}" + (f" ({interval})" if interval else "")
 
 
 def _magnitude_interval_words(dataset: xr.Dataset) -> str:
@@ -398,7 +422,7 @@ def _largest_slips(dataset: xr.Dataset) -> list[list[str]]:
 
 
 def _spread(samples: np.ndarray, shape: tuple[int, ...], lead: tuple[str, ...], sources: Sequence[str]) -> dict:
-    """Summarise draws of slip as variables of a dataset."""
+    """Summarise posterior samples of slip as variables of a dataset."""
     if samples.ndim != len(shape) + 1 or (*samples.shape[:-2], samples.shape[-1]) != shape:
         expected = ", ".join(str(size) for size in (*shape[:-1], "n_samples", shape[-1]))
         raise InputError(f"samples_m must have shape ({expected}), got {samples.shape}")

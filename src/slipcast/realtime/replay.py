@@ -15,7 +15,7 @@ import xarray as xr
 from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.forecasting.forecast import Forecast
 from slipcast.greens.bank import SAMPLE_S, GreensBank
-from slipcast.inversion.estimate import QUANTILES, SlipEstimate
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate, magnitude_words
 from slipcast.inversion.inverter import Inverter, PreparedInverter, WindowInverter, recorded_gauges
 from slipcast.io.identity import require
 from slipcast.io.labels import positions_of
@@ -128,13 +128,13 @@ class Replay(Summarised):
         return found
 
     def _summary(self) -> Summary:
-        about, last = self.dataset.attrs, float(self.dataset["magnitude"][-1])
+        about, last = self.dataset.attrs, self.dataset.isel(minute=-1)
         facts = [
-            ("method", str(about["method"])),
+            ("method", str(about.get("method", ""))),
             ("minutes", f"{len(self.minutes)}, {self.minutes[0]:g} to {self.minutes[-1]:g} after the origin"),
             ("gauges used", shortened(self.gauges_used)),
             ("forecasts at", shortened(self.gauges)),
-            ("last magnitude", f"Mw {last:.2f}" if np.isfinite(last) else "no slip"),
+            ("last magnitude", magnitude_words(last)),
         ]
         return Summary(f"Replay: {about.get('region') or 'no region'}", facts)
 

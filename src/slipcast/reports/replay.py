@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast import plots
+from slipcast.inversion.estimate import magnitude_words
 from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 from slipcast.realtime.replay import Replay
 from slipcast.reports.html import Figure, Section, Table, Text, write_report
@@ -121,7 +122,7 @@ def findings(replay: Replay, *, reference_magnitude: float | None = None) -> lis
         One on the magnitude, then one for each gauge with a recorded first wave that was not used.
     """
     data = replay.dataset.isel(minute=-1)
-    line = f"{_magnitude_in_words(data)} at minute {replay.minutes[-1]:g}"
+    line = f"{magnitude_words(data)} at minute {replay.minutes[-1]:g}"
     line += f"; within 0.1 of it {_from_when(magnitude_convergence_min(replay))}"
     if reference_magnitude is not None:
         when = magnitude_convergence_min(replay, reference=reference_magnitude)
@@ -136,16 +137,6 @@ def findings(replay: Replay, *, reference_magnitude: float | None = None) -> lis
                 f"{_from_when(own)}; recorded {recorded:.2f} m, within 20 % of it {_from_when(when)}"
             )
     return lines
-
-
-def _magnitude_in_words(data: Any) -> str:
-    """Word the magnitude of a minute; where there is no slip, there is none."""
-    if not np.isfinite(magnitude := float(data["magnitude"])):
-        return "no slip"
-    if "magnitude_quantile" not in data:
-        return f"Mw {magnitude:.2f}"
-    low, *_, high = data["magnitude_quantile"].to_numpy()
-    return f"Mw {magnitude:.2f} (90 %: {f'{low:.2f}' if np.isfinite(low) else 'no slip'} to {high:.2f})"
 
 
 def _from_when(minute: float | None) -> str:

@@ -116,7 +116,7 @@ class ScenarioSet(Summarised):
         magnitude, split = self.dataset["magnitude"].to_numpy(), self.dataset["split"].to_numpy()
         facts = [
             ("scenarios", ", ".join(f"{np.sum(split == code)} {name}" for code, name in enumerate(SPLITS))),
-            ("magnitude", f"Mw {magnitude.min():.2f} to {magnitude.max():.2f}"),
+            ("magnitude", f"Mw {magnitude.min():.2f} to {magnitude.max():.2f}" if magnitude.size else "none"),
             ("unit sources", str(len(self.sources))),
             ("gauges", shortened(self.gauges)),
             ("seed", str(self.dataset.attrs.get("seed", "unknown"))),
