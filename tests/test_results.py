@@ -11,12 +11,12 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from inversion_fixtures import replay_by
 from slipcast.errors import InputError
-from slipcast.evaluation.evaluation import evaluate, least_squares_method
+from slipcast.evaluation.evaluation import evaluate
 from slipcast.forecasting.forecast import forecast
-from slipcast.inversion import SlipEstimate, magnitude_of_slip
+from slipcast.inversion import LeastSquares, SlipEstimate, magnitude_of_slip
 from slipcast.io.summary import Summarised, Summary, shortened
-from slipcast.realtime.replay import replay
 from slipcast.records import Records, simulated_records
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -258,8 +258,8 @@ def test_a_forecast_shows_arrivals_and_maxima(made, slip, plain, small_bank):
 
 def test_other_results_say_what_they_are_of(small_bank, small_set):
     records = simulated_records(small_set, 3, ["46404", "46407"], window_min=60)
-    judged = evaluate(small_set, {"ls": least_squares_method(small_set, GAUGES, 45)}, split="test")
-    played = replay(records, small_bank, minutes=[20, 40], method="nnls")
+    judged = evaluate(small_set, {"ls": LeastSquares(small_set, window_min=45, gauges=GAUGES)}, split="test")
+    played = replay_by(records, small_bank, minutes=[20, 40], method="nnls")
     error = judged.scores["ls"]["weight_mse_m2"]
     for result, words in (
         (records, ["Records: scenario 3 of cascadia", "46404, 46407", "60 samples, 1 to 60 min", "unknown", "removed"]),
