@@ -9,9 +9,7 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from cli_fixtures import run_script
 from conftest import build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens import reciprocity
@@ -38,12 +37,6 @@ def quick_region(**grid) -> Region:
     content = small_region().model_dump()
     content["grids"]["near"] |= {"spacing_arcmin": 12.0, "hours": 0.5} | grid
     return Region.model_validate(content)
-
-
-def run(script: str, *arguments) -> subprocess.CompletedProcess:
-    """Run a script in a process of its own."""
-    command = [sys.executable, "-c", textwrap.dedent(script), *(str(argument) for argument in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +188,7 @@ BUILD = """
 def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
     (tmp_path / "region.json").write_text(quick_region().json_text())
     folder = parts_folder(tmp_path / "bank.nc")
-    assert run(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
+    assert run_script(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
     assert len(list(folder.glob("*.nc"))) == 3
     bank = build_quietly(quick_region(), parts=folder)
     assert len(computed) == 2
@@ -354,7 +347,7 @@ WRITE = """
 def test_kill_9_while_scenarios_are_written(quick_bank, in_one_go, tmp_path, workers):
     bank, target = tmp_path / "bank.nc", tmp_path / "set.zarr"
     quick_bank.save(bank)
-    assert run(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
+    assert run_script(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
     assert not target.exists()
     write_scenarios(quick_bank, target, count=COUNT, seed=5)
     assert content(target) == content(in_one_go)

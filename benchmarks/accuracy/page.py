@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import figures
 from benchmarks.accuracy.aims import aims
 from slipcast import plots
 from slipcast.io.atomic import write_text
@@ -240,7 +241,7 @@ def _draw_errors(results: Mapping[str, Any]) -> Any:
         ends = [(np.nan, np.nan) if score is None else score["interval"] for score in found]
         intervals[label] = np.transpose(ends)
     reference = windows[table].get("network", {}).get("weight_mse_m2")
-    return plots.plot_error_by_window(
+    return figures.plot_error_by_window(
         minutes,
         errors,
         intervals=intervals,
@@ -253,7 +254,7 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
     """Draw how often intervals hold the truth."""
     found = results["reliability"]
     titles = {"slip": "slip on unit sources", "max_amplitude": "maximum amplitude"}
-    return plots.plot_reliability(
+    return figures.plot_reliability(
         found["nominal"],
         {
             title: {f"{window} min": shares[name] for window, shares in found["windows"].items()}
@@ -265,7 +266,7 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
 def _draw_fan(fan: Mapping[str, Any]) -> Any:
     """Draw a forecast with its fan after each window."""
     bands = {float(window): np.array(quantiles) for window, quantiles in fan["windows"].items()}
-    return plots.plot_prediction_intervals(
+    return figures.plot_prediction_intervals(
         fan["time_s"],
         fan["true_m"],
         bands,

@@ -17,7 +17,7 @@ import numpy as np
 
 from slipcast import plots
 from slipcast.forecasting.forecast import forecast
-from slipcast.forecasting.wave_fit import WaveFit, draw_event, fit_waves, leave_one_out
+from slipcast.forecasting.wave_fit import WaveFit, fit_waves, leave_one_out
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, candidate_sources, fit_timing, invert
 from slipcast.realtime.replay import replay
@@ -30,6 +30,7 @@ from slipcast.records import (
     read_dart,
     read_records,
 )
+from slipcast.reports.event import draw_event
 from slipcast.reports.replay import draw_replay, findings
 
 ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)

@@ -16,6 +16,7 @@ from slipcast.errors import InputError, check_kind
 from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.least_squares import NOISE_SD_M, LeastSquares
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import Network, open_inverter
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "evaluate", "evaluate_with_baselines"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Summarised):
     """What methods made of a part of a scenario set.
 
     Attributes
@@ -61,6 +62,20 @@ class Evaluation:
     def darts(self) -> list[str]:
         """Names of the DARTs that the methods used, in order."""
         return self.dataset.attrs["gauges"].split()
+
+    def _summary(self) -> Summary:
+        about, sizes = self.dataset.attrs, self.dataset.sizes
+        facts = [
+            ("scenarios", f"{sizes['scenario']} of the {about.get('split', '')} part"),
+            ("unit sources", str(sizes["source"])),
+            ("DARTs", shortened(self.darts)),
+            ("forecast points", shortened(self.forecast_points)),
+        ]
+        true = self.dataset["weights_true"].to_numpy()
+        error = ((self.dataset["weights"].to_numpy() - true) ** 2).mean(axis=(1, 2)).tolist()
+        windows = self.dataset["window_min"].to_numpy().tolist()
+        rows = [[name, f"{minutes:g}", f"{value:.3g}"] for name, minutes, value in zip(self.methods, windows, error)]
+        return Summary("Evaluation", facts, ["method", "window (min)", "slip MSE (m²)"], rows)
 
     def max_amplitude_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, list[float | None]]]:
         """Return maximum amplitude at the forecast points, for a scatter plot.

@@ -22,6 +22,7 @@ from slipcast.io.identity import require
 from slipcast.io.labels import align, positions_of, window_samples
 from slipcast.io.lock import lock
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.parallel.progress import Progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
@@ -32,8 +33,8 @@ __all__ = ["GreensBank"]
 _ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura")
 
 
-@dataclass(frozen=True)
-class GreensBank:
+@dataclass(frozen=True, repr=False)
+class GreensBank(Summarised):
     """A bank of Green's functions.
 
     Attributes
@@ -186,6 +187,18 @@ class GreensBank:
         # a chunk for each gauge, so that damage to one leaves the others
         chunks = {"response": (1, *self.dataset["response"].shape[1:])}
         write_netcdf(self.dataset, Path(path), "bank", chunks=chunks)
+
+    def _summary(self) -> Summary:
+        subfaults, about = self.dataset.sizes["subfault"], self.dataset.attrs
+        facts = [
+            ("unit sources", f"{len(self.sources)} on {subfaults} subfaults"),
+            ("gauges", shortened(self.gauges)),
+            ("time", f"0 to {float(self.dataset['time'][-1]) / 3600:g} h after the origin"),
+            ("grids", str(about.get("grids") or "unknown")),
+            ("bathymetry", str(about.get("bathymetry") or "unknown")),
+            ("id", self.id),
+        ]
+        return Summary(f"GreensBank: {self.region.name}", facts)
 
     def with_window(self, gauges: Iterable[str], window_min: float) -> GreensBank:
         """Return a smaller bank: some gauges, in the order of the region, from time zero to the end of a window.

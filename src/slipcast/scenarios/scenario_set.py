@@ -17,6 +17,7 @@ from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
 from slipcast.io.identity import fingerprint, package_version
 from slipcast.io.labels import align, positions_of, window_samples
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.io.zarr import read_zarr, write_zarr
 from slipcast.parallel.progress import Progress
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
@@ -46,8 +47,8 @@ _FRACTIONS = (0.70, 0.15)
 _NUMBERS = 2
 
 
-@dataclass(frozen=True)
-class ScenarioSet:
+@dataclass(frozen=True, repr=False)
+class ScenarioSet(Summarised):
     """Ruptures, their records at every gauge without noise, and the true slip of every unit source.
 
     Attributes
@@ -111,6 +112,18 @@ class ScenarioSet:
     def save(self, path: str | os.PathLike) -> None:
         """Write the set as Zarr, whole or not at all."""
         write_zarr(self.dataset, Path(path), "scenarios")
+
+    def _summary(self) -> Summary:
+        magnitude, split = self.dataset["magnitude"].to_numpy(), self.dataset["split"].to_numpy()
+        facts = [
+            ("scenarios", ", ".join(f"{np.sum(split == code)} {name}" for code, name in enumerate(SPLITS))),
+            ("magnitude", f"Mw {magnitude.min():.2f} to {magnitude.max():.2f}" if magnitude.size else "none"),
+            ("unit sources", str(len(self.sources))),
+            ("gauges", shortened(self.gauges)),
+            ("seed", str(self.dataset.attrs.get("seed", "unknown"))),
+            ("id", self.id),
+        ]
+        return Summary(f"ScenarioSet: {self.region.name}, {len(self)} scenarios", facts)
 
     def __len__(self) -> int:
         return self.dataset.sizes["scenario"]
