@@ -125,7 +125,7 @@ def main() -> None:
     for count, scenarios in sets.items():
         recipe = TrainConfig(epochs=EPOCHS[count], device="cpu")
         for what, config in ((RECIPE, recipe), ("tuned", tunings[count].best)):
-            found = errors(given.work, held_out, scenarios, config, f"{count}_{what.split()[-1]}")
+            found = errors(given.work, held_out, scenarios, config, f"{count}_{'recipe' if what == RECIPE else what}")
             rows.append(row(count, what, config, found))
             mean[count, what] = statistics.mean(found)
     base = mean[SMALL, RECIPE]
