@@ -1,4 +1,4 @@
-// The panel of records: one chart a buoy, with its state in words and shape.
+// The panel of records: one chart per buoy, with its state in words and shape.
 
 import { LevelChart } from "./charts.js";
 import { el, shape } from "./symbols.js";
