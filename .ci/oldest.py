@@ -20,7 +20,7 @@ HEADER = "# The lower bounds of pyproject.toml; written by .ci/oldest.py, not by
 
 
 def oldest(project: dict) -> str:
-    """Return the text of the constraints: ``NAME==LOWEST`` for each requirement of the package and its users' extras."""
+    """Return the text of the constraints: ``NAME==LOWEST`` for each requirement of the package and its extras."""
     requirements = list(project["dependencies"])
     for extra in USERS_EXTRAS:
         requirements += project["optional-dependencies"][extra]

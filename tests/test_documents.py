@@ -105,7 +105,11 @@ def commands(page: Path) -> list[str]:
     """Return the lines of a page that call slipcast: in blocks, indented, and between backquotes."""
     text = page.read_text(encoding="utf-8")
     joined = re.sub(r" \\\n\s+", " ", text)
-    lines = [line.strip() for code in re.findall(r"^```(?:sh|shell|ini)\n(.*?)^```$", joined, re.M | re.S) for line in code.splitlines()]
+    lines = [
+        line.strip()
+        for code in re.findall(r"^```(?:sh|shell|ini)\n(.*?)^```$", joined, re.M | re.S)
+        for line in code.splitlines()
+    ]
     prose = re.sub(r"^```.*?^```$", "", joined, flags=re.M | re.S)
     lines += [line.strip() for line in re.findall(r"^    (?=slipcast ).*$", prose, re.M)]
     lines += re.findall(r"`(slipcast [^`\n]+)`", prose)
@@ -142,10 +146,13 @@ def test_commands_and_options_exist(name, line):
     parse(line)
 
 
-@pytest.mark.parametrize("line", ["slipcast invrt x.nc", "slipcast invert x.nc --mehtod nnls", "slipcast bank bild", "slipcast forecast a.nc b.nc"])
+@pytest.mark.parametrize(
+    "line",
+    ["slipcast invrt x.nc", "slipcast invert x.nc --mehtod nnls", "slipcast bank bild", "slipcast forecast a.nc b.nc"],
+)
 def test_a_command_that_does_not_exist_is_found_out(line):
     with pytest.raises(click.UsageError, match=r"(?i)no such (command|option|argument)"):
-        parse(line)
+        parse(f"slipcast {line}")
 
 
 def test_documents_name_enough_commands():

@@ -220,7 +220,12 @@ def test_table_has_the_highest_wave_first_with_level_in_words(watch, served, eve
 
 
 # what the page shows for a state of the API
-SHOWN = {"silent": "no data", "listening": "no wave detected", "reporting": "no wave detected", "wave seen": "wave detected"}
+SHOWN = {
+    "silent": "no data",
+    "listening": "no wave detected",
+    "reporting": "no wave detected",
+    "wave seen": "wave detected",
+}
 
 
 @pytest.mark.slow
