@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -105,11 +105,8 @@ def commands(page: Path) -> list[str]:
     """Return the lines of a page that call slipcast: in blocks, indented, and between backquotes."""
     text = page.read_text(encoding="utf-8")
     joined = re.sub(r" \\\n\s+", " ", text)
-    lines = [
-        line.strip()
-        for code in re.findall(r"^```(?:sh|shell|ini)\n(.*?)^```$", joined, re.M | re.S)
-        for line in code.splitlines()
-    ]
+    code = "".join(re.findall(r"^```(?:sh|ini)\n(.*?)^```$", joined, re.M | re.S))
+    lines = [line.strip() for line in code.splitlines()]
     prose = re.sub(r"^```.*?^```$", "", joined, flags=re.M | re.S)
     lines += [line.strip() for line in re.findall(r"^    (?=slipcast ).*$", prose, re.M)]
     lines += re.findall(r"`(slipcast [^`\n]+)`", prose)
@@ -117,25 +114,29 @@ def commands(page: Path) -> list[str]:
     return [found[1] for found in calls if found]
 
 
+class NotThere(Exception):
+    """A command or an argument that does not exist."""
+
+
 @functools.cache
-def root() -> click.Group:
-    """Return the command line as click has it."""
+def root() -> Any:
+    """Return the command line, of click or of the copy of it in typer."""
     return typer.main.get_command(app)
 
 
 def parse(line: str) -> None:
     """Parse a call as the command line would, without running it or looking for its files."""
     words = [word for word in shlex.split(line, comments=True)[1:] if word not in ("...", "--help")]
-    command, context = root(), click.Context(root(), info_name="slipcast")
-    while words and isinstance(command, click.Group):
+    command, context = root(), root().context_class(root(), info_name="slipcast")
+    while words and hasattr(command, "get_command"):
         name = words.pop(0)
         found = command.get_command(context, name)
         if found is None:
-            raise click.UsageError(f"no such command {name!r}")
-        command, context = found, click.Context(found, info_name=name, parent=context)
+            raise NotThere(f"no such command {name!r}")
+        command, context = found, found.context_class(found, info_name=name, parent=context)
     _, left, _ = command.make_parser(context).parse_args(args=words)
     if left:
-        raise click.UsageError(f"no such argument {left[0]!r}")
+        raise NotThere(f"no such argument {left[0]!r}")
 
 
 CALLS = [(name_of(page), line) for page in PAGES for line in commands(page)]
@@ -151,8 +152,8 @@ def test_commands_and_options_exist(name, line):
     ["slipcast invrt x.nc", "slipcast invert x.nc --mehtod nnls", "slipcast bank bild", "slipcast forecast a.nc b.nc"],
 )
 def test_a_command_that_does_not_exist_is_found_out(line):
-    with pytest.raises(click.UsageError, match=r"(?i)no such (command|option|argument)"):
-        parse(f"slipcast {line}")
+    with pytest.raises(Exception, match=r"(?i)no such (command|option|argument)"):
+        parse(line)
 
 
 def test_documents_name_enough_commands():

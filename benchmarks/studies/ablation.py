@@ -2,8 +2,8 @@
 
     python -m benchmarks.studies.ablation bank.nc --out runs/designs
 
-About three minutes a design on one core, and five for the scenarios; prints the table of docs/ablation.md. Scores are on
-scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
+About three minutes a design on one core, and five for the scenarios; prints the table of docs/ablation.md. Scores are
+on scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
 """
 
 import argparse
