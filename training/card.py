@@ -31,8 +31,8 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
         f"A neural posterior ([how it works](../inversion.md#the-neural-posterior)): from records of any of the "
         f"DARTs {', '.join(about['gauges'])} over any window of 5 to {about['window_min']:g} minutes to "
         f"posterior samples of slip on {len(about['sources'])} unit sources and of the waves at "
-        f"{len(about['wave_gauges'])} gauges. {size_mb:.1f} MB, in the package: `slipcast invert records.nc --model {name}`, then `slipcast forecast "
-        f"slip.nc --model {name}`."
+        f"{len(about['wave_gauges'])} gauges. {size_mb:.1f} MB, in the package: "
+        f"`slipcast invert records.nc --model {name}`, then `slipcast forecast slip.nc --model {name}`."
     )
     yield "## Training data"
     yield (
