@@ -188,6 +188,17 @@ def test_links_of_a_page_lead_somewhere(page):
             assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, target
 
 
+def test_flags_of_the_watch_floor_are_those_of_the_code():
+    page = (ROOT / "docs" / "watch-floor.md").read_text(encoding="utf-8")
+    table = page[page.index("**Flags**") : page.index("**Below the range.**")]
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "slipcast" / "realtime").glob("*.py"))
+    flags = re.findall(r"^\| `([^`]+)` \|", table, re.M)
+    assert len(flags) > 6
+    for flag in flags:
+        words = re.sub(r"^46404:? ", "", flag).removesuffix("...").strip()
+        assert re.split(r" \d", words)[0] in code, flag
+
+
 @pytest.mark.slow
 def test_the_site_is_built_strictly(tmp_path):
     pytest.importorskip("mkdocs", reason="the site needs mkdocs")

@@ -219,20 +219,11 @@ def test_table_has_the_highest_wave_first_with_level_in_words(watch, served, eve
     assert said == arrived
 
 
-# what the page shows for a state of the API
-SHOWN = {
-    "silent": "no data",
-    "listening": "no wave detected",
-    "reporting": "no wave detected",
-    "wave seen": "wave detected",
-}
-
-
 @pytest.mark.slow
 def test_buoys_have_the_shape_and_word_of_their_state(watch, served, event):
     page = watch("?map=plain")
     records = served.get(f"/api/events/{event}/records")["gauges"]
-    states = {row["gauge"]: SHOWN.get(row["state"], row["state"]) for row in records}
+    states = {row["gauge"]: row["state"] for row in records}
     assert {"no data", "wave detected"} <= {*states.values()}
     for gauge, state in states.items():
         mark = page.locator(f'.mark[data-gauge="{gauge}"]')

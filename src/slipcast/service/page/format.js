@@ -5,10 +5,7 @@ const known = (value) => typeof value === "number" && Number.isFinite(value);
 
 export const LEVELS = ["none", "information", "advisory", "warning"];
 export const levelWord = { none: "None", information: "Information", advisory: "Advisory", warning: "Warning" };
-// States of a buoy; the API may say them in other words.
-export const STATES = ["wave detected", "no wave detected", "no data"];
-const apiStates = { "wave seen": "wave detected", listening: "no wave detected", reporting: "no wave detected", silent: "no data" };
-export const stateWord = (state) => apiStates[state] ?? state;
+export const STATES = ["wave detected", "no wave detected", "no data"]; // of a buoy
 
 // "neah_bay" to "Neah Bay", "hilo1" to "Hilo 1"; "32412" to "DART 32412".
 export function placeName(gauge) {

@@ -2,7 +2,7 @@
 
 import { LevelChart } from "./charts.js";
 import { el, shape } from "./symbols.js";
-import { metres, placeName, sinceOrigin, stateWord } from "./format.js";
+import { metres, placeName, sinceOrigin } from "./format.js";
 
 const box = document.getElementById("records");
 const empty = document.getElementById("records-empty");
@@ -18,7 +18,7 @@ export const sawWave = (levels) => levels.some((level, index) => index > 0 && Ma
 // samples up to then.
 export function buoyStates(records, cutS) {
   return new Map((records?.gauges ?? []).map(({ gauge, state, earliest_s: earliest, seconds, sea_level_m: levels, last_s: last }) => {
-    if (cutS === null) return [gauge, { state: stateWord(state), last_s: last }];
+    if (cutS === null) return [gauge, { state, last_s: last }];
     const by = seconds.flatMap((time, index) => (time >= 0 && time <= cutS + 0.5 ? [index] : []));
     if (!by.length) return [gauge, { state: "no data", last_s: null }];
     const later = by.filter((index) => seconds[index] >= earliest);
