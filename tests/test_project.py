@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -12,6 +13,7 @@ import tarfile
 import tomllib
 import zipfile
 from email.parser import Parser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
@@ -85,6 +87,23 @@ def test_oldest_says_where_the_file_differs(tmp_path):
     assert subprocess.run(check, check=False).returncode == 1
     subprocess.run(check[:2], check=True)
     assert subprocess.run(check, check=False).returncode == 0
+
+
+def test_what_is_imported_is_declared():
+    lines = [*PROJECT["dependencies"], *(each for extra in PROJECT["optional-dependencies"].values() for each in extra)]
+    declared = {re.split(r"[\[>;= ]", line)[0].lower().replace("_", "-") for line in lines}
+    homes = packages_distributions()
+    wanted: dict[str, str] = {}
+    for path in package_files():
+        if path.suffix == ".py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+                wanted |= {name.split(".")[0]: path.name for name in names}
+    ours = {*sys.stdlib_module_names, "slipcast", "dask", "cloudpickle", "starlette"}  # the last by what needs them
+    for name in sorted(set(wanted) - ours):
+        known = {home.lower().replace("_", "-") for home in homes.get(name, [name])}
+        assert known & declared, f"{wanted[name]} imports {name}, which pyproject.toml does not have"
 
 
 def test_every_extra_is_in_the_tests():
