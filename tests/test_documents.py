@@ -171,6 +171,8 @@ def test_scripts_that_a_page_names_exist(page):
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
     for path in re.findall(r"(?:\bpython |`)((?:training|tests|src|benchmarks)/[\w/.-]+)", text):
         assert (ROOT / path).exists(), path
+    for path, test in re.findall(r"(tests/\w+\.py)::(\w+)", text):
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), test
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
