@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo serve test test-slow lint clean
+.PHONY: demo serve test test-slow lint docs clean
 
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
@@ -32,10 +32,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests benchmarks training
 	$(BIN)/mypy
 
+# strict: a dead link or a page outside the navigation is an error
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo demo-quick
+	rm -rf $(VENV) build dist site demo demo-quick

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from record_fixtures import tohoku_record
+from event_fixtures import TOHOKU_STATIONS, tohoku_samples
 from slipcast.errors import InputError
 from slipcast.records.quality import (
     MASKS,
@@ -14,8 +14,6 @@ from slipcast.records.quality import (
     flag_summary,
     sampling_runs,
 )
-
-STATIONS = ("21401", "21413", "21414", "21415", "21418", "21419")
 
 
 def tide(time_s):
@@ -146,9 +144,9 @@ def test_arguments_are_left_alone():
         npt.assert_array_equal(value, copy)
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 def test_tohoku(station):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     flags = check_quality(time, height, interval)
     flagged_min = time[flags > 0] / 60.0
     if station != "21418":
@@ -160,9 +158,9 @@ def test_tohoku(station):
     assert np.nanmax(np.abs(height - np.median(height[np.isfinite(height)]))[flags == 0]) < 1.7
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 def test_tohoku_thinned_to_quarter_hours_is_good(station):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     # the sensor of 21418 was faulty later
     minutes = np.isfinite(height) & (interval > 15) & ((time < 6000.0) | (station != "21418"))
     time, height = time[minutes], height[minutes]
@@ -175,10 +173,10 @@ def test_tohoku_thinned_to_quarter_hours_is_good(station):
             assert not flags.any(), time[told][flags > 0] / 60.0
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 @pytest.mark.parametrize("until_min", [34.0, 68.0, 83.0, 92.0, 195.0, 225.0])
 def test_tohoku_as_it_came_in(station, until_min):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     told = time <= 60.0 * until_min
     flags = check_quality(time[told], height[told], interval[told])
     flagged_min = time[told][flags > 0] / 60.0

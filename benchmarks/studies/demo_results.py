@@ -17,7 +17,7 @@ FIGURES = ["overview", "chile_event", "chile_slip", "cascadia_region", "cascadia
 def table(methods: dict) -> str:
     """Write the scores of the methods as a Markdown table."""
     lines = [
-        "| | weight MSE (m²) | mean \\|Mw error\\| | DART fit, median | explained variance | R² |",
+        "| | slip MSE (m²) | mean \\|Mw error\\| | DART fit, median | explained variance | R² |",
         "|---|---|---|---|---|---|",
     ]
     for name, score in methods.items():

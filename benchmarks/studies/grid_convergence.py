@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 HEAD = """# Which grid spacing
 
-Response of the three DARTs of the seed to 1 m of slip on a unit source, first hour sampled every 10 s, on grids of
+Response of the three DARTs of Liu (2021) to 1 m of slip on a unit source, first hour sampled every 10 s, on grids of
 several spacings, against one of {reference:g} arc-minutes. Normalised misfit: root mean square of the difference over
 root mean square of the reference. Peak: highest sea level as a fraction of the reference's. Sea floor: ETOPO1 at 6
 arc-minutes, interpolated, so this is the error of the propagation alone. Made by

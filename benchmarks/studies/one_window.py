@@ -2,8 +2,8 @@
 
     python -m benchmarks.studies.one_window bank.nc --out runs/designs
 
-An hour on one core, on the scenarios of sampler_designs.py and 800,000 more; prints the second table of
-docs/designs.md. The network starts from the same scaled linear estimate as the sampler, sees the records themselves
+An hour on one core, on the scenarios of ablation.py and 800,000 more; prints the second table of
+docs/ablation.md. The network starts from the same scaled linear estimate as the sampler, sees the records themselves
 besides, and learns only the mean of slip on unit sources, by squared error: what it reaches bounds what a sampler of
 the same training can.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.studies.sampler_designs import COUNT, GAUGES, SEEN, WINDOW_MIN, linear_error, noisy, scenarios
+from benchmarks.studies.ablation import COUNT, GAUGES, SEEN, WINDOW_MIN, linear_error, noisy, scenarios
 from slipcast.greens.bank import GreensBank
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis, JointComponents

@@ -1,4 +1,4 @@
-"""The seed's recipe, five times and for 3,000 epochs; writes docs/training.md and its figure.
+"""Liu's training recipe, five times and for 3,000 epochs; writes docs/training.md and its figure.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training demo/cascadia/scenarios.zarr
@@ -22,11 +22,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 SEEDS = (1, 2, 3, 4, 5)
 LONG = 3000
 
-PAGE = """# Training by the seed's recipe
+PAGE = """# Training with Liu's recipe
 
 Made by `python -m benchmarks.studies.training demo/cascadia/scenarios.zarr` on the scenarios of `slipcast demo`:
 {count} in
-all, {train} to learn from. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over the
+all, {train} for training. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over the
 parts, m², without dropout.
 
 ## Five seeds, 300 epochs
@@ -79,7 +79,7 @@ def main() -> None:
         f"The lowest validation loss, {validation[lowest]:.2f} m², is that of epoch {lowest + 1}; at epoch {LONG} it "
         f"is {validation[-1]:.2f} m² while the training loss has fallen to {history[-1]['train_loss_m2']:.2f} m². "
     ) + (
-        f"Smoothed, it rises from about epoch {rises} on: the network learns its examples by heart."
+        f"Smoothed, it rises from about epoch {rises} on: the network overfits."
         if rises
         else "Smoothed, it does not rise for good."
     )

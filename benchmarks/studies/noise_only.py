@@ -1,10 +1,10 @@
 """What silence says: the exact posterior of magnitude, given records that are noise alone, beside the sampler's.
 
-    python -m benchmarks.studies.silence bank.nc --model cascadia
+    python -m benchmarks.studies.noise_only bank.nc --model cascadia
 
 Scenarios drawn as the sampler's were, with an earthquake-free share as in its training, are weighted by the likelihood
 of records of noise (white, as the sampler takes for granted) at the three usual DARTs: with this many, the weighted
-quantiles are the answer that any method should give. Prints the table of docs/designs.md; three minutes on one core.
+quantiles are the answer that any method should give. Prints the table of docs/ablation.md; three minutes on one core.
 """
 
 import argparse

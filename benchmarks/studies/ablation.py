@@ -1,9 +1,9 @@
 """What each part of the sampler's design is worth: short trainings that differ in one thing.
 
-    python -m benchmarks.studies.sampler_designs bank.nc --out runs/designs
+    python -m benchmarks.studies.ablation bank.nc --out runs/designs
 
-About three minutes a design on one core, and five for the scenarios; prints the table of docs/designs.md. Scores are on
-scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
+About three minutes a design on one core, and five for the scenarios; prints the table of docs/ablation.md. Scores are
+on scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
 """
 
 import argparse

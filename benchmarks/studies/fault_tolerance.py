@@ -1,8 +1,8 @@
 """What a long task does when something goes wrong: workers and parents are killed, the disk fills, two build at once.
 
-    python -m benchmarks.studies.keeps_going
+    python -m benchmarks.studies.fault_tolerance
 
-Some minutes. Prints the table of docs/benchmarks/keeps-going.md; ends with 1 if a line of it is not as it
+Some minutes. Prints the table of docs/benchmarks/fault-tolerance.md; ends with 1 if a line of it is not as it
 should be. The full disk is a small file system in memory of the script's own, for which it must be root (Linux).
 """
 
