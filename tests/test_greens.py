@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import warnings
 
 import numpy as np
 import numpy.testing as npt
@@ -13,7 +14,7 @@ import xarray as xr
 from conftest import SMALL_SOURCES, build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.reciprocity import check_region
+from slipcast.greens.reciprocity import check_region, warn_if_coarse
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.okada import unit_source_uplift
 from slipcast.physics.projection import uplift_box
@@ -395,3 +396,22 @@ def test_a_file_cut_anywhere_is_refused(small_bank, tmp_path):
         (tmp_path / "bank.nc").write_bytes(content[:length])
         with pytest.raises(InputError, match=r"bank.nc cannot be read as netCDF: it is truncated or of another"):
             GreensBank.open(tmp_path / "bank.nc")
+
+
+@pytest.mark.parametrize(
+    ("spacing_arcmin", "lon", "kind", "warns"),
+    [
+        (3.0, 231.264, "dart", True),
+        (2.0, 231.264, "dart", False),  # fine enough, to the last digit
+        (3.0, 231.264, "forecast", False),
+        (3.0, 222.0, "dart", False),  # 1,000 km off
+    ],
+)
+def test_only_darts_near_the_sources_on_coarse_grids_are_warned_of(spacing_arcmin, lon, kind, warns):
+    region = one_dart(spacing_arcmin=spacing_arcmin)
+    gauge = region.gauges[0].model_dump() | {"lon": lon, "kind": kind}
+    region = Region.model_validate(region.model_dump() | {"gauges": [gauge], "observers": ()})
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        warn_if_coarse(region)
+    assert len(given) == warns

@@ -340,3 +340,17 @@ def test_files_and_series_that_do_not_fit(tmp_path, whole):
             records_of([silent], **OPTIONS)
     with pytest.raises(InputError, match="records need at least one series, got none"):
         records_of([], **OPTIONS)
+
+
+def test_a_harmonic_tide_leaves_out_what_is_not_the_sea():
+    # a sensor that is stuck for a week after the tsunami, at a height that no tide reaches so long
+    time_s = np.arange(-20 * 86400, 12 * 86400, 900.0) - 24.0
+    height = 5662.0 + tide_m(time_s)
+    stuck = (time_s > 3 * 86400) & (time_s < 10 * 86400)
+    height[stuck] = 5662.0 + 1.5
+    moments = ORIGIN + time_s.astype("timedelta64[s]")
+    series = DartSeries("21418", moments, height, np.full(time_s.size, 900, np.int16))
+    found = records_of([series], origin=ORIGIN, region="japan", epicentre=EPICENTRE, tide="harmonic").dataset
+    assert (found["flag"].to_numpy()[0][stuck] != 0).mean() > 0.9
+    near = np.abs(time_s) < 86400
+    npt.assert_allclose(found["tide"].to_numpy()[0][near], 5662.0 + tide_m(time_s)[near], rtol=0, atol=0.05)
