@@ -256,3 +256,41 @@ def test_series_refuse(name, value, message):
         checked_series(**(good | {name: value}))
     with pytest.raises(InputError, match=message):
         check_quality(**(good | {name: value}))
+
+
+# --- boundaries
+
+
+def test_every_test_has_a_bit_of_its_own():
+    bits = list(MASKS.values())
+    assert all(bit > 0 and bit & (bit - 1) == 0 for bit in bits)
+    assert len(set(bits)) == len(bits)
+    assert max(bits) < 2**7  # a flag is an int8 in files
+
+
+def test_three_samples_are_enough_for_every_test():
+    time, interval = np.array([0.0, 60.0, 120.0]), np.full(3, 60)
+    npt.assert_array_equal(check_quality(time, [5000.0, 5001.0, 5000.0], interval), [0, MASKS["spike"], 0])
+    npt.assert_array_equal(check_quality(time, [5000.0, 5004.0, 5008.0], interval) & MASKS["rate_of_change"], [0, 4, 4])
+    short = QualitySettings(flat_line_s=120.0)
+    npt.assert_array_equal(check_quality(time, np.full(3, 5000.0), interval, settings=short), MASKS["flat_line"])
+    # of two, nothing tells which is wrong, and one is no series
+    npt.assert_array_equal(check_quality(time[:2], [5000.0, 5004.0], interval[:2]), 0)
+    npt.assert_array_equal(check_quality(time[:1], [5000.0], interval[:1]), 0)
+
+
+def test_a_line_is_flat_from_its_first_sample_on():
+    time, height, interval = series(60, 4.0)
+    height[100:103] = height[100]
+    shortest = QualitySettings(flat_line_s=60.0)
+    flat = (check_quality(time, height, interval, settings=shortest) & MASKS["flat_line"]) > 0
+    assert flat[100:103].all()
+    assert not flat[98]
+    assert not flat[104]
+
+
+def test_samples_may_be_one_second_apart():
+    times = checked_series([0.0, 1.0, 2.0], [5000.0] * 3, [1, 1, 1])[0]
+    npt.assert_array_equal(times, [0.0, 1.0, 2.0])
+    with pytest.raises(InputError, match=r"time_s must rise by 1 s or more, got 1.5 after 1.0 s"):
+        checked_series([0.0, 1.0, 1.5], [5000.0] * 3, [1, 1, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,9 @@ def test_the_earliest_arrival():
 def test_origins():
     for text in ("2011-03-11T05:46:24Z", "2011-03-11 14:46:24+09:00", "2011-03-11T05:46:24", "2011-03-11T05:46:24.9Z"):
         assert parse_origin(text) == ORIGIN
+    with warnings.catch_warnings():  # numpy warns of times with a zone
+        warnings.simplefilter("error")
+        assert parse_origin("2011-03-11T05:46:24+00:00") == ORIGIN
     assert parse_origin("2011-03-11").dtype == ORIGIN.dtype
     for text in ("", "yesterday", "2011-02-30", "2011-03-11T25:00", "0001-01-01T00:00:00+09:00"):
         with pytest.raises(InputError, match="origin must be a time such as 2011-03-11T05:46:24Z, got "):
@@ -298,6 +302,7 @@ def test_an_origin_as_a_moment(whole, records):
         ({"until_min": -1e6}, "ends before the origin"),
         ({"positions": {"21481": PLACE}}, "unknown station '21481' in positions; nearest: 21418"),
         ({"shaking": {"21481": 20.0}}, "unknown station '21481' in shaking; nearest: 21418"),
+        ({"shaking": {"21418": 0.0}}, "shaking must be > 0 minutes, got 0 for 21418"),
         ({"tide": "shrot"}, "tide must be one of short, harmonic, got 'shrot'"),
         ({"tide": "harmonic"}, "record of 21418: harmonic analysis needs samples of 2 days or more, got 30.0 h"),
         ({"shaking": "finds"}, "shaking must be find, keep or minutes by station, got 'finds'"),

@@ -196,6 +196,7 @@ def with_(old: str, new: str) -> str:
             r"spacing_arcmin must be a valid number.*got '4 min'",
         ),
         (with_("hours = 2.0", "hours = 0.0"), r"grids\.near\.hours must be greater than 0, got 0.0"),
+        (with_("hours = 2.0", "hours = 0.01"), r"grids\.near\.hours must be at least a minute, 1/60, got 0.01"),
         (with_("hours = 2.0", "hours = 100.0"), r"grids\.near\.hours must be less than or equal to 48, got 100.0"),
         ("subfault_km = 0\n" + OWN, "subfault_km must be greater than 0, got 0"),
         ("subfault_km = 500\n" + OWN, "subfault_km must be less than or equal to 100, got 500"),

@@ -128,7 +128,6 @@ def mutants_of(path: Path) -> list[Mutant]:
             if not isinstance(old, ast.stmt):
                 text = f"({text})"
             mutant = Mutant(str(path.relative_to(ROOT)), old.lineno, operator, int(start), int(end), text)
-            compile(mutant.apply(source), str(path), "exec")
             found.append(mutant)
     return found
 
@@ -142,7 +141,10 @@ def draw(packages: list[str], count: int, seed: int) -> list[Mutant]:
         for mutant in mutants_of(path)
     ]
     order = np.random.default_rng(seed).permutation(len(every))[:count]
-    return [every[index] for index in order]
+    chosen = [every[index] for index in order]
+    for mutant in chosen:  # one that is no Python would count as killed
+        compile(mutant.apply((ROOT / mutant.path).read_bytes()), mutant.path, "exec")
+    return chosen
 
 
 def cover(work: Path, tests: list[str]) -> None:
@@ -304,7 +306,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=150.0, help="s for the tests of a mutant")
     parser.add_argument("--again", action="store_true", help="try the survivors again that have no note")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.command == "cover":
         cover(options.work, options.tests)
