@@ -9,8 +9,8 @@ Run from the repository root, on Linux or macOS (every mutant is a fork of one p
 ``cover`` runs tests once and keeps which lines each of them executes; ``run`` draws mutants, or goes on with those
 that have no result yet; ``report`` prints the share killed by package and the survivors. Operators are those of mutmut:
 comparisons, arithmetic and ``and``/``or`` swapped, ``not``, ``-`` and ``~`` removed, numbers plus one, flags flipped,
-keyword arguments left out, values not returned. Each mutant is tried with the tests that execute its line, the quickest
-first, and then with all of the files that import its module.
+keyword arguments left out, values not returned. Each mutant is tried with the tests that execute its line, those of the
+module's own test files first, and then with all of these files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,19 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 _COPIED = ("src", "tests", "benchmarks", "docs", "examples", "training", "pyproject.toml", "README.md", "mkdocs.yml")
-_QUICKEST_S = 25.0  # tests that execute the line are tried up to this many seconds in all
+_QUICKEST_S = 25.0  # tests of other modules that execute the line are tried up to this many seconds in all
+_LIBRARIES = (
+    "hypothesis",
+    "netCDF4",
+    "numba",
+    "pandas",
+    "pytest",
+    "scipy.signal",
+    "scipy.stats",
+    "torch",
+    "xarray",
+    "zarr",
+)
 _COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -177,15 +189,20 @@ class Chooser:
             str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")
         }
 
-    def quickest(self, mutant: Mutant) -> list[str]:
-        """Return the tests that execute the line, the quickest first; of compiled code and constants, of the file."""
-        lines = self.lines[mutant.path]
-        tests = lines[mutant.line] or set().union(*lines.values())
-        order = sorted(tests, key=lambda test: self.seconds.get(test, 9.0))
-        total = np.cumsum([self.seconds.get(test, 9.0) for test in order])
-        return [test for test, until in zip(order, total) if until <= _QUICKEST_S] or order[:1]
+    def rounds(self, mutant: Mutant) -> list[list[str]]:
+        """Return what is run, round by round: the module's own tests of the line, others of it, all the module's own.
 
-    def files(self, mutant: Mutant) -> list[str]:
+        The last has those whose fixtures others have made before them, and tests that were not there for ``cover``.
+        """
+        files = self._files(mutant)
+        lines = self.lines[mutant.path]
+        tests = lines[mutant.line] or set().union(*lines.values())  # of compiled code and constants, all of the file
+        order = sorted(tests, key=lambda test: self.seconds.get(test, 9.0))
+        own, others = ([test for test in order if (test.split("::")[0] in files) == near] for near in (True, False))
+        total = np.cumsum([self.seconds.get(test, 9.0) for test in others])
+        return [own, [test for test, until in zip(others, total) if until <= _QUICKEST_S] or others[:1], files]
+
+    def _files(self, mutant: Mutant) -> list[str]:
         """Return the test files that import the module, and have been covered."""
         module = mutant.path.removeprefix("src/").removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         covered = {test.split("::")[0] for test in self.seconds}
@@ -193,6 +210,18 @@ class Chooser:
         wanted = (f"{module} import", f"import {module}", f"from {parent} import {own}")
         files = [name for name, text in self.imports.items() if any(part in text for part in wanted)]
         return sorted(covered & set(files))
+
+
+class _Only:
+    """A plugin of pytest that keeps the tests named, in that order; a file stands for all of its tests."""
+
+    def __init__(self, tests: list[str]):
+        self.places = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Keep some of what was collected."""
+        at = {item: self.places.get(item.nodeid, self.places.get(item.nodeid.split("::")[0])) for item in items}
+        items[:] = sorted((item for item in items if at[item] is not None), key=at.get)
 
 
 def _tried(tree: Path, tests: list[str], limit_s: float, log: Path) -> str:
@@ -208,8 +237,9 @@ def _tried(tree: Path, tests: list[str], limit_s: float, log: Path) -> str:
         os.environ["PYTHONPATH"] = str(tree / "src")
         import pytest
 
-        # lines of the log are not those of a terminal, and what a test leaves running must not keep the fork
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-m", "not slow", *tests])
+        files = list(dict.fromkeys(test.split("::")[0] for test in tests))
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-m", "not slow"]
+        code = pytest.main([*options, *files], plugins=[_Only(tests)])
         sys.stdout.flush()
         os._exit(int(code))
     end = time.monotonic() + limit_s
@@ -235,8 +265,9 @@ def try_mutant(tree: Path, mutant: Mutant, chooser: Chooser, limit_s: float, log
         target.write_bytes(mutant.apply(source))
         for cached in target.parent.glob(f"__pycache__/{target.stem}.*"):
             cached.unlink()
-        for tests in (chooser.quickest(mutant), chooser.files(mutant)):
-            mutant.result = _tried(tree, tests, limit_s, log) if tests else "survived"
+        mutant.result = "survived"
+        for tests in filter(None, chooser.rounds(mutant)):
+            mutant.result = _tried(tree, tests, limit_s, log)
             if mutant.result != "survived":
                 failed = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("FAILED")]
                 mutant.by = failed[0].split(" - ")[0].removeprefix("FAILED ") if failed else ""
