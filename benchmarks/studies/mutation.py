@@ -34,7 +34,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 _COPIED = ("src", "tests", "benchmarks", "docs", "examples", "training", "pyproject.toml", "README.md", "mkdocs.yml")
-_QUICKEST_S = 25.0  # tests of other modules that execute the line are tried up to this many seconds in all
+_QUICKEST_S = 10.0  # tests of other modules that execute the line are tried up to this many seconds in all
 _LIBRARIES = (
     "hypothesis",
     "netCDF4",
@@ -190,9 +190,9 @@ class Chooser:
         }
 
     def rounds(self, mutant: Mutant) -> list[list[str]]:
-        """Return what is run, round by round: the module's own tests of the line, others of it, all the module's own.
+        """Return what is run first, the module's own tests of the line, and then others of it, and all its own.
 
-        The last has those whose fixtures others have made before them, and tests that were not there for ``cover``.
+        These have those whose fixtures others have made before them, and tests that were not there for ``cover``.
         """
         files = self._files(mutant)
         lines = self.lines[mutant.path]
@@ -200,7 +200,8 @@ class Chooser:
         order = sorted(tests, key=lambda test: self.seconds.get(test, 9.0))
         own, others = ([test for test in order if (test.split("::")[0] in files) == near] for near in (True, False))
         total = np.cumsum([self.seconds.get(test, 9.0) for test in others])
-        return [own, [test for test, until in zip(others, total) if until <= _QUICKEST_S] or others[:1], files]
+        others = [test for test, until in zip(others, total) if until <= _QUICKEST_S] or others[:1]
+        return [own, [*others, *files]]
 
     def _files(self, mutant: Mutant) -> list[str]:
         """Return the test files that import the module, and have been covered."""
@@ -213,18 +214,18 @@ class Chooser:
 
 
 class _Only:
-    """A plugin of pytest that keeps the tests named, in that order; a file stands for all of its tests."""
+    """A plugin of pytest that keeps the tests named, in that order, but those done; a file stands for all it has."""
 
-    def __init__(self, tests: list[str]):
-        self.places = {test: place for place, test in enumerate(tests)}
+    def __init__(self, tests: list[str], done: set[str]):
+        self.places, self.done = {test: place for place, test in enumerate(tests)}, done
 
     def pytest_collection_modifyitems(self, items: list) -> None:
         """Keep some of what was collected."""
         at = {item: self.places.get(item.nodeid, self.places.get(item.nodeid.split("::")[0])) for item in items}
-        items[:] = sorted((item for item in items if at[item] is not None), key=at.get)
+        items[:] = sorted((item for item in items if at[item] is not None and item.nodeid not in self.done), key=at.get)
 
 
-def _tried(tree: Path, tests: list[str], limit_s: float, log: Path) -> str:
+def _run_tests(tree: Path, tests: list[str], done: set[str], limit_s: float, log: Path) -> str:
     """Run tests in a fork with the tree's own source; "killed", "survived" or "timeout"."""
     pid = os.fork()
     if not pid:
@@ -239,13 +240,13 @@ def _tried(tree: Path, tests: list[str], limit_s: float, log: Path) -> str:
 
         files = list(dict.fromkeys(test.split("::")[0] for test in tests))
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-m", "not slow"]
-        code = pytest.main([*options, *files], plugins=[_Only(tests)])
+        code = pytest.main([*options, *files], plugins=[_Only(tests, done)])
         sys.stdout.flush()
         os._exit(int(code))
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
             code = os.waitstatus_to_exitcode(status)
             if code == 4:
                 raise RuntimeError(f"tests are not found: see {log}")
@@ -265,9 +266,10 @@ def try_mutant(tree: Path, mutant: Mutant, chooser: Chooser, limit_s: float, log
         target.write_bytes(mutant.apply(source))
         for cached in target.parent.glob(f"__pycache__/{target.stem}.*"):
             cached.unlink()
-        mutant.result = "survived"
+        mutant.result, done = "survived", set()
         for tests in filter(None, chooser.rounds(mutant)):
-            mutant.result = _tried(tree, tests, limit_s, log)
+            mutant.result = _run_tests(tree, tests, done, limit_s, log)
+            done |= set(tests)
             if mutant.result != "survived":
                 failed = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("FAILED")]
                 mutant.by = failed[0].split(" - ")[0].removeprefix("FAILED ") if failed else ""
