@@ -167,3 +167,14 @@ def test_windows_hide_their_first_minute_and_show_their_last():
     found = make().windowed({"46407": (1.0, 5.0)}).sea_level
     npt.assert_array_equal(found.sel(gauge="46407").notnull(), [False, False, True, True, False, False])
     npt.assert_array_equal(found.sel(gauge="46404"), LEVEL_M[0])
+
+
+@pytest.mark.parametrize(("height_m", "start_min"), [(0.45, 95), (0.55, 15)])
+def test_a_wave_of_half_the_highest_is_the_first(height_m, start_min):
+    # more than an hour before the highest one
+    minutes = np.arange(200.0)
+    level = np.zeros(200)
+    for middle, height in ((20, height_m), (100, 1.0)):
+        phase = (minutes - middle) / 10 + 0.5
+        level += np.where((phase > 0) & (phase < 1), height * np.sin(np.pi * phase), 0.0)
+    assert first_wave(60 * minutes, level)[0] == 60 * start_min
