@@ -365,10 +365,10 @@ def test_a_last_minute_that_rounding_cut_counts(last_s, count):
 
 def test_gaps_up_to_150_seconds_are_bridged():
     npt.assert_array_equal(_on_whole_minutes(np.array([150.0, 300.0]), np.ones(2))[3:], 1.0)
-    with pytest.raises(_Faulty, match="begins at 2.51667 min only"):
+    with pytest.raises(_Faulty, match=r"begins at 2\.51667 min only"):
         _on_whole_minutes(np.array([151.0, 200.0]), np.ones(2))
     assert _on_whole_minutes(np.array([151.0, 200.0]), np.ones(2), late=True).size == 4
-    with pytest.raises(_Faulty, match="has a gap of 2.51667 min after 1 min"):
+    with pytest.raises(_Faulty, match=r"has a gap of 2\.51667 min after 1 min"):
         _on_whole_minutes(np.array([0.0, 60.0, 211.0]), np.ones(3))
     with pytest.raises(_Faulty, match="has no number at 1 min"):
         _on_whole_minutes(np.array([0.0, 60.0, 120.0]), np.array([0.0, np.nan, 0.0]))
