@@ -150,7 +150,7 @@ def test_a_database_whose_driver_is_not_installed(monkeypatch):
 def test_a_token_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.delenv("SLIPCAST_TOKEN", raising=False)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write .*token"):
+    with pytest.raises(InputError, match=r"cannot write .*token"):
         load_token(None, tmp_path / "file" / "token")
 
 
