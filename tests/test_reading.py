@@ -12,6 +12,8 @@ import pytest
 from slipcast.errors import InputError
 from slipcast.geodesy import destination
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
+from slipcast.records.quality import QualitySettings
+from slipcast.records.read import _check_span
 from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 
@@ -359,3 +361,34 @@ def test_a_harmonic_tide_leaves_out_what_is_not_the_sea():
     assert (found["flag"].to_numpy()[0][stuck] != 0).mean() > 0.9
     near = np.abs(time_s) < 86400
     npt.assert_allclose(found["tide"].to_numpy()[0][near], 5662.0 + tide_m(time_s)[near], rtol=0, atol=0.05)
+
+
+def test_thresholds_of_quality_control_reach_the_records(whole, records):
+    # the noise is 1 mm: with a spike of 2 mm some of it is flagged
+    strict = read_records(
+        whole, **OPTIONS, epicentre=EPICENTRE, quality=QualitySettings(spike_m=0.002, spike_ratio=1.0)
+    )
+    spikes = [(found.dataset["flag"] & MASKS["spike"] > 0).sum() for found in (records, strict)]
+    assert spikes[1] > spikes[0] + 5
+
+
+@pytest.mark.parametrize(
+    ("time_s", "may_arrive_s", "message"),
+    [
+        ([-60.0, -1.0], None, "ends before the origin"),
+        ([-60.0, 0.0], None, None),
+        ([0.0, 60.0], None, "begins after the origin"),
+        ([-1.0, 60.0], None, None),
+        ([-60.0, 60.0], 61.0, "ends before a wave could arrive there"),
+        ([-60.0, 60.0], 60.0, None),  # with the last sample
+        ([], None, "ends before the origin"),
+    ],
+)
+def test_a_record_is_around_the_origin(time_s, may_arrive_s, message):
+    moments = ORIGIN + np.array([-60, 60]).astype("timedelta64[s]")
+    series = DartSeries("21418", moments, np.full(2, 5000.0), np.full(2, 900, np.int16))
+    if message is None:
+        _check_span(series, np.array(time_s), ORIGIN, may_arrive_s)
+        return
+    with pytest.raises(InputError, match=message):
+        _check_span(series, np.array(time_s), ORIGIN, may_arrive_s)

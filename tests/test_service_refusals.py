@@ -7,9 +7,10 @@ import builtins
 import httpx
 import pytest
 
-from service_fixtures import TOKEN, WRITE, bank_engine, create, post, served, sqlite
+from service_fixtures import TOKEN, WRITE, bank_nowcast, create, post, served, sqlite
 from slipcast.errors import InputError
 from slipcast.records import Records
+from slipcast.service.api.results import Alerts
 from slipcast.service.broker import Broker
 from slipcast.service.client import play
 from slipcast.service.settings import Limits, Settings, load_token
@@ -17,8 +18,8 @@ from slipcast.service.storage.store import Store
 
 
 @pytest.fixture(scope="module")
-def engine(small_bank):
-    return bank_engine(small_bank)
+def nowcast(small_bank):
+    return bank_nowcast(small_bank)
 
 
 # --- streams
@@ -47,8 +48,8 @@ def test_only_the_streams_of_an_event_are_woken():
         broker.wake(3)  # of an event that nobody follows
 
 
-def test_one_stream_too_many_is_refused(engine, tmp_path):
-    with served(engine, sqlite(tmp_path), limits=Limits(streams=0)) as client:
+def test_one_stream_too_many_is_refused(nowcast, tmp_path):
+    with served(nowcast, sqlite(tmp_path), limits=Limits(streams=0)) as client:
         answer = client.get(f"/api/events/{create(client)}/stream")
     assert (answer.status_code, answer.json()["detail"]) == (429, "too many open streams")
 
@@ -65,8 +66,8 @@ def test_one_stream_too_many_is_refused(engine, tmp_path):
         {"seconds": 60.0, "water_column_m": 0.001},
     ],
 )
-def test_heights_up_to_the_limits_are_kept(engine, tmp_path, sample):
-    with served(engine, sqlite(tmp_path)) as client:
+def test_heights_up_to_the_limits_are_kept(nowcast, tmp_path, sample):
+    with served(nowcast, sqlite(tmp_path)) as client:
         assert post(client, create(client), [{"gauge": "46404"} | sample])["new"] == 1
 
 
@@ -82,8 +83,8 @@ def test_heights_up_to_the_limits_are_kept(engine, tmp_path, sample):
         ({"seconds": 60.0}, "a sample needs either sea_level_m or water_column_m"),
     ],
 )
-def test_a_sample_beyond_the_limits_says_which_rule(engine, tmp_path, sample, said):
-    with served(engine, sqlite(tmp_path)) as client:
+def test_a_sample_beyond_the_limits_says_which_rule(nowcast, tmp_path, sample, said):
+    with served(nowcast, sqlite(tmp_path)) as client:
         batch = {"samples": [{"gauge": "46404"} | sample]}
         answer = client.post(f"/api/events/{create(client)}/samples", json=batch, headers=WRITE)
     assert answer.status_code == 422
@@ -161,3 +162,18 @@ def test_tokens_have_a_length(length, good):
         return
     with pytest.raises(InputError, match=f"must have 16 to 512 characters, got {length}"):
         Settings("sqlite://", "!" * length)
+
+
+@pytest.mark.parametrize("limits", [{"streams": 7}, {"streams_per_client": 5}])
+def test_limits_of_streams_reach_the_broker(nowcast, tmp_path, limits):
+    with served(nowcast, sqlite(tmp_path), limits=Limits(**limits)) as client:
+        broker = client.app.state.watch.broker
+    assert (broker._most, broker._most_per_client) == (limits.get("streams", 256), limits.get("streams_per_client", 64))
+
+
+@pytest.mark.parametrize(
+    ("height_m", "called"),
+    [(0.0999, "none"), (0.1, "information"), (0.4999, "information"), (0.5, "advisory"), (2.0, "warning")],
+)
+def test_alerts_begin_at_the_heights_given(height_m, called):
+    assert Alerts(information_m=0.1, advisory_m=0.5, warning_m=2.0).of(height_m) == called

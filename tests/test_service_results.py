@@ -12,7 +12,7 @@ import numpy.testing as npt
 import pytest
 from starlette.exceptions import HTTPException
 
-from service_fixtures import EVENT, WRITE, answer_of, bank_engine, create, post, served, sqlite, waves
+from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.realtime.detiding import gauge_levels
 from slipcast.regions.region import Region
 from slipcast.service.metrics import Metrics
@@ -23,13 +23,13 @@ from slipcast.service.storage.store import EventRow, Store
 
 
 @pytest.fixture(scope="module")
-def engine(small_bank):
-    return bank_engine(small_bank)
+def nowcast(small_bank):
+    return bank_nowcast(small_bank)
 
 
-def test_a_gauge_that_the_slip_does_not_explain_is_flagged(engine, small_bank, tmp_path):
+def test_a_gauge_that_the_slip_does_not_explain_is_flagged(nowcast, small_bank, tmp_path):
     samples = waves(small_bank, minutes=60)
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
         post(client, event, samples)
         assert not any("not explained" in flag for flag in answer_of(client, event)["flags"])
@@ -45,11 +45,11 @@ def test_a_gauge_that_the_slip_does_not_explain_is_flagged(engine, small_bank, t
                 for each in samples
             ],
         )
-        assert "46419 not explained by the slip found" in answer_of(client, other)["flags"]
+        assert "46419: not explained by the slip found" in answer_of(client, other)["flags"]
 
 
-def test_samples_after_the_longest_window_are_kept_and_not_used(engine, small_bank, tmp_path):
-    with served(engine, sqlite(tmp_path)) as client:
+def test_samples_after_the_longest_window_are_kept_and_not_used(nowcast, small_bank, tmp_path):
+    with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
         assert post(client, event, waves(small_bank, minutes=30))["result"] == 1
         assert not any("not used" in flag for flag in answer_of(client, event)["flags"])
@@ -58,8 +58,8 @@ def test_samples_after_the_longest_window_are_kept_and_not_used(engine, small_ba
         assert "samples after minute 120 not used" in answer_of(client, event)["flags"]
 
 
-def test_an_event_that_could_not_be_kept_does_not_count(engine, tmp_path, monkeypatch):
-    with served(engine, sqlite(tmp_path), limits=Limits(events=1)) as client:
+def test_an_event_that_could_not_be_kept_does_not_count(nowcast, tmp_path, monkeypatch):
+    with served(nowcast, sqlite(tmp_path), limits=Limits(events=1)) as client:
         with monkeypatch.context() as patch:
             patch.setattr(Store, "add_event", lambda self, about: 1 / 0)
             assert client.post("/api/events", json=EVENT, headers=WRITE).status_code == 500
@@ -67,7 +67,7 @@ def test_an_event_that_could_not_be_kept_does_not_count(engine, tmp_path, monkey
         assert client.post("/api/events", json=EVENT, headers=WRITE).status_code == 409
 
 
-def test_an_answer_that_fails_again_and_again_is_given_up(engine, small_bank, tmp_path, monkeypatch):
+def test_an_answer_that_fails_again_and_again_is_given_up(nowcast, small_bank, tmp_path, monkeypatch):
     monkeypatch.setattr("slipcast.service.watch._PAUSE_S", 0.01)
     tries = []
 
@@ -75,7 +75,7 @@ def test_an_answer_that_fails_again_and_again_is_given_up(engine, small_bank, tm
         tries.append(1)
         raise RuntimeError("the database is away")
 
-    with served(engine, sqlite(tmp_path)) as client:
+    with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
         monkeypatch.setattr(Store, "add_result", away)
         post(client, event, waves(small_bank, minutes=6))
@@ -138,6 +138,6 @@ def test_only_events_of_the_last_day_are_followed(changes, hour, followed):
     async def read(call, *arguments):
         return [event], 1
 
-    watch = SimpleNamespace(engines={"cascadia": None}, read=read, store=SimpleNamespace(events=None))
+    watch = SimpleNamespace(nowcasts={"cascadia": None}, read=read, store=SimpleNamespace(events=None))
     now = datetime.fromisoformat(hour).replace(tzinfo=UTC)
     assert asyncio.run(Poller("https://example.org")._current(watch, now)) == [event] * followed

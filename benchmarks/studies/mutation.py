@@ -66,6 +66,7 @@ class Mutant:
     operator: str
     start: int
     end: int
+    before: str
     text: str
     result: str = ""
     by: str = ""
@@ -139,7 +140,8 @@ def mutants_of(path: Path) -> list[Mutant]:
             text = ast.unparse(ast.fix_missing_locations(new))
             if not isinstance(old, ast.stmt):
                 text = f"({text})"
-            mutant = Mutant(str(path.relative_to(ROOT)), old.lineno, operator, int(start), int(end), text)
+            before = source[start:end].decode()
+            mutant = Mutant(str(path.relative_to(ROOT)), old.lineno, operator, int(start), int(end), before, text)
             found.append(mutant)
     return found
 
@@ -286,8 +288,8 @@ def run(work: Path, packages: list[str], count: int, seed: int, limit_s: float, 
     results = work / "mutants.json"
     known = [Mutant(**each) for each in json.loads(results.read_text())] if results.exists() else []
     drawn = known if again else draw(packages, count, seed)
-    places = {(mutant.path, mutant.start, mutant.text): mutant for mutant in known}
-    drawn = [places.setdefault((mutant.path, mutant.start, mutant.text), mutant) for mutant in drawn]
+    places = {(mutant.path, mutant.before, mutant.line, mutant.text): mutant for mutant in known}
+    drawn = [places.setdefault((mutant.path, mutant.before, mutant.line, mutant.text), mutant) for mutant in drawn]
     waiting = [
         mutant for mutant in drawn if (mutant.result == "survived" and not mutant.note if again else not mutant.result)
     ]
@@ -323,9 +325,8 @@ def report(work: Path) -> None:
         print(f"{package}: {killed} of {len(of)} killed ({killed / len(of):.0%}), {same} equivalent")
     for mutant in mutants:
         if mutant.result == "survived":
-            source = (ROOT / mutant.path).read_bytes()
             print(f"\n{mutant.path}:{mutant.line} {mutant.operator} {mutant.note}")
-            print(f"  - {source[mutant.start : mutant.end].decode()}\n  + {mutant.text}")
+            print(f"  - {mutant.before}\n  + {mutant.text}")
 
 
 def main() -> None:
