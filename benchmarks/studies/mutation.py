@@ -211,8 +211,10 @@ class Chooser:
         covered = {test.split("::")[0] for test in self.seconds}
         parent, own = module.rpartition(".")[::2]
         wanted = (f"{module} import", f"import {module}", f"from {parent} import {own}")
-        files = [name for name, text in self.imports.items() if any(part in text for part in wanted)]
-        return sorted(covered & set(files))
+        files = covered & {name for name, text in self.imports.items() if any(part in text for part in wanted)}
+        if not files and not self.lines[mutant.path]:  # a module that was not there for cover: the tests of its package
+            files = covered & {name for name, text in self.imports.items() if f"slipcast.{mutant.package}" in text}
+        return sorted(files)
 
 
 class _Only:
