@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -13,13 +14,14 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, served, sqlite, waves
-from slipcast.realtime.detiding import gauge_levels
+from slipcast.realtime.detiding import GaugeLevels, gauge_levels
 from slipcast.regions.region import Region
 from slipcast.service.metrics import Metrics
 from slipcast.service.poller import Poller
 from slipcast.service.security import Guard
 from slipcast.service.settings import Limits, Settings
 from slipcast.service.storage.store import EventRow, Store
+from slipcast.service.watch import Watch, _Due
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,51 @@ def test_only_events_of_the_last_day_are_followed(changes, hour, followed):
     watch = SimpleNamespace(nowcasts={"cascadia": None}, read=read, store=SimpleNamespace(events=None))
     now = datetime.fromisoformat(hour).replace(tzinfo=UTC)
     assert asyncio.run(Poller("https://example.org")._current(watch, now)) == [event] * followed
+
+
+# --- what gauges have seen
+
+
+@pytest.mark.parametrize(
+    ("time_s", "level_m", "state"),
+    [
+        ([-60.0], [0.5], "no data"),
+        ([0.0], [0.0], "no wave detected"),
+        ([60.0, 120.0], [0.5, 0.5], "no wave detected"),  # the shaking: before a tsunami can be there
+        ([600.0, 660.0], [0.5, 0.5], "wave detected"),  # from that moment on
+        ([599.0, 660.0, 720.0], [0.5, 0.5, 0.0], "no wave detected"),
+        ([600.0, 660.0], [0.0201, 0.0201], "wave detected"),
+        ([600.0, 660.0], [0.02, 0.02], "no wave detected"),
+        ([600.0, 660.0], [-0.0201, -0.0201], "wave detected"),
+        ([600.0, 660.0], [0.5, -0.5], "no wave detected"),
+    ],
+)
+def test_a_wave_is_two_samples_running_since_it_can_be_there(time_s, level_m, state):
+    assert GaugeLevels(np.array(time_s), np.array(level_m), earliest_s=600.0).state == state
+
+
+def test_a_span_has_both_its_ends():
+    levels = GaugeLevels(np.arange(5.0), np.arange(5.0), "note", 2.0)
+    found = levels.within(1.0, 3.0)
+    npt.assert_array_equal(found.time_s, [1.0, 2.0, 3.0])
+    npt.assert_array_equal(found.level_m, [1.0, 2.0, 3.0])
+    assert (found.note, found.earliest_s) == ("note", 2.0)
+
+
+# --- who waits for a result
+
+
+@pytest.mark.parametrize(
+    ("wanted", "more_to_come", "told"), [(3, False, True), (3, True, True), (5, False, True), (5, True, False)]
+)
+def test_who_sent_more_than_a_result_knew_waits_for_the_next(wanted, more_to_come, told):
+    async def tell() -> None:
+        watch = object.__new__(Watch)
+        later = _Due(0.0)
+        watch._due = OrderedDict({"a": later} if more_to_come else {})
+        waiting = asyncio.get_running_loop().create_future()
+        watch._tell("a", _Due(0.0, [(wanted, waiting)]), 4)
+        assert waiting.done() == told
+        assert later.waiting == ([] if told else [(wanted, waiting)])
+
+    asyncio.run(tell())
