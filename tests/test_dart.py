@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -417,3 +418,9 @@ def test_parts_of_a_real_record_are_the_record():
     npt.assert_array_equal(merged.time, whole.time)
     npt.assert_array_equal(merged.height_m, whole.height_m)
     npt.assert_array_equal(merged.interval_s, whole.interval_s)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(60, "x" * 60), (61, "x" * 57 + "...")])
+def test_what_was_got_is_shown_up_to_sixty_characters(length, shown):
+    with pytest.raises(InputError, match=re.escape(f"got 1: '{shown}'")):
+        parse(HEADER + "x" * length + "\n" + LINES)

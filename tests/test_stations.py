@@ -211,3 +211,11 @@ def test_the_whole_tables_can_be_read():
         middle = row.start + (row.end - row.start) // 2
         assert position(row.station, middle, deployments=deployments).origin.startswith("deployment 2")
     assert len(Deployments.open(STATION_TABLES / "dart_stations.csv").rows) == 83
+
+
+def test_a_deployment_of_one_day(tmp_path):
+    one = table(tmp_path, "station,lon_deg,lat_deg,start,end\na,231,45,2011-03-11,2011-03-11\n")
+    assert one.find("a", day("2011-03-11")).origin == "deployment 2011-03-11 to 2011-03-11"
+    for other in ("2011-03-10", "2011-03-12"):
+        with pytest.raises(InputError, match=f"station a has no deployment on {other}"):
+            one.find("a", day(other))
