@@ -170,7 +170,7 @@ def test_from_scenarios_to_a_network(slipcast, files, tmp_path, monkeypatch):
     assert code == 0, err
     assert json.loads(out) == json.loads(Path("judged/metrics.json").read_text())
     assert Path("judged/figures/max_amplitude.png").read_bytes().startswith(b"\x89PNG")
-    assert "weight MSE" in slipcast("evaluate", "run", files / "set.zarr", "--out", "judged")[1]
+    assert "slip MSE" in slipcast("evaluate", "run", files / "set.zarr", "--out", "judged")[1]
     code, _, err = slipcast("invert", files / "records.nc", "--bank", files / "bank.nc", "--model", "run")
     assert code == 0, err
     assert read_netcdf("slip.nc", "slip").attrs["model"] == Checkpoint.open("run").id
@@ -208,7 +208,10 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank build chilli", "unknown region 'chilli'; nearest: chile"),
         ("bank build cascadia --gauges 46440", "unknown gauge '46440' in region cascadia; nearest: 46407, 46404"),
         ("bank build cascadia --spacing fine", "--spacing must be a number or GRID=NUMBER, got 'fine'"),
-        ("bank build cascadia --spacing 2 --spacing 3", "--spacing must be one number, or GRID=NUMBER for each"),
+        (
+            "bank build cascadia --spacing 2 --spacing 3",
+            "--spacing must be one number, or one GRID=NUMBER for each grid, got '2 3'",
+        ),
         ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
         ("bank build cascadia --bathymetry nowhere.nc", "no bathymetry file nowhere.nc"),
         ("bank build cascadia --out BANK/b.nc", "a part of its path is a file, not a folder"),
@@ -216,7 +219,7 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank check nowhere.nc", "no file nowhere.nc"),
         ("bank check RECORDS", "holds records, not a bank of Green's functions"),
         ("scenarios build BANK --count 0", "count must be >= 1, got 0"),
-        ("scenarios build BANK --count 9 --hurst a", "--hurst must hold numbers between commas, got 'a'"),
+        ("scenarios build BANK --count 9 --hurst a", "--hurst must be comma-separated numbers, got 'a'"),
         ("scenarios build BANK --count 9 --out FOLDER", "it is a folder with other files, which would be lost"),
         ("train SET --out r --set epoch=3", "unknown training setting 'epoch'; nearest: epochs"),
         ("train SET --out r --set epochs", "a setting must be KEY=VALUE, got 'epochs'"),
@@ -262,14 +265,14 @@ def test_debug_shows_where(slipcast):
     assert "slipcast: no file nowhere.nc" in err
 
 
-def test_a_fault_is_exit_code_1(slipcast, monkeypatch):
+def test_an_internal_error_is_exit_code_1(slipcast, monkeypatch):
     def fail(*_):
         raise RuntimeError("something\nbroke")
 
     monkeypatch.setattr("slipcast.regions.region.region_names", fail)
     code, _, err = slipcast("regions", "list")
     assert code == 1
-    assert err == "slipcast: fault: RuntimeError: something broke (--debug shows where)\n"
+    assert err == "slipcast: internal error: RuntimeError: something broke (--debug shows where)\n"
 
 
 def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import parse_names, print_json, write_line
-from slipcast.cli.records import Epicentre
+from slipcast.cli.console import print_json, write_line
+from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from slipcast.records import Records
 
 __all__ = ["chosen_inverter", "forecast", "invert", "parse_damping"]
-
-Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Model = Annotated[str | None, typer.Option(help="A trained network: a folder, or cascadia, which is in the package.")]
 
 
 def invert(
@@ -37,7 +33,7 @@ def invert(
         typer.Option(help="Minutes after the origin, or first-wave, or GAUGE=either,...; a method needs it."),
     ] = None,
     start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
-    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs, comma-separated.")] = None,
     noise: Annotated[
         float | None,
         typer.Option(help="All methods but nnls: standard deviation of a sample, m, by default 0.005."),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipcast.cli.console import parse_names, print_json, write_line
+from slipcast.cli.console import print_json, write_line
 from slipcast.cli.invert import chosen_inverter, parse_damping
+from slipcast.cli.options import Epicentre, parse_names
 from slipcast.cli.play import play_into
-from slipcast.cli.records import Epicentre
 from slipcast.errors import InputError
 from slipcast.parallel.progress import progress_bar
 
@@ -28,7 +28,7 @@ def replay(
     figure: Annotated[Path | None, typer.Option(help="A figure (PNG), too.")] = None,
     model: Annotated[str | None, typer.Option(help="A trained sampler: a folder, or cascadia.")] = None,
     method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
-    gauges: Annotated[str | None, typer.Option(help="DARTs used, between commas.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs used, comma-separated.")] = None,
     until: Annotated[float, typer.Option(help="Last minute after the origin.")] = 120.0,
     every: Annotated[float, typer.Option(help="Minutes from one estimate to the next.")] = 1.0,
     latency: Annotated[

@@ -12,7 +12,7 @@ import uuid
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -34,6 +34,7 @@ from slipcast.io.atomic import atomic_path, check_target, put_in_place, read_jso
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.zarr import labelled_zarr, seal_zarr
 from slipcast.parallel.executor import connect, run_on
+from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -57,9 +58,6 @@ _BLOCKS_EACH = 32
 _AHEAD = 3
 _SET, _DONE, _MARK = "set.zarr", "done", "mark"
 _IDENTITY = re.compile("[0-9a-f]{16}")
-
-Progress = Callable[[int, int], None]
-"""Called with scenarios done and their total."""
 
 
 def write_scenarios(
@@ -91,7 +89,7 @@ def write_scenarios(
         Address of a Dask scheduler, on whose workers scenarios are drawn; written there where the folder is seen, else
         here.
     progress : callable, optional
-        Called with scenarios done and their total.
+        Called with scenarios done, their total and an empty note.
 
     Returns
     -------
@@ -276,13 +274,13 @@ def _write_missing(work: _Work, workers: int, scheduler: str | None, progress: P
     missing = [block for block in range(work.n_blocks) if not work.is_whole(block)]
     done = work.count - sum(len(work.numbers(block)) for block in missing)
     if progress and done:
-        progress(done, work.count)
+        progress(done, work.count, "")
     writing = _on_cluster(work, missing, scheduler) if scheduler is not None else _write_with(work, missing, workers)
     with closing(writing):
         for written in writing:
             done += written
             if progress:
-                progress(done, work.count)
+                progress(done, work.count, "")
 
 
 def _write_with(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
