@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_every_verb_has_help_with_an_example(verb):
     shown = CliRunner().invoke(cli.app, [*verb, "--help"])
     assert shown.exit_code == 0
     assert f"Example: slipcast {' '.join(verb)}" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("verb", sorted({verb[:-1] for verb in VERBS}), ids=" ".join)
+def test_a_group_alone_shows_its_help(slipcast, verb):
+    code, out, err = slipcast(*verb)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: {' '.join(('slipcast', *verb))} ")
+    for other in VERBS:
+        if other[: len(verb)] == verb:
+            assert re.search(rf"^  {other[len(verb)]} ", out, re.MULTILINE)
+    assert out == slipcast(*verb, "--help")[1]
+
+
+def test_the_version(slipcast):
+    assert slipcast("--version") == (0, f"slipcast {version('slipcast')}\n", "")
 
 
 def test_the_verbs_of_the_design():
@@ -210,7 +226,7 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank build cascadia --spacing fine", "--spacing must be a number or GRID=NUMBER, got 'fine'"),
         (
             "bank build cascadia --spacing 2 --spacing 3",
-            "--spacing must be one number, or one GRID=NUMBER for each grid, got '2 3'",
+            "must be one number, or one GRID=NUMBER for each grid, got '2 3'",
         ),
         ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
         ("bank build cascadia --bathymetry nowhere.nc", "no bathymetry file nowhere.nc"),
