@@ -117,6 +117,7 @@ class ScenarioSet:
         check_kind(workers, (Integral, NoneType), "workers", "a whole number")
         check_kind(scheduler, (str, NoneType), "scheduler", "an address such as tcp://host:8786")
         check_count(count, seed)
+        count, seed = int(count), int(seed)  # those of numpy have other fingerprints
         if save_to is not None:
             from slipcast.scenarios.writing import write_scenarios
 
