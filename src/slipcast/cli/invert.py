@@ -1,4 +1,4 @@
-"""The command line's verbs ``invert`` and ``forecast``: from records to slip, and from slip to what is to come."""
+"""The command line's verbs ``invert`` and ``forecast``: from records to slip, and from slip to sea level."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def invert(
         typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy."),
     ] = None,
     scenarios: Annotated[
-        Path | None, typer.Option(help="For linear, gaussian, bayes: a set to learn from; else ruptures are drawn.")
+        Path | None, typer.Option(help="For linear, gaussian, bayes: the set to train on; else ruptures are drawn.")
     ] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[
         float | None, typer.Option(help="With --epicentre: only unit sources that an earthquake as large can reach.")
     ] = None,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
     ] = False,
     model_error: Annotated[
         float,
-        typer.Option(help="For a method: what the bank gets wrong of a real wave, as a share of its largest level."),
+        typer.Option(help="For a method: error of modelled waves, as a share of the largest level."),
     ] = 0.0,
     stretch: Annotated[
         bool, typer.Option("--stretch", help="Find by how much real waves are slower, 0 to 2 %.")
@@ -65,7 +65,7 @@ def invert(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find the slip that made records.
+    """Invert records for slip.
 
     Example: slipcast invert records.nc --model cascadia --window 20 --out slip.nc
 

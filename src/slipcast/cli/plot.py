@@ -139,7 +139,7 @@ def plot_event(
     out: Out = Path("event.png"),
     title: str = "",
 ) -> None:
-    """Draw an event: first waves at buoys used and not used beside the model, slip, and how sure it is.
+    """Draw an event: first waves at buoys used and not used beside the model, and slip with its intervals.
 
     Example: slipcast plot event records.nc --slip slip.nc --bank bank.nc --out event.png
     """

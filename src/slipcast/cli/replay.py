@@ -26,7 +26,9 @@ def replay(
     out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("replay.nc"),
     page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,
     figure: Annotated[Path | None, typer.Option(help="A figure (PNG), too.")] = None,
-    model: Annotated[str | None, typer.Option(help="A trained sampler: a folder, or cascadia.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A trained network: a folder, or cascadia, which is in the package.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
     gauges: Annotated[str | None, typer.Option(help="DARTs used, comma-separated.")] = None,
     until: Annotated[float, typer.Option(help="Last minute after the origin.")] = 120.0,
@@ -41,10 +43,10 @@ def replay(
         str | None, typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy.")
     ] = None,
     model_error: Annotated[
-        float, typer.Option(help="For a method: what the bank gets wrong, as a share of the largest level.")
+        float, typer.Option(help="For a method: error of modelled waves, as a share of the largest level.")
     ] = 0.0,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
     ] = False,
     reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
     to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
@@ -55,10 +57,10 @@ def replay(
     token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
-    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: say that it never happened.")] = False,
+    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: mark the event as an exercise.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Go through an event minute by minute: slip, magnitude and forecasts from what had been sent by then.
+    """Replay an event in simulated real time: slip, magnitude and forecasts from the samples received by each minute.
 
     Example: slipcast replay tohoku.nc --bank japan.nc --method tikhonov --noise 0.02 --out replay.nc --page replay.html
 

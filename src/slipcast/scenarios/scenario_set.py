@@ -183,7 +183,7 @@ class ScenarioSet:
         return self.dataset["time"].to_numpy()
 
     def with_split(self, fractions: Sequence[float], seed: int) -> ScenarioSet:
-        """Return the same scenarios divided anew.
+        """Return the same scenarios divided in another way.
 
         Parameters
         ----------
