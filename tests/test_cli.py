@@ -228,6 +228,11 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
             "bank build cascadia --spacing 2 --spacing 3",
             "must be one number, or one GRID=NUMBER for each grid, got '2 3'",
         ),
+        (
+            "bank build cascadia --hours near=2 --hours near=3",
+            "--hours must be one number, or one GRID=NUMBER for each",
+        ),
+        ("evaluate RUN SET --out r --scenarios a", "--scenarios must be comma-separated whole numbers, got 'a'"),
         ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
         ("bank build cascadia --bathymetry nowhere.nc", "no bathymetry file nowhere.nc"),
         ("bank build cascadia --out BANK/b.nc", "a part of its path is a file, not a folder"),
