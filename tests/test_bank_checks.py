@@ -88,9 +88,9 @@ def test_banks_without_sums_open_and_say_so(small_bank, tmp_path):
     assert (opened.id, opened.has_checksums) == (small_bank.id, False)
     said = CliRunner().invoke(app, ["bank", "check", str(tmp_path / "old.nc")]).output
     assert "all well" in said
-    assert "it carries no sums of its gauges" in said
+    assert "it has no checksums of its gauges" in said
     small_bank.save(tmp_path / "new.nc")
-    assert "no sums" not in CliRunner().invoke(app, ["bank", "check", str(tmp_path / "new.nc")]).output
+    assert "no checksums" not in CliRunner().invoke(app, ["bank", "check", str(tmp_path / "new.nc")]).output
 
 
 def test_smaller_banks_have_sums_of_their_own(small_bank):

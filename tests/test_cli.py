@@ -230,7 +230,7 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ),
         (
             "bank build cascadia --hours near=2 --hours near=3",
-            "--hours must be one number, or one GRID=NUMBER for each",
+            "--hours must be one number, or one GRID=NUMBER",
         ),
         ("evaluate RUN SET --out r --scenarios a", "--scenarios must be comma-separated whole numbers, got 'a'"),
         ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
