@@ -58,6 +58,33 @@ def test_the_demonstration(slipcast, monkeypatch, line, out, quick):
     assert (run.arguments, run.options) == ((Path(out),), {"quick": quick, "progress": True})
 
 
+# --- evaluate
+
+EVALUATED = [
+    ("--out other", lambda asked, out: asked["folder"] == Path("other")),
+    ("--split validation", lambda asked, out: asked["split"] == "validation"),
+    ("--scenarios 3,4", lambda asked, out: asked["examples"] == [3, 4]),
+    ("--export npy,csv", lambda asked, out: asked["exports"] == ["npy", "csv"]),
+    ("--json", lambda asked, out: out.startswith("{")),
+]
+
+
+@pytest.mark.parametrize(("option", "check"), EVALUATED, ids=[option for option, _ in EVALUATED])
+def test_evaluating(slipcast, monkeypatch, small_set, option, check):
+    score = {"weight_mse_m2": 1.25, "magnitude_error": {"mean_absolute": 0.125}, "max_amplitude_mean": {}}
+    evaluated, write = Recorder(SimpleNamespace(scores={"network": score})), Recorder(Path("report.html"))
+    monkeypatch.setattr("slipcast.evaluation.evaluation.evaluate_with_baselines", evaluated)
+    monkeypatch.setattr("slipcast.reports.evaluation.write_evaluation", write)
+    monkeypatch.setattr("slipcast.learning.checkpoint.Checkpoint.open", lambda path: path)
+    monkeypatch.setattr("slipcast.scenarios.scenario_set.ScenarioSet.open", lambda path: small_set)
+    told = []
+    for line in ("evaluate run set.zarr --out ev", f"evaluate run set.zarr --out ev {option}"):
+        code, out, err = slipcast(line)
+        assert code == 0, err
+        told.append(check(evaluated.options | write.options | {"folder": write.arguments[0]}, out))
+    assert told == [False, True]
+
+
 # --- replay --to
 
 PLAYED = [
@@ -197,6 +224,7 @@ def options(command, path=()):
 def test_every_option_has_a_test():
     tested = {(verb, option.split()[0]) for verb, _, option, *_ in (*CASES, *FIGURES)}
     tested |= {("demo", "--out"), ("demo", "--quick"), ("replay", "--to")}
+    tested |= {("evaluate", option.split()[0]) for option, _ in EVALUATED}
     tested |= {("replay", option.split()[0]) for option, _ in PLAYED}
     tested |= {("serve", word) for option, _ in SERVED for word in option.split() if word.startswith("--")}
     tested |= {("records fetch", option) for option in ("--start", "--end", "--out", "--address")}

@@ -126,7 +126,6 @@ BUILD = "bank build REGION --gauges 46404,newport"
 SCENARIOS = "scenarios build BANK --count 4"
 TRAINED = "train SET --out run --epochs 1 --window 30 --set hidden=8 --device cpu"
 TUNED = "tune SET --out search --trials 2 --set epochs=1 --set window_min=30 --config TUNE"
-EVALUATED = "evaluate RUN SET --out ev"
 INVERTED = "invert RECORDS --bank BANK --method tikhonov --window 60"
 RAW = "invert RAW --bank BANK --method tikhonov --window 90 --noise 0.01"
 REPLAYED = "replay RECORDS --bank BANK --method tikhonov --until 20 --every 5"
@@ -193,11 +192,6 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("tune", TUNED, "--seed -1", fails("seed must be >= 0, got -1")),
     ("tune", TUNED, "--set batch_size=7", lambda d: "batch_size = 7" in (d.folder / "search/best.toml").read_text()),
     ("tune", TUNED, "--resume", fails("search")),
-    ("evaluate", EVALUATED, "--out other", lambda d: d.has("other/metrics.json")),
-    ("evaluate", EVALUATED, "--split validation", lambda d: "validation" in (d.folder / "ev/report.html").read_text()),
-    ("evaluate", EVALUATED, "--scenarios 9999", fails("scenario 9999 is not in the test part")),
-    ("evaluate", EVALUATED, "--export npy", lambda d: d.has("ev/source.txt")),
-    ("evaluate", EVALUATED, "--json", lambda d: d.json() == json.loads(d.bytes("ev/metrics.json"))),
     ("invert", INVERTED, "--bank FEW", lambda d: d.data("slip.nc")["source"].size == 2),
     ("invert", INVERTED, "--out s.nc", lambda d: d.out.startswith("s.nc: Mw ") and d.has("s.nc")),
     ("invert", "invert RECORDS --window 30", "--model RUN", attr("slip.nc", "method", "network")),

@@ -18,7 +18,7 @@ from slipcast.errors import InputError
 from slipcast.parallel.progress import shown_progress
 
 
-@pytest.mark.parametrize("name", sc.__all__)
+@pytest.mark.parametrize("name", [*sc.__all__, "metrics", "plots"])
 def test_every_public_name_is_there(name):
     assert getattr(sc, name) is not None
     assert name in dir(sc)

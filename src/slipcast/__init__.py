@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
 
-    from slipcast import metrics, plots
+    from slipcast import metrics, plots  # noqa: F401
     from slipcast.errors import InputError, SlipcastWarning
     from slipcast.evaluation.evaluation import Evaluation, evaluate
     from slipcast.forecasting.forecast import Forecast, forecast
@@ -101,17 +101,14 @@ __all__ = [
     "forecast",
     "invert",
     "invert_event",
-    "metrics",
     "open_inverter",
     "open_model",
     "packaged_records",
-    "plots",
     "read_records",
     "region_names",
     "replay",
     "train",
 ]
-
 
 _MODULES = ("metrics", "plots")
 
@@ -131,4 +128,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})
