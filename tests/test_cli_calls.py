@@ -16,7 +16,7 @@ from slipcast.cli import main as cli
 from slipcast.errors import InputError
 from slipcast.records.nctr import NctrImport
 from slipcast.scenarios.scenario_set import ScenarioSet
-from test_cli_options import CASES, FIGURES
+from test_cli_options import CASES, FIGURES, SMALLER_SLIP
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def options(command, path=()):
 
 
 def test_every_option_has_a_test():
-    tested = {(verb, option.split()[0]) for verb, _, option, *_ in (*CASES, *FIGURES)}
+    tested = {(verb, option.split()[0]) for verb, _, option, *_ in (*CASES, *FIGURES, *SMALLER_SLIP)}
     tested |= {("demo", "--out"), ("demo", "--quick"), ("replay", "--to")}
     tested |= {("evaluate", option.split()[0]) for option, _ in EVALUATED}
     tested |= {("replay", option.split()[0]) for option, _ in PLAYED}
