@@ -292,7 +292,7 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
         ("invert RECORDS --bank BANK --method nnls --stretch", "--stretch and --shifts need --bank and --window"),
         ("invert RECORDS --method nnls --window 60 --shifts", "--stretch and --shifts need --bank and --window"),
         ("invert RECORDS --method nnls --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
-        ("invert RECORDS --bank BANK --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
+        ("invert RECORDS --bank BANK --model cascadia --leave-one-out", "--leave-one-out needs --bank and --method"),
         ("invert RECORDS --bank BANK --method nnls --window 60 --gauges 46404 --leave-one-out", "at least two gauges"),
     ],
 )
