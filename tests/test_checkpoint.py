@@ -13,6 +13,7 @@ from learning_fixtures import ARGUMENTS
 from learning_fixtures import make_checkpoint as make
 from learning_fixtures import random_records as records
 from slipcast.errors import InputError
+from slipcast.io import atomic
 from slipcast.io.atomic import atomic_path
 from slipcast.learning import checkpoint as checkpoint_module
 from slipcast.learning.checkpoint import Checkpoint
@@ -251,3 +252,22 @@ def test_a_save_where_none_is_possible(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"a checkpoint is a folder, got .*file, which is a file"):
         make().save(tmp_path / "file")
+
+
+def test_a_save_that_is_killed_leaves_no_halves(folder, monkeypatch):
+    """The description is the last to be put in place, so weights of one and names of another never meet."""
+    whole, done = atomic.put_in_place, []
+
+    def killed(temporary, target):
+        if target.name == "model.json":
+            raise KeyboardInterrupt
+        whole(temporary, target)
+        done.append(target.name)
+
+    monkeypatch.setattr(atomic, "put_in_place", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make(seed=2).save(folder)
+    assert "model.safetensors" in done
+    assert not (folder / "model.json").exists()
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        Checkpoint.open(folder)

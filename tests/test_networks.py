@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from slipcast.errors import InputError
-from slipcast.learning.networks import Conv1d, Layer, build_network, conv_channels, layer_table
+from slipcast.learning.networks import Conv1d, Layer, build_network, check_network, conv_channels, layer_table
 
 
 def liu(network: Conv1d, activation: nn.Module) -> nn.Sequential:
@@ -175,5 +175,49 @@ def test_shapes():
 
 
 def test_torch_is_not_imported_with_the_package():
-    code = "import sys, slipcast.learning, slipcast.inversion; sys.exit('torch' in sys.modules)"
+    modules = "slipcast.learning, slipcast.learning.config, slipcast.learning.inverters, slipcast.inversion"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_derivative_goes_on_to_the_records():
+    records = torch.randn(2, 3, 13, dtype=torch.float64, requires_grad=True)
+    network = Conv1d(3, 4, 13, hidden=5).double().eval()
+    torch.nn.init.constant_(network.linear_2.bias, 3.0)  # away from the kink of the last ReLU
+    assert torch.autograd.gradcheck(network, (records,), eps=1e-7, atol=1e-5)
+
+
+def test_of_equal_values_the_first_of_a_pair_takes_the_derivative():
+    # the same in all windows: within a signal, pairs are equal, as where there is no wave
+    torch.manual_seed(1)
+    network = Conv1d(3, 6, 45).eval()
+    plain = liu(network, nn.LeakyReLU(0.01))
+    found, expected = (
+        torch.autograd.grad(model(torch.ones(4, 3, 45)).sum(), list(network.parameters())) for model in (network, plain)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        npt.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_golden_output_of_the_architecture():
+    """Weights and records by formula, so that no generator counts; values of slipcast 0.1.0, in m."""
+    network = Conv1d(3, 31, 45).eval()
+    with torch.no_grad():
+        for number, parameter in enumerate(network.parameters()):
+            index = torch.arange(parameter.numel(), dtype=torch.float64)
+            fan_in = parameter[0].numel() if parameter.ndim > 1 else 4
+            values = torch.sin(1.7 * index + number) / fan_in**0.5
+            parameter.copy_(values.float().reshape(parameter.shape))
+        records = torch.sin(0.37 * torch.arange(135, dtype=torch.float64)).float().reshape(1, 3, 45)
+        slip = network(records)[0]
+    # float32 sums of up to 240 terms in whatever order a platform takes
+    npt.assert_allclose(slip[:8], [0.911474, 1.673990, 0.080896, 0, 0, 0.086121, 0.591986, 0.967118], atol=2e-5)
+    npt.assert_allclose(slip[-4:], [0, 0.090234, 1.006375, 1.084215], atol=2e-5)
+    npt.assert_allclose(slip.sum(), 14.206606, rtol=2e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_check_leaves_the_mode_of_a_network(training):
+    network = Conv1d(3, 31, 45).train(training)
+    check_network(network, "conv1d", n_channels=3, n_sources=31, signal_length=45)
+    assert network.training is training

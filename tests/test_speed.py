@@ -97,7 +97,6 @@ def fake_results(**changes):
         "scenario_limit_a_second": 10.0,
         "training": {"scenarios": 10, "epochs": 3, "slipcast_loss_m2": 5.0, "plain_loss_m2": 5.1}
         | dict.fromkeys(("slipcast", "plain", "ratio", "recipe_s"), SPREAD),
-        "together": {"count": 32} | dict.fromkeys(("together", "alone", "plain", "over_alone", "over_plain"), SPREAD),
         "latency": {"gauges": 3, "forecast_gauges": 5, "window_min": 45.0, "n_draws": 10, "calls": calls},
         "startup": dict.fromkeys(("help", "nothing", "numpy", "over_numpy"), SPREAD),
         "production": {"updates": 1e9, "seconds": 3.0, "coarse_updates": 1e8, "coarse_seconds": 1.0},
@@ -115,7 +114,6 @@ def test_the_page_says_what_is_met_and_what_is_not():
     found = {row["what"]: row["met"] for row in targets(fake_results(workers=workers))}
     assert found["two Dask workers over one, `bank build`"] is True
     assert found["two Dask workers over one, `scenarios build`"] is False
-    assert met["32 trials together, against one after the other"] is False
     slow = fake_results()
     slow["training"]["ratio"] = SPREAD | {"median": 1.99}
     assert not {row["what"]: row["met"] for row in targets(slow)}["the seed's recipe, against a plain loop"]
@@ -165,7 +163,6 @@ def test_the_command_goes_the_whole_way_and_keeps_what_is_done(tmp_path):
     assert done.exit_code == 0, done.output
     results = json.loads((out / "speed.json").read_text())
     assert set(results["solver"]) == {"small", "two_minutes"}
-    assert results["together"]["over_alone"]["median"] > 1
     assert results["bank"]["by_subfault"]["median"] > results["bank"]["by_source"]["median"] > 0
     assert "## What it is meant to reach" in (out / "speed.md").read_text()
     part = out / "parts" / "startup.json"

@@ -180,6 +180,33 @@ def test_every_option_changes_the_result_and_is_resumed(scenarios, tmp_path, cha
     assert same(train(scenarios, tmp_path / "stopped", resume=True), trained)
 
 
+def test_options_that_others_could_hide(scenarios, tmp_path):
+    """The seed of a split beside another seed, and an optimiser beside its like with the same settings."""
+    split = {"split_fractions": (0.7, 0.15, 0.15)}
+    for number, (one, other) in enumerate(
+        (
+            (split | {"split_seed": 2}, split | {"split_seed": 3}),
+            ({"optimizer": "adam", "weight_decay": 0.1}, {"optimizer": "adamw", "weight_decay": 0.1}),
+            ({"optimizer": "sgd"}, {"optimizer": "rmsprop"}),
+        )
+    ):
+        trained = [train(scenarios, tmp_path / f"{number}-{k}", **(FEW | each)) for k, each in enumerate((one, other))]
+        assert not same(*trained), (one, other)
+
+
+def test_least_squares_finds_slip_on_the_sources_asked_for(scenarios, tmp_path):
+    names = ("acszb59", "acsza57")
+    options: dict[str, Any] = {"target": "least_squares", "target_window_min": 60, "sources": names}
+    trained = train(scenarios, tmp_path, **FEW, **options)
+    assert trained.sources == names
+    indices = scenarios.indices("validation")
+    records = scenarios.load_records(GAUGES, 60, indices, noise_sd_m=0.001)
+    response = scenarios.source_response(GAUGES, sources=names, window_min=60)
+    target = LeastSquaresSolver(response).solve(records.to_numpy())
+    found = trained.predict(scenarios.load_records(GAUGES, 30, indices, noise_sd_m=0.001))
+    npt.assert_allclose(trained.history[-1]["validation_loss_m2"], np.mean((found - target) ** 2), rtol=1e-4)
+
+
 def test_some_of_the_sources_in_an_order_of_ones_own(scenarios, tmp_path):
     some = train(scenarios, tmp_path / "some", sources=("ac59b", "acsza57..58"), **FEW)
     assert some.sources == ("acszb59", "acsza57", "acsza58")

@@ -38,7 +38,7 @@ def speed_page(results: Mapping[str, Any]) -> str:
         *_machine(results),
         *_solver(results),
         *_waves(results),
-        *_training(results["training"], results["together"]),
+        *_training(results["training"]),
         *_latency(results["latency"]),
         *_commands(results),
     ]
@@ -132,8 +132,8 @@ def _waves(results: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _training(found: Mapping[str, Any], together: Mapping[str, Any]) -> Iterator[str]:
-    """Word the training, of one network and of many."""
+def _training(found: Mapping[str, Any]) -> Iterator[str]:
+    """Word the training."""
     yield "## Training, against a plain loop"
     yield (
         f"The seed's recipe (Liu 2021: `conv1d`, batches of 20, Adam) on {found['scenarios']} scenarios, one thread. "
@@ -141,12 +141,8 @@ def _training(found: Mapping[str, Any], together: Mapping[str, Any]) -> Iterator
         f"{_spread(found['slipcast'])} s; by a plain loop of PyTorch, loaders and all: {_spread(found['plain'])} s, "
         f"{_spread(found['ratio'])} times as long. {found['epochs']} epochs were run each time; 300, multiplied, take "
         f"{_spread(found['recipe_s'])} s. Validation loss at the end: {found['slipcast_loss_m2']:.3g} m² and "
-        f"{found['plain_loss_m2']:.3g} m², means of other shuffles."
-    )
-    yield (
-        f"{together['count']} networks at once, one thread: an epoch of one takes {_spread(together['together'])} s; "
-        f"one after the other by slipcast {_spread(together['over_alone'])} times as long, by the plain loop "
-        f"{_spread(together['over_plain'])} times. [Speed of training](../training-speed.md) says what limits it."
+        f"{found['plain_loss_m2']:.3g} m², means of other shuffles. [Speed of training](../training-speed.md) says "
+        "what limits it."
     )
 
 

@@ -28,7 +28,7 @@ def targets(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         *_solver(results["solver"]),
         *_bank(results),
         *_scenarios(results),
-        *_training(results["training"], results["together"]),
+        *_training(results["training"]),
     ]
     rows += _latency(results["latency"])
     rows += _workers(results.get("workers"))
@@ -141,10 +141,9 @@ def _scenarios(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*rows, _row("10^6 scenarios to disk", aim, f"{memory:.1f} GB, whatever the count", "", memory < 4)]
 
 
-def _training(found: Mapping[str, Any], together: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Compare training, of one network and of many."""
+def _training(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare training."""
     ratio = found["ratio"]["median"]
-    alone, plain = (together[name]["median"] for name in ("over_alone", "over_plain"))
     return [
         _row(
             "the seed's recipe, against a plain loop",
@@ -152,13 +151,6 @@ def _training(found: Mapping[str, Any], together: Mapping[str, Any]) -> list[dic
             f"{ratio:.2f} times; loss {found['slipcast_loss_m2']:.3g} and {found['plain_loss_m2']:.3g} m²",
             "",
             ratio >= 2,
-        ),
-        _row(
-            f"{together['count']} trials together, against one after the other",
-            "5 times as fast",
-            f"{alone:.1f} times by slipcast's own training; {plain:.1f} by the plain loop",
-            "[training speed](../training-speed.md)",
-            alone >= 5,
         ),
     ]
 

@@ -29,11 +29,11 @@ WINDOW_MIN, SEEN = 45, (0, 1, 2)
 COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
 DESIGNS = {
     "as shipped, but for 1,500 steps on 200,000 scenarios": {},
-    "the same gauges and window for a whole step": {"views": 1},
-    "layers that do not see the view": {"layers_see_view": False},
+    "the same gauges and window for a whole step": {"masks_per_step": 1},
+    "layers that do not see the mask": {"layers_see_mask": False},
     "no score of what draws scatter about": {"centre_score": 0.0},
     "no score of the highest waves": {"wave_score": 0.0},
-    "no spoilt records": {"spoilt_share": 0.0},
+    "no augmented records": {"augmented_share": 0.0},
     "96 modes": {"n_modes": 96},
     "twice the learning rate": {"learning_rate": 4e-3},
     "the three DARTs alone, all windows": {"usual_share": 1.0, "gap_share": 0.0},
@@ -136,7 +136,7 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     bank = GreensBank.open(given.bank)
-    config = SamplerConfig(gauges=GAUGES, n_scenarios=COUNT, steps=STEPS, spoilt_share=0.4, bfloat16=True)
+    config = SamplerConfig(gauges=GAUGES, n_scenarios=COUNT, steps=STEPS, augmented_share=0.4, bfloat16=True)
     analysis, pool, unseen = scenarios(bank, given.out, config)
     linear = linear_error(pool, unseen)
     print(f"linear estimator: weight MSE {linear:.2f} m2\n")

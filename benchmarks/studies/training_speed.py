@@ -1,9 +1,9 @@
-"""Training speed of the seed's recipe against a plain PyTorch loop, and of 32 networks at once; writes a page.
+"""Training speed of Liu's recipe against a plain PyTorch loop; writes a page.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr
 
-Writes docs/training-speed.md. About eight minutes on two cores.
+Writes docs/training-speed.md. About five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import first_network, train_epoch
-from slipcast.learning.learners import learner_of
+from slipcast.learning.learners import Learner
 from slipcast.learning.networks import conv_channels
 from slipcast.learning.train import quiet_torch, train
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -35,7 +35,6 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 DOCS = Path(__file__).parents[2] / "docs"
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(device="cpu")
-TOGETHER = 32
 
 PAGE = """# Speed of training
 
@@ -52,12 +51,10 @@ The plain loop is what a tutorial writes: `nn.Conv1d`, `nn.LeakyReLU`, `nn.MaxPo
 
 ## The limit
 
-A step of one network at batch {batch} is {mflop:.1f} million operations in matrix products, forward and backward.
-Products of these shapes alone, {together} networks at once on one core, run at {gflops:.0f} billion operations a
-second, which makes {floor_ms:.3f} ms a step of a network; at once on one core a step takes {step_ms:.3f} ms,
-{share:.0%} of it products. The rest are passes over memory (windows, maxima, derivatives, Adam's moments), dropout and
-the losses of an epoch. A network alone takes {alone_ms:.3f} ms a step: the time to call each operation comes on top,
-which is what training at once can save.
+A step at batch {batch} is {mflop:.1f} million operations in matrix products, forward and backward. Products of these
+shapes alone run at {gflops:.0f} billion operations a second on one core, which makes {floor_ms:.3f} ms a step; training
+takes {step_ms:.3f} ms, {share:.0%} of it products. The rest are passes over memory (windows, maxima, derivatives),
+dropout, Adam, the losses of an epoch, and the time to call each operation.
 """
 
 
@@ -131,51 +128,20 @@ def measure_recipe(
     return Ratio(f"`slipcast train`, {epochs} epochs, against the plain loop", tuple(ratios)), plain, ours
 
 
-def measure_together(
-    scenarios: ScenarioSet, *, rounds: int = 5, epochs: int = 4, count: int = TOGETHER
-) -> tuple[list[Ratio], float, float]:
-    """Measure networks trained at once against as many one after the other.
-
-    Returns
-    -------
-    ratios : list of Ratio
-        Against the plain loop and against slipcast's own training of one, on one core and on all.
-    alone_s, together_s : float
-        Of a step of one network on one core: trained alone, and at once with the others.
-    """
-    task, cores = Task.load(scenarios, CONFIG), os.cpu_count() or 1
+def measure_alone(scenarios: ScenarioSet, *, rounds: int = 5, epochs: int = 4) -> tuple[Ratio, float]:
+    """Measure epochs of slipcast's training, losses included, against the plain loop; return s a step, too."""
+    task = Task.load(scenarios, CONFIG)
     steps = epochs * -(-len(task.parts["train"]) // CONFIG.batch_size)
-    times: dict[str, list[float]] = {}
-
-    def timed(name: str, n: int, n_threads: int, clock: Callable[[], float] = time.process_time) -> None:
-        configs = [CONFIG.with_settings(seed=seed) for seed in range(1, n + 1)]
-        with quiet_torch(CPU, n_threads=n_threads):
-            networks = [first_network(replace(task, config=config), CPU) for config in configs]
-            learner = learner_of(networks, configs, task.parts, CPU)
-            train_epoch(learner, 1, task.parts)
-            spent = seconds(lambda: [train_epoch(learner, epoch, task.parts) for epoch in range(2, epochs + 2)], clock)
-        times.setdefault(name, []).append(spent / n)
-
+    ratios, times = [], []
     for _ in range(rounds):
         with quiet_torch(CPU):
-            times.setdefault("plain", []).append(seconds(lambda: plain_loop(task, epochs, 1)))
-        timed("alone", 1, 1)
-        timed("one core", count, 1)
-        timed("by the clock", count, 1, time.perf_counter)
-        timed("all cores", count, cores, time.perf_counter)
-        print(", ".join(f"{name} {1e3 * row[-1] / steps:.3f} ms a step" for name, row in times.items()), flush=True)
-    at_once = f"{count} networks at once"
-
-    def ratio(what: str, one: str, other: str) -> Ratio:
-        return Ratio(what, tuple(a / b for a, b in zip(times[one], times[other], strict=True)))
-
-    ratios = [
-        ratio("one network, training alone, against the plain loop", "plain", "alone"),
-        ratio(f"{at_once}, against one after the other by the plain loop", "plain", "one core"),
-        ratio(f"{at_once}, against one after the other by slipcast", "alone", "one core"),
-        ratio(f"{at_once} on {cores} cores against one core, by the clock", "by the clock", "all cores"),
-    ]
-    return ratios, statistics.median(times["alone"]) / steps, statistics.median(times["one core"]) / steps
+            plain_s = seconds(lambda: plain_loop(task, epochs, 1))
+            learner = Learner(first_network(task, CPU), CONFIG, task.parts, CPU)
+            train_epoch(learner, 1, task.parts)
+            times.append(seconds(lambda: [train_epoch(learner, epoch, task.parts) for epoch in range(2, epochs + 2)]))  # noqa: B023
+        ratios.append(plain_s / times[-1])
+        print(f"plain {1e3 * plain_s / steps:.3f}, slipcast {1e3 * times[-1] / steps:.3f} ms a step", flush=True)
+    return Ratio("an epoch of training, against the plain loop", tuple(ratios)), statistics.median(times) / steps
 
 
 def measure_forward(scenarios: ScenarioSet, *, rounds: int = 5) -> tuple[Ratio, float]:
@@ -212,16 +178,13 @@ def products(task: Task) -> list[tuple[int, int, int]]:
     return sizes
 
 
-def measure_products(sizes: Sequence[tuple[int, int, int]], *, count: int = TOGETHER, rounds: int = 15) -> float:
-    """Measure the products of a step alone, s a network: the median of rounds, the first of which warms up."""
+def measure_products(sizes: Sequence[tuple[int, int, int]], *, rounds: int = 50) -> float:
+    """Measure the products of a step alone, s: the median of rounds, the first of which warms up."""
     with quiet_torch(CPU), torch.no_grad():
-        pairs = [(torch.randn(count, m, k), torch.randn(count, k, n)) for m, k, n in sizes]
-        outs = [torch.bmm(one, other) for one, other in pairs]
-        spent = [
-            seconds(lambda: [torch.bmm(*pair, out=out) for pair, out in zip(pairs, outs, strict=True)])
-            for _ in range(rounds)
-        ]
-    return statistics.median(spent) / count
+        pairs = [(torch.randn(m, k), torch.randn(k, n)) for m, k, n in sizes]
+        tasks = 10 * [(pair, torch.mm(*pair)) for pair in pairs]
+        spent = [seconds(lambda: [torch.mm(*pair, out=out) for pair, out in tasks]) for _ in range(rounds)]
+    return statistics.median(spent) / 10
 
 
 def main() -> None:
@@ -235,13 +198,13 @@ def main() -> None:
     epochs = 20 if given.quick else CONFIG.epochs
     recipe, plain, ours = measure_recipe(scenarios, rounds=2 if given.quick else 3, epochs=epochs)
     few = {"rounds": 2, "epochs": 2} if given.quick else {}
-    ratios, alone_s, together_s = measure_together(scenarios, **few)
+    alone, step_s = measure_alone(scenarios, **few)
     forward, rate = measure_forward(scenarios)
     sizes = products(task)
     operations = 2 * sum(m * k * n for m, k, n in sizes)
     floor_s = measure_products(sizes)
     lines = ["| what | times faster | least to most |", "|---|---|---|"]
-    lines += [ratio.row() for ratio in (recipe, *ratios, forward)]
+    lines += [ratio.row() for ratio in (recipe, alone, forward)]
     lines += [
         "",
         f"Validation loss after {epochs} epochs: {min(plain):.2f} to {max(plain):.2f} m² by the plain loop, "
@@ -255,14 +218,12 @@ def main() -> None:
         torch=torch.__version__,
         count=len(task.parts["train"]),
         batch=CONFIG.batch_size,
-        together=TOGETHER,
         table="\n".join(lines),
         mflop=operations / 1e6,
         gflops=operations / floor_s / 1e9,
         floor_ms=1e3 * floor_s,
-        step_ms=1e3 * together_s,
-        share=floor_s / together_s,
-        alone_ms=1e3 * alone_s,
+        step_ms=1e3 * step_s,
+        share=floor_s / step_s,
     )
     print(page)
     write_text(DOCS / "training-speed.md", page)

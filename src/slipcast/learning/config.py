@@ -51,8 +51,8 @@ class TrainConfig(BaseModel):
         Unit sources by name in either style, or ranges such as ``acsza54..65``, in the order of the outputs.
         None: all of the set.
     target : {"area_mean", "least_squares"} or None
-        What is learnt: the area-averaged slip of each unit source, or what non-negative least squares finds on
-        ``target_window_min`` of the same records (Liu's networks learnt NOAA's inversions). None: the weights
+        What is learned: the area-averaged slip of each unit source, or what non-negative least squares finds on
+        ``target_window_min`` of the same records (Liu's networks learned NOAA's inversions). None: the slip
         that the set holds.
     target_window_min : float
         Minutes after the origin that the least squares of ``target`` see.

@@ -1,4 +1,4 @@
-"""What a network learns from: records and slip of a scenario set, chosen, checked and scaled."""
+"""Training examples: records and slip of a scenario set, chosen, checked and scaled."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learnt, from what, and by which network.
+    """Target, examples and network of a training.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Task:
 def _target(
     scenarios: ScenarioSet, config: TrainConfig, indices: np.ndarray, gauges: Sequence[str], sources: Sequence[str]
 ) -> xr.DataArray:
-    """Return the slip to be learnt, dims (scenario, source), m."""
+    """Return the slip to be learned, dims (scenario, source), m."""
     held = scenarios.target
     if config.target in (None, held):
         columns = positions_of(sources, scenarios.sources, dim="source", where="in scenario set")

@@ -1,9 +1,9 @@
-"""The course of a training: its history, its best epoch, and when it has gone on for long enough."""
+"""Training history: losses by epoch, the best epoch, early stopping."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -23,12 +23,12 @@ class Diverged(InputError):
 
 
 class TrainingHistory:
-    """What has become of a network so far.
+    """Losses of a training epoch by epoch, with the weights of the best epoch.
 
     Attributes
     ----------
     task : Task
-    history : list of dict
+    rows : list of dict
         A row an epoch.
     best : dict of str to Tensor
         Weights at the epoch with the lowest validation loss.
@@ -36,37 +36,37 @@ class TrainingHistory:
 
     def __init__(self, task: Task):
         self.task = task
-        self.history: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
 
     @property
     def best_row(self) -> dict[str, Any]:
         """The row of the epoch with the lowest validation loss, the first of equals."""
-        return min(self.history, key=lambda row: row["validation_loss_m2"])
+        return min(self.rows, key=lambda row: row["validation_loss_m2"])
 
     @property
     def over(self) -> bool:
         """Whether all epochs are done, or the validation loss has not fallen for as long as the config allows."""
         config = self.task.config
-        if len(self.history) >= config.epochs:
+        if len(self.rows) >= config.epochs:
             return True
         patience = config.early_stopping_epochs
-        if patience is None or not self.history:
+        if patience is None or not self.rows:
             return False
-        return len(self.history) - self.best_row["epoch"] >= patience
+        return len(self.rows) - self.best_row["epoch"] >= patience
 
     def note(self, row: dict[str, Any], weights: Callable[[], dict[str, torch.Tensor]]) -> None:
         """Add a row, and keep the weights if none were better; Diverged where a loss is no number."""
         if not all(math.isfinite(loss) for loss in row.values()):
             rate = self.task.config.learning_rate
             raise Diverged(f"training diverged in epoch {row['epoch']} with learning_rate = {rate:g}")
-        self.history.append(row)
+        self.rows.append(row)
         if self.best_row is row:
             self.best = weights()
 
     def checkpoint(self, weights: dict[str, torch.Tensor]) -> Checkpoint:
         """Put a network with the weights of the last epoch together with what it was trained for."""
-        return self._checkpoint(weights, len(self.history))
+        return self._checkpoint(weights, len(self.rows))
 
     def best_checkpoint(self) -> Checkpoint:
         """Return the same for the epoch with the lowest validation loss."""
@@ -87,7 +87,7 @@ class TrainingHistory:
             record_scale_m=task.record_scale_m,
             config=task.config,
             epoch=epoch,
-            history=tuple(self.history),
+            history=tuple(self.rows),
             scenarios=task.scenarios,
             region=task.region,
         )
@@ -101,11 +101,9 @@ def first_network(task: Task, device: torch.device) -> nn.Module:
     return network
 
 
-def train_epoch(learner: Learner, epoch: int, parts: Collection[str]) -> Sequence[dict[str, Any]]:
-    """Train an epoch, and return a row of the history for each network."""
-    rows: list[dict[str, Any]] = [{"epoch": epoch, "train_batch_loss_m2": loss} for loss in learner.train_epoch(epoch)]
+def train_epoch(learner: Learner, epoch: int, parts: Collection[str]) -> dict[str, Any]:
+    """Train an epoch, and return its row of the history."""
+    row: dict[str, Any] = {"epoch": epoch, "train_batch_loss_m2": learner.train_epoch(epoch)}
     losses = {part: learner.losses(part) for part in parts}
-    for k, row in enumerate(rows):
-        row |= {f"{part}_batch_loss_m2": losses[part][k][0] for part in parts if part != "train"}
-        row |= {f"{part}_loss_m2": losses[part][k][1] for part in parts}
-    return rows
+    row |= {f"{part}_batch_loss_m2": losses[part][0] for part in parts if part != "train"}
+    return row | {f"{part}_loss_m2": losses[part][1] for part in parts}

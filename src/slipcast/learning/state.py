@@ -1,4 +1,4 @@
-"""A training under way: kept in a file, found again, and refused where it is of something else."""
+"""State of a training in a file, for resuming."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from slipcast.learning.config import TrainConfig
 
 __all__ = ["Complete", "State", "Stopped", "find_begun", "write_state"]
 
-_FORMAT = 2
+_FORMAT = 3
 
 State = tuple[dict[str, torch.Tensor], dict[str, Any]]
 """All that the next epoch depends on: tensors, and what goes into JSON."""

@@ -18,7 +18,7 @@ from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, ch
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import Diverged, TrainingHistory, first_network, train_epoch
-from slipcast.learning.learners import learner_of
+from slipcast.learning.learners import Learner
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -83,9 +83,8 @@ def train(
     Liu (2021): batches of 20 in shuffled order, Adam, mean squared error of slip (m^2), 300 epochs. Shuffling
     and dropout of an epoch are drawn from the seed and its number, and the state is kept in
     ``training.safetensors`` in the folder, at most every 5 s: on the CPU a training that was killed and
-    resumed ends with the same weights, bit for bit. Liu's network goes without autograd
-    (:class:`~slipcast.learning.conv_stack.Conv1dStack`), one of your own with it. Torch's own generator and number
-    of threads are left as they were.
+    resumed ends with the same weights, bit for bit. Torch's own generator and number of threads are left as they
+    were.
     """
     check_kind(scenarios, ScenarioSet, "scenarios", "a ScenarioSet")
     check_kind(out, (str, os.PathLike), "out", "the path of a folder")
@@ -105,8 +104,8 @@ def train(
         if begun:
             training.restore(begun)
         training.run(folder, report, after_epoch)
-        training.course.best_checkpoint().save(folder / BEST_FOLDER)
-        checkpoint = training.course.checkpoint(training.learner.weights(0))
+        training.history.best_checkpoint().save(folder / BEST_FOLDER)
+        checkpoint = training.history.checkpoint(training.learner.weights())
     checkpoint.save(folder)
     (folder / STATE_FILE).unlink(missing_ok=True)
     return checkpoint
@@ -131,54 +130,54 @@ class _Training:
     """A network under training, kept in a file."""
 
     def __init__(self, task: Task, device: torch.device):
-        self.course = TrainingHistory(task)
-        self.learner = learner_of([first_network(task, device)], [task.config], task.parts, device)
+        self.history = TrainingHistory(task)
+        self.learner = Learner(first_network(task, device), task.config, task.parts, device)
 
     def run(self, folder: Path, report: Progress, after_epoch: Callable[[Losses, Losses], None] | None) -> None:
         """Train the epochs that are left, keeping the state."""
-        course, path = self.course, folder / STATE_FILE
+        history, path = self.history, folder / STATE_FILE
         state = self.state()
         write_state(path, state)  # at once, to fail before the work and to be resumable from the first moment
         saved_s = time.monotonic()
         try:
-            with _log(folder, len(course.history)) as log:
-                while not course.over:
-                    (row,) = train_epoch(self.learner, len(course.history) + 1, course.task.parts)
-                    course.note(row, lambda: self.learner.weights(0))
+            with _log(folder, len(history.rows)) as log:
+                while not history.over:
+                    row = train_epoch(self.learner, len(history.rows) + 1, history.task.parts)
+                    history.note(row, self.learner.weights)
                     state = self.state()
                     if time.monotonic() - saved_s >= _SAVE_EVERY_S:
                         write_state(path, state)
                         saved_s = time.monotonic()
                     log(row)
-                    report(int(row["epoch"]), course.task.config.epochs, training_note(row, course.best_row))
+                    report(int(row["epoch"]), history.task.config.epochs, training_note(row, history.best_row))
                     if after_epoch is not None:
-                        after_epoch(row, course.best_row)
+                        after_epoch(row, history.best_row)
         except KeyboardInterrupt:
             write_state(path, state)  # of the last whole epoch
             raise
 
     def state(self) -> State:
         """Copy all that the next epoch depends on."""
-        course = self.course
-        tensors = {f"weight/{name}": tensor for name, tensor in self.learner.weights(0).items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in course.best.items()}
-        tensors |= {f"optimizer/{name}": tensor for name, tensor in self.learner.moments(0).items()}
+        history = self.history
+        tensors = {f"weight/{name}": tensor for name, tensor in self.learner.weights().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in history.best.items()}
+        tensors |= {f"optimizer/{name}": tensor for name, tensor in self.learner.moments().items()}
         about = {
-            "config": course.task.config.model_dump(mode="json"),
-            "scenarios": course.task.scenarios,
-            "history": list(course.history),
+            "config": history.task.config.model_dump(mode="json"),
+            "scenarios": history.task.scenarios,
+            "history": list(history.rows),
         }
         return tensors, about
 
     def restore(self, begun: Stopped) -> None:
         """Take up a state."""
-        self.course.history = list(begun.history)
+        self.history.rows = list(begun.history)
         named: dict[str, dict[str, torch.Tensor]] = {"weight": {}, "best": {}, "optimizer": {}}
         for name, tensor in begun.tensors.items():
             kind, _, rest = name.partition("/")
             named[kind][rest] = tensor
-        self.course.best = named["best"]
-        self.learner.restore(0, named["weight"], named["optimizer"])
+        self.history.best = named["best"]
+        self.learner.restore(named["weight"], named["optimizer"])
 
 
 @contextmanager

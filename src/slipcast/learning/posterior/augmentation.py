@@ -1,4 +1,4 @@
-"""Records as no simulation makes them: noise, and waves of an ocean that is not quite the one of the bank."""
+"""Augmentation of records: noise, and errors of travel time and amplitude."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 __all__ = ["Augmentation", "stretched"]
 
 _STRETCH_SD = (3e-4, 1.5e-2)  # of travel times, as a share of them
-_HEIGHT_SD = 5.0  # of heights, as a share of them, over that of travel times
+_AMPLITUDE_SD = 5.0  # of amplitudes, as a share of them, over that of travel times
 _COLOURED_IN_NOISE = (0.3, 3.0)
 _CORRELATION_MIN = (3.0, 30.0)
 _DRIFT_IN_NOISE = 3.0  # at the end of an hour
@@ -25,15 +25,15 @@ class Augmentation:
     noise_sd_m : float
         Standard deviation of white noise, m, on all records.
     share : float
-        Share of the records that are spoilt further, in [0, 1]: by waves that are early or late and too high or too
+        Share of the records that are augmented further, in [0, 1]: by waves that are early or late and too high or too
         low, as over another sea floor or on another grid, gauge by gauge; by coloured noise and a drift; or by both.
     """
 
     noise_sd_m: float
     share: float
 
-    def spoil(self, records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return spoilt copies of records, shape (n, n_gauges, n_times), m; samples are those of minutes 1, 2, ..."""
+    def augment(self, records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return augmented copies of records, m, shape (n, n_gauges, n_times), sampled at minutes 1, 2, ..."""
         records = np.asarray(records, dtype=np.float32)
         other_sea, other_noise = rng.random((2, len(records))) < 1 - np.sqrt(1 - self.share)
         level = records.copy()
@@ -51,13 +51,13 @@ def _log_uniform(limits: tuple[float, float], count: int, rng: np.random.Generat
 
 
 def _other_sea(records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change travel times and heights, some of it alike for all gauges."""
+    """Change travel times and amplitudes, some of it alike for all gauges."""
     count, n_gauges, _ = records.shape
     sd = _log_uniform(_STRETCH_SD, count, rng)
     alike, apart = rng.standard_normal((count, 1)), rng.standard_normal((count, n_gauges))
-    height = 1 + _HEIGHT_SD * sd * rng.standard_normal((count, n_gauges))
+    amplitude = 1 + _AMPLITUDE_SD * sd * rng.standard_normal((count, n_gauges))
     late = stretched(records, 1 + sd * (0.5 * alike + apart))
-    return late * height[..., np.newaxis].astype(np.float32)
+    return late * amplitude[..., np.newaxis].astype(np.float32)
 
 
 def _coloured(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

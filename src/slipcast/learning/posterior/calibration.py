@@ -1,4 +1,4 @@
-"""How far the waves of draws are from those of the truth beyond their own scatter: measured, and put back."""
+"""Amplitude calibration: bias and missing scatter of the waves of posterior samples, measured and put back."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class AmplitudeCalibration:
 
         Returns
         -------
-        heights : AmplitudeCalibration
+        calibration : AmplitudeCalibration
         """
         found = {name: _fit(_logarithm(true[name]), _logarithm(draws[name]), name) for name in true}
         return cls(*({name: float(numbers[i]) for name, numbers in found.items()} for i in range(3)))
@@ -81,7 +81,7 @@ def _normal_scores(count: int, gauge: str) -> np.ndarray:
 
 
 def _logarithm(height_m: np.ndarray) -> np.ndarray:
-    """Return the logarithm of heights, m, none of them lower than a micrometre."""
+    """Return the logarithm of sea levels, m, none of them lower than a micrometre."""
     return np.log(np.maximum(height_m, _LEAST_M))
 
 

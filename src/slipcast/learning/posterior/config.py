@@ -1,4 +1,4 @@
-"""Settings of a sampler's training, checked when they are made."""
+"""Settings of the training of a neural posterior."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ class SamplerConfig(BaseModel):
         Amplitudes of slip, and of records, that the network works with.
     width, depth, draw_width, n_random : int
         Of :class:`~slipcast.learning.posterior.generator.SlipGenerator`.
-    layers_see_view : bool
-        Whether what a record is seen through scales and shifts the layers of the network.
-    steps, batch_size, views, draws : int
-        Steps, scenarios in each, how many choices of gauges and window they are seen through, and draws for each
+    layers_see_mask : bool
+        Whether the observation mask of a record scales and shifts the layers of the network.
+    steps, batch_size, masks_per_step, draws : int
+        Steps, scenarios in each, observation masks (gauges and window) that these are divided among, and draws for each
         scenario (at least two).
     learning_rate, weight_decay : float
         Of AdamW; the rate rises at first and falls to nothing (one cycle).
     more_steps, more_rate : int, float
         Steps of a second cycle, none by default, and its greatest rate.
     gap_share : float
-        Share of the views in which further samples are missing, in [0, 1].
-    spoilt_share : float
+        Share of the masks in which further samples are missing, in [0, 1].
+    augmented_share : float
         Share of the records that no scenario makes, in [0, 1]: waves that come early or late, too high or too low,
         and coloured noise with a drift (:class:`slipcast.learning.posterior.augmentation.Augmentation`).
     null_share : float
@@ -91,17 +91,17 @@ class SamplerConfig(BaseModel):
     depth: _Count = 3
     draw_width: _Count = 256
     n_random: _Count = 128
-    layers_see_view: bool = True
+    layers_see_mask: bool = True
     steps: _Count = 40_000
     batch_size: _Count = 384
-    views: _Count = 6
+    masks_per_step: _Count = 6
     draws: Annotated[int, Field(strict=True, ge=2)] = 4
     learning_rate: _Positive = 2e-3
     weight_decay: _Amount = 1e-3
     more_steps: Annotated[int, Field(strict=True, ge=0)] = 0
     more_rate: _Positive = 1e-3
     gap_share: _Share = 0.2
-    spoilt_share: _Share = 0.5
+    augmented_share: _Share = 0.5
     null_share: _Share = 0.02
     slip_score: _Amount = 10.0
     mode_score: _Amount = 10.0

@@ -34,7 +34,7 @@ class SlipGenerator(nn.Module):
 
     Notes
     -----
-    A draw is a correction to the linear estimate: its mean, learnt from the features, and a scatter, a function of the
+    A draw is a correction to the linear estimate: its mean, found from the features, and a scatter, a function of the
     features and of normal random numbers, both in units of the error of that estimate. At first the mean is zero. The
     function is free, so the distribution may have any shape; trained by proper scores of its draws it becomes that of
     the truth given the features ("engression", Shen and Meinshausen 2025, J. R. Stat. Soc. B 87, 653).

@@ -1,4 +1,4 @@
-"""What a training sees records through: some of the gauges, a window, gaps."""
+"""Observation masks: random gauges, windows and gaps."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class ObservationMasks:
     n_gauges : int
         Gauges.
     usual : sequence of int
-        Those that there are as a rule: a share of the views is of all of these, half of the others of these with one
+        Those that there are as a rule: a share of the masks is of all of these, half of the others of these with one
         missing or of all gauges, and the rest of any.
     windows_min : sequence of int
         Windows, minutes after the origin, one of which is drawn; the last is the longest.
     gap_share : float
-        Share of the views in which further samples of one gauge are missing, in [0, 1].
+        Share of the masks in which further samples of one gauge are missing, in [0, 1].
     window_weights : sequence of float, optional
         How often each window is drawn, in any unit. None: all alike.
     usual_share : float, optional
-        Share of the views that are of all the usual gauges and no others, besides those of any.
+        Share of the masks that are of all the usual gauges and no others, besides those of any.
     """
 
     n_gauges: int
@@ -65,7 +65,7 @@ class ObservationMasks:
         return np.asarray(self.window_weights, float) / np.sum(self.window_weights)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a view, array of bool, shape (n_gauges * n_times,), at least one of them true."""
+        """Draw a mask, array of bool, shape (n_gauges * n_times,), at least one of them true."""
         n_times = self.windows_min[-1]
         known = np.zeros((self.n_gauges, n_times), dtype=bool)
         subset = self._subsets[rng.choice(len(self._subsets), p=self._chances)]

@@ -1,4 +1,4 @@
-"""A few numbers for an earthquake: the directions in which what it does, slip and waves, can be told apart."""
+"""Joint principal components of slip and waveforms."""
 
 from __future__ import annotations
 

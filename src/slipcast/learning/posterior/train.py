@@ -49,9 +49,9 @@ _LARGEST_WEIGHT_M = 30.0
 _EVERY = 2
 _GAUGES_A_STEP = 2
 _OTHER_SEED = 1_000_000
-_CALIBRATION_VIEW = 10
+_CALIBRATION_BATCH = 10
 _CALIBRATION_DRAWS = 100
-_KEPT_BYTES = 1e9  # each of some hundred views is seen again and again
+_KEPT_BYTES = 1e9  # each of some hundred masks comes again and again
 
 
 def train_posterior(
@@ -140,15 +140,15 @@ def train_on_pool(
         bank=bank.id,
         training=config.model_dump(mode="json"),
     )
-    views = ObservationMasks(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
-    heights = calibrate_amplitudes(sampler, bank, views, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
-    sampler = replace(sampler, heights=heights)
+    masks = ObservationMasks(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
+    calibration = calibrate_amplitudes(sampler, bank, masks, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
+    sampler = replace(sampler, heights=calibration)
     sampler.save(out)
     return NeuralPosterior.open(out)  # its numbers are stored with fewer digits
 
 
 def calibrate_amplitudes(
-    sampler: NeuralPosterior, bank: GreensBank, views: ObservationMasks, *, count: int, seed: int
+    sampler: NeuralPosterior, bank: GreensBank, masks: ObservationMasks, *, count: int, seed: int
 ) -> AmplitudeCalibration:
     """Measure how far the waves of a sampler's draws are from the truth, beyond their scatter.
 
@@ -157,25 +157,25 @@ def calibrate_amplitudes(
     sampler : NeuralPosterior
         A trained one.
     bank : GreensBank
-        That it learnt from.
-    views : ObservationMasks
-        What records are seen through.
+        That it was trained on.
+    masks : ObservationMasks
+        Gauges and windows of the records.
     count, seed : int
         Scenarios drawn for it, and what from; not those of the training.
 
     Returns
     -------
-    heights : AmplitudeCalibration
+    calibration : AmplitudeCalibration
         Of every gauge of the sampler's waves.
     """
     rng = np.random.default_rng(seed)
     stream = ScenarioStream(bank, sampler.gauges, sampler.window_min, alike=1)
     draws: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
     true: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
-    for batch in islice(stream.batches(_CALIBRATION_VIEW, rng), -(-count // _CALIBRATION_VIEW)):
+    for batch in islice(stream.batches(_CALIBRATION_BATCH, rng), -(-count // _CALIBRATION_BATCH)):
         noise = rng.standard_normal(batch.records.shape, dtype=np.float32)
         seen = batch.records + np.float32(sampler.noise_sd_m) * noise
-        seen[:, ~views.draw(rng).reshape(seen.shape[1:])] = np.nan
+        seen[:, ~masks.draw(rng).reshape(seen.shape[1:])] = np.nan
         amplitudes = sampler.draw(seen, _CALIBRATION_DRAWS, rng)
         waves = rupture_records(bank, batch.slip, batch.onset, batch.rise_time)
         for gauge, wave in sampler.waves.items():
@@ -253,10 +253,10 @@ class SamplerTraining:
         self.pool, self.linear, self.modes, self.config = pool, linear, modes, config
         self.n_gauges, self.n_times = n_gauges, config.windows_min[-1]
         self.rng = np.random.default_rng([config.seed, 2])
-        self.spoiler = Augmentation(config.noise_sd_m, config.spoilt_share)
+        self.augmentation = Augmentation(config.noise_sd_m, config.augmented_share)
         self.amplitude_sd = torch.from_numpy(modes.amplitude_sd)
         self.to_sources = torch.from_numpy(modes.to_sources)
-        self.views = ObservationMasks(
+        self.masks = ObservationMasks(
             n_gauges, usual, config.windows_min, config.gap_share, config.window_weights, config.usual_share
         )
         self.mean_maximum = self._mean_maxima()
@@ -269,7 +269,7 @@ class SamplerTraining:
             "depth": config.depth,
             "draw_width": config.draw_width,
             "n_random": config.n_random,
-            "n_view": n_gauges + N_NUMBERS if config.layers_see_view else 0,
+            "n_view": n_gauges + N_NUMBERS if config.layers_see_mask else 0,
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -352,8 +352,8 @@ class SamplerTraining:
         """See records through other gauges and windows, some of them at a time; return estimates and features."""
         n_sources, noise = self.modes.to_sources.shape[1], self.config.noise_sd_m
         estimates, features = [], []
-        for part in np.array_split(records, self.config.views):
-            known = self.views.draw(self.rng)
+        for part in np.array_split(records, self.config.masks_per_step):
+            known = self.masks.draw(self.rng)
             estimates.append(self.linear.estimate(part, known, noise))
             features.append(features_of(estimates[-1], self.modes.amplitude_sd, n_sources, known, self.n_gauges, noise))
         columns = zip(*(vars(estimate).values() for estimate in estimates), strict=True)
@@ -368,11 +368,11 @@ class SamplerTraining:
     def _augment(self, records: np.ndarray) -> np.ndarray:
         """Add noise, and to some records what no scenario makes."""
         series = records.reshape(len(records), self.n_gauges, self.n_times)
-        return self.spoiler.spoil(series, self.rng).reshape(records.shape)
+        return self.augmentation.augment(series, self.rng).reshape(records.shape)
 
     def _feature_scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Measure mean and scatter of features over scenarios, gauges and windows."""
-        count = -(-40 // self.config.views)
+        count = -(-40 // self.config.masks_per_step)
         parts = []
         for _ in range(count):
             index = self.rng.integers(0, len(self.pool), _FOR_SCALE // count)

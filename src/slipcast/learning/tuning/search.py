@@ -18,7 +18,6 @@ from slipcast.errors import InputError
 from slipcast.io.atomic import write_json, write_text
 from slipcast.io.lock import lock
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.stacked import OWN_SETTINGS
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.learning.tuning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.learning.tuning.workers import search_by_workers, search_here
@@ -48,7 +47,7 @@ class Tuning:
     trials : tuple of dict
         A row a trial: number, state, ``validation_loss_m2``, ``best_epoch``, ``epochs``, ``seconds``, and the settings.
     importance : dict of str to float
-        How much of the spread of losses each setting explains; sums to one. Empty where too few trials tell.
+        How much of the spread of losses each setting explains; sums to one. Empty where there are too few trials.
     """
 
     best: TrainConfig
@@ -65,7 +64,6 @@ def tune(
     space: SearchSpace | None = None,
     trials: int = 30,
     workers: int = 1,
-    together: int = 1,
     scheduler: str | None = None,
     seed: int = 1,
     resume: bool = False,
@@ -88,9 +86,6 @@ def tune(
         Trainings in all, finished or stopped for being worse than the median of the others.
     workers : int, optional
         Processes at a time; one that is killed leaves its trials to the others.
-    together : int, optional
-        Trials that a worker trains at once (:func:`~slipcast.learning.stacked.train_many`). Those of a batch have
-        settings of their own for ``learning_rate``, ``weight_decay`` and ``dropout``, and share the others.
     scheduler : str, optional
         Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers run the trials in place of processes
         here; they must see the folder by the same path, since the study in it is shared.
@@ -115,40 +110,27 @@ def tune(
     -----
     Tree-structured Parzen estimator after eight trials at random; a trial is stopped when its lowest loss so far is
     above the median of others at the same epoch. The best of many trials is so in part by luck on the validation part:
-    judge it on the test part, once.
+    score it on the test part, once.
     """
     require_optuna()
     worker_count(workers)
-    for name, number in (("trials", trials), ("together", together)):
-        if number < 1:
-            raise InputError(f"{name} must be >= 1, got {number}")
+    if trials < 1:
+        raise InputError(f"trials must be >= 1, got {trials}")
     if seed < 0:
         raise InputError(f"seed must be >= 0, got {seed}")
     config = config or TrainConfig()
     if config.test_loss:
         raise InputError("test_loss cannot be asked for in a search: the test part is never loaded")
-    search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed, together)
+    search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed)
     search.space.check(config, search.samples)
-    if together > 1:
-        _check_together(search)
     with lock(search.folder), shown_progress(progress, "Trials") as report:
         study = _begin(search, resume=resume)
-        told, left = _told(study, trials, report), trials - len(finished(study))
-        if scheduler is None and (workers == 1 or left <= together):
-            search_here(search, left, told)
+        show, left = _reporter(study, trials, report), trials - len(finished(study))
+        if scheduler is None and (workers == 1 or left <= 1):
+            search_here(search, left, show)
         else:
-            search_by_workers(search, left, told, workers=workers, scheduler=scheduler)
+            search_by_workers(search, left, show, workers=workers, scheduler=scheduler)
         return _conclude(search, study)
-
-
-def _check_together(search: Search) -> None:
-    """Refuse trials at once that could not be, or would all be the same."""
-    if search.config.model != "conv1d":
-        raise InputError(f"together is for conv1d, got model {search.config.model}")
-    if not {name for name, _ in search.space.items()} & set(OWN_SETTINGS):
-        raise InputError(
-            "together needs learning_rate, weight_decay or dropout in the search: trials at once share others"
-        )
 
 
 def _begin(search: Search, *, resume: bool) -> optuna.Study:
@@ -178,10 +160,10 @@ def _begin(search: Search, *, resume: bool) -> optuna.Study:
     return study
 
 
-def _told(study: optuna.Study, total: int, report: Progress) -> Callable[[], None]:
+def _reporter(study: optuna.Study, total: int, report: Progress) -> Callable[[], None]:
     """Return what reports how far the search is."""
 
-    def tell() -> None:
+    def show() -> None:
         done = finished(study)
         best = min(
             (trial.value for trial in done if trial.value is not None and trial.state.name == "COMPLETE"),
@@ -189,7 +171,7 @@ def _told(study: optuna.Study, total: int, report: Progress) -> Callable[[], Non
         )
         report(len(done), total, "" if best is None else f"best validation {best:.2f} m²")
 
-    return tell
+    return show
 
 
 def _conclude(search: Search, study: optuna.Study) -> Tuning:
@@ -249,7 +231,7 @@ def _importance(study: optuna.Study, complete: list[optuna.trial.FrozenTrial]) -
     try:
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     except (ValueError, RuntimeError):
-        return {}  # not told by so few trials
+        return {}  # too few trials
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 

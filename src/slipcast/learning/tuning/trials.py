@@ -1,11 +1,10 @@
-"""Trials of a search: asked of a shared study, trained one by one or several at once, and told what came of them."""
+"""Trials of a search: settings drawn from a shared study, trainings, and their losses reported to it."""
 
 from __future__ import annotations
 
 import shutil
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,8 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.io.atomic import put_in_place
 from slipcast.io.labels import window_samples
-from slipcast.learning.checkpoint import BEST_FOLDER, Checkpoint
+from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.stacked import OWN_SETTINGS, train_many
 from slipcast.learning.train import Diverged, train
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -25,7 +23,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["BEST", "Search", "ask", "finished", "give_up", "load_study", "require_optuna", "run_trials", "storage"]
+__all__ = ["BEST", "Search", "ask", "finished", "give_up", "load_study", "require_optuna", "run_trial", "storage"]
 
 BEST = "best"
 """Name of the folder with the best network."""
@@ -43,7 +41,6 @@ class Search:
     config: TrainConfig
     space: SearchSpace
     seed: int
-    together: int = 1
 
     @property
     def samples(self) -> int:
@@ -115,17 +112,14 @@ def give_up(study: optuna.Study) -> None:
         study.enqueue_trial(trial.params)
 
 
-def ask(
-    search: Search, study: optuna.Study, count: int, *, worker: int = 0, shared: bool = False
-) -> list[optuna.Trial]:
-    """Ask for trials to be trained at once; all but the first share with it what networks trained at once must.
+def ask(search: Search, study: optuna.Study, *, worker: int = 0, shared: bool = False) -> optuna.Trial:
+    """Ask for a trial.
 
     Parameters
     ----------
     search : Search
     study : optuna.Study
-        Its sampler is replaced by one anew, so that what is tried depends on the trials before and on the seed alone.
-    count : int
+        Its sampler is made again, so that what is tried depends on the trials before and on the seed alone.
     worker : int, optional
         Number of the process.
     shared : bool, optional
@@ -133,53 +127,21 @@ def ask(
 
     Returns
     -------
-    trials : list of optuna.Trial
+    trial : optuna.Trial
         With settings suggested.
     """
     import optuna
 
     draw = np.random.SeedSequence([search.seed, len(finished(study)), worker]).generate_state(1)[0]
-    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
-        seed=int(draw), n_startup_trials=_FIRST_AT_RANDOM, constant_liar=shared or count > 1
-    )
-    study.sampler = sampler
-    trials = []
-    for _ in range(count):
-        trials.append(study.ask())
-        search.space.suggest(trials[-1], search.samples)
-        if len(trials) == 1:
-            common = {name: value for name, value in trials[0].params.items() if name not in OWN_SETTINGS}
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.sampler = optuna.samplers.PartialFixedSampler(common, sampler)
-    return trials
+    study.sampler = optuna.samplers.TPESampler(seed=int(draw), n_startup_trials=_FIRST_AT_RANDOM, constant_liar=shared)
+    trial = study.ask()
+    search.space.suggest(trial, search.samples)
+    return trial
 
 
-def run_trials(
-    search: Search, study: optuna.Study, trials: Sequence[optuna.Trial], *, n_threads: int | None = None
-) -> None:
-    """Train with settings that the study suggested, and tell it what came of them.
-
-    Parameters
-    ----------
-    search : Search
-    study : optuna.Study
-    trials : sequence of optuna.Trial
-        Of :func:`ask`. Those that share what networks trained at once must are trained at once.
-    n_threads : int, optional
-        Of those; by default as many as torch has.
-    """
-    groups: dict[str, list[_Running]] = {}
-    for trial in trials:
-        running = _Running(search, study, trial)
-        shared = running.config.model_dump_json(exclude=set(OWN_SETTINGS))
-        alone = running.config.model != "conv1d"
-        groups.setdefault(f"{trial.number}" if alone else shared, []).append(running)
-    for group in groups.values():
-        if len(group) == 1:
-            group[0].train()
-        else:
-            _train_at_once(search, group, n_threads)
+def run_trial(search: Search, study: optuna.Study, trial: optuna.Trial) -> None:
+    """Train with the settings of a trial, and report its loss to the study."""
+    _Running(search, study, trial).train()
 
 
 class _Running:
@@ -191,25 +153,19 @@ class _Running:
         self.folder = search.trial_folder(trial.number)
         self.begin = time.monotonic()
 
-    def report(self, row: Mapping[str, float], best: Mapping[str, float]) -> bool:
-        """Report an epoch, now and then; tell whether to go on."""
+    def report(self, row: Mapping[str, float], best: Mapping[str, float]) -> None:
+        """Report an epoch, now and then; _Stopped where the trial is worse than others."""
         every, epoch = max(1, self.config.epochs // _REPORTS), int(row["epoch"])
         if epoch % every == 0:
             self.trial.report(best["validation_loss_m2"], epoch // every)
             if self.trial.should_prune():
                 self.trial.set_user_attr("epochs", epoch)
-                return False
-        return True
-
-    def train(self) -> None:
-        """Train alone."""
-
-        def stop_if_worse(row: Mapping[str, float], best: Mapping[str, float]) -> None:
-            if not self.report(row, best):
                 raise _Stopped
 
+    def train(self) -> None:
+        """Train, and report what came of it."""
         try:
-            trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=stop_if_worse)
+            trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=self.report)
         except (_Stopped, Diverged):
             self.stopped()
         else:
@@ -217,13 +173,13 @@ class _Running:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def stopped(self) -> None:
-        """Tell that it was no good."""
+        """Report that it was stopped."""
         import optuna
 
         self.study.tell(self.trial, state=optuna.trial.TrialState.PRUNED)
 
     def complete(self, trained: Checkpoint) -> None:
-        """Tell its lowest loss, and keep the network, which is in its folder, if none was better."""
+        """Report its lowest loss, and keep the network, which is in its folder, if none was better."""
         from filelock import FileLock
 
         self.trial.set_user_attr("epochs", len(trained.history))
@@ -237,21 +193,3 @@ class _Running:
 
 class _Stopped(Exception):
     """A trial that is worse than others."""
-
-
-def _train_at_once(search: Search, group: Sequence[_Running], n_threads: int | None) -> None:
-    """Train networks that share an architecture at once."""
-    found = train_many(
-        search.scenarios,
-        [running.config for running in group],
-        n_threads=n_threads,
-        go_on=lambda k, row, best: group[k].report(row, best),
-    )
-    for running, trained in zip(group, found, strict=True):
-        if trained.last is None or trained.best is None:
-            running.stopped()
-            continue
-        trained.last.save(running.folder)
-        trained.best.save(running.folder / BEST_FOLDER)
-        running.complete(trained.last)
-        shutil.rmtree(running.folder, ignore_errors=True)

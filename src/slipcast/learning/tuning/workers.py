@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from slipcast.learning.tuning.trials import Search, ask, load_study, require_optuna, run_trials
+from slipcast.learning.tuning.trials import Search, ask, load_study, require_optuna, run_trial
 from slipcast.parallel.executor import run_tasks
 
 __all__ = ["search_by_workers", "search_here"]
@@ -14,11 +14,9 @@ __all__ = ["search_by_workers", "search_here"]
 
 def search_here(search: Search, count: int, progress: Callable[[], None]) -> None:
     """Run some trials in this process."""
-    while count > 0:
+    for _ in range(count):
         study = load_study(search)
-        trials = ask(search, study, min(search.together, count))
-        run_trials(search, study, trials)
-        count -= len(trials)
+        run_trial(search, study, ask(search, study))
         progress()
 
 
@@ -27,8 +25,8 @@ def search_by_workers(
 ) -> None:
     """Run some trials in processes, or on the workers of a Dask cluster.
 
-    What a worker does is a task: the settings of its trials are in the study before it is sent, so that they are the
-    same trials on another where the worker is lost.
+    A trial is a task: its settings are in the study before it is sent, so that it is the same trial on another worker
+    where the first is lost.
 
     Raises
     ------
@@ -37,28 +35,24 @@ def search_by_workers(
         does not see the study.
     """
     how: dict[str, Any] = {"kind": "processes", "workers": workers, "scheduler": scheduler, "ahead": 1}
-    with closing(run_tasks(_run_numbers, _asked(search, count), **how)) as results:
+    with closing(run_tasks(_run_number, _asked(search, count), **how)) as results:
         for _ in results:
             progress()
 
 
-def _asked(search: Search, count: int) -> Iterator[tuple[Search, list[int]]]:
+def _asked(search: Search, count: int) -> Iterator[tuple[Search, int]]:
     """Ask for trials as there are workers free for them."""
-    number = 0
-    while count > 0:
-        number += 1  # trials that are asked for before others have finished are drawn by other random numbers
-        trials = ask(search, load_study(search), min(search.together, count), worker=number, shared=True)
-        count -= len(trials)
-        yield search, [trial.number for trial in trials]
+    for number in range(1, count + 1):
+        # trials that are asked for before others have finished are drawn by other random numbers
+        yield search, ask(search, load_study(search), worker=number, shared=True).number
 
 
-def _run_numbers(search: Search, numbers: list[int]) -> None:
-    """Run trials by number, those that are not done."""
+def _run_number(search: Search, number: int) -> None:
+    """Run a trial by number, unless it is done."""
     import optuna
 
     require_optuna()
     study = load_study(search)
-    known = study.get_trials(deepcopy=False)
-    begun = [number for number in numbers if not known[number].state.is_finished()]
-    trials = [optuna.trial.Trial(study, known[number]._trial_id) for number in begun]
-    run_trials(search, study, trials, n_threads=1)
+    known = study.get_trials(deepcopy=False)[number]
+    if not known.state.is_finished():
+        run_trial(search, study, optuna.trial.Trial(study, known._trial_id))

@@ -1,4 +1,4 @@
-"""What a training sees records through, and a network that is told of it."""
+"""Observation masks of a training, and a network whose layers they scale."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from slipcast.learning.posterior.pool import ScenarioPool
 WINDOWS = (5, 20, 60)
 
 
-def drawn(views: ObservationMasks, count: int) -> Counter:
-    """Draw views without gaps; count gauges and window."""
+def drawn(masks: ObservationMasks, count: int) -> Counter:
+    """Draw masks without gaps; count gauges and window."""
     rng = np.random.default_rng(1)
     found: Counter = Counter()
     for _ in range(count):
-        known = views.draw(rng).reshape(4, 60)
+        known = masks.draw(rng).reshape(4, 60)
         gauges = tuple(np.flatnonzero(known.any(axis=1)).tolist())
         found[gauges, int(known.any(axis=0).sum())] += 1
     return found
@@ -39,6 +39,37 @@ def test_windows_and_usual_gauges_come_as_often_as_asked():
     npt.assert_allclose(usual / 4000, 0.5 + 0.25 / 15, atol=0.03)
 
 
+def test_one_usual_gauge_missing_and_all_gauges_share_half_of_the_rest():
+    found = drawn(ObservationMasks(4, (0, 1, 2), WINDOWS, 0.0, None, 0.2), 6000)
+    by_gauges = Counter({gauges: 0 for gauges, _ in found})
+    for (gauges, _), n in found.items():
+        by_gauges[gauges] += n
+    for gauges in ((0, 1), (0, 2), (1, 2), (0, 1, 2, 3)):
+        npt.assert_allclose(by_gauges[gauges] / 6000, 0.4 / 4 + 0.4 / 15, atol=0.02)
+    for gauges in ((0,), (3,), (0, 3), (0, 1, 3)):
+        npt.assert_allclose(by_gauges[gauges] / 6000, 0.4 / 15, atol=0.01)
+
+
+def test_gaps_are_in_one_gauge_and_never_all_there_is():
+    rng = np.random.default_rng(2)
+    gappy = 0
+    for _ in range(2000):
+        known = ObservationMasks(2, (0, 1), (5, 60), 0.5).draw(rng).reshape(2, 60)
+        assert known.any()
+        last = np.flatnonzero(known.any(axis=0))[-1] + 1
+        whole = known.any(axis=1)
+        missing = [np.flatnonzero(~row[:last]) for row in known[whole]]
+        cut = [samples for samples in missing if samples.size]
+        assert len(cut) <= 1
+        for samples in cut:
+            assert samples.size < 30
+            assert np.ptp(samples) == samples.size - 1
+        gappy += bool(cut)
+    # half are asked for; of these, many lie after a window of five minutes or at the end of the other
+    assert 300 < gappy < 1000
+    assert all(ObservationMasks(2, (0, 1), (60,), 0.0).draw(rng).reshape(2, 60).sum() % 60 == 0 for _ in range(50))
+
+
 def test_without_weights_windows_come_alike():
     found = drawn(ObservationMasks(4, (0, 1, 2), WINDOWS, 0.0), 3000)
     for window in WINDOWS:
@@ -52,7 +83,7 @@ def test_weights_of_windows_are_checked():
             SamplerConfig(windows_min=(5, 60), window_weights=weights)
 
 
-def test_at_first_a_network_does_not_heed_the_view_and_then_it_can():
+def test_at_first_a_network_does_not_heed_the_mask_and_then_it_can():
     torch.manual_seed(1)
     network = SlipGenerator(10, 6, width=16, depth=2, draw_width=8, n_random=4, n_view=3)
     features, random = torch.randn(5, 10), torch.randn(5, 2, 4)

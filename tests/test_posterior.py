@@ -115,6 +115,15 @@ def test_amplitudes_are_linear_in_slip_and_the_first_are_the_same(small_bank, ru
     npt.assert_allclose(power, analysis.modes.amplitude_sd**2, rtol=1e-3)
 
 
+def test_amplitudes_are_those_of_the_waves(small_bank, ruptures):
+    """Principal components do not correlate: so it is if delays, first samples and all, are those of the waves."""
+    analysis = EventAnalysis.from_ruptures(small_bank, *ruptures, n_modes=12)
+    size = np.sqrt(np.square(ruptures[0] @ small_bank.subfaults.averaging_matrix().T).mean(axis=1, keepdims=True))
+    scaled = analysis.amplitudes(*ruptures) / size / analysis.modes.amplitude_sd
+    correlation = scaled.T @ scaled / len(scaled)
+    npt.assert_allclose(correlation, np.eye(12), atol=1e-3)  # first samples or delays left out make it 2e-3
+
+
 def test_slip_that_makes_no_modes(small_bank, ruptures):
     slip, onset, rise_time = ruptures
     with pytest.raises(InputError, match=r"slip_m must have shape \(n_ruptures, 72\), got \(3, 71\)"):
@@ -137,13 +146,13 @@ def test_slip_that_makes_no_modes(small_bank, ruptures):
 # --- records that no scenario makes
 
 
-def test_noise_and_what_spoils_records():
+def test_noise_and_augmentation():
     rng = np.random.default_rng(1)
     minutes = np.arange(1, 121)
     wave = np.broadcast_to(np.sin(minutes / 5.0), (400, 3, 120)).astype(np.float32)
-    clean = Augmentation(0.005, 0.0).spoil(wave, rng) - wave
+    clean = Augmentation(0.005, 0.0).augment(wave, rng) - wave
     npt.assert_allclose(clean.std(), 0.005, rtol=0.02)
-    error = (Augmentation(0.005, 0.5).spoil(wave, rng) - wave).std(axis=(1, 2))
+    error = (Augmentation(0.005, 0.5).augment(wave, rng) - wave).std(axis=(1, 2))
     # half of the records are left alone but for white noise
     assert 0.4 < np.mean(error < 0.0055) < 0.6
     assert error.max() > 0.05
@@ -187,6 +196,19 @@ def test_the_size_and_the_linear_estimate():
         npt.assert_allclose(found.latent[row], expected, rtol=2e-3, atol=2e-3)
         left = moments.latent_power - np.einsum("si,si->s", cross @ np.linalg.inv(inner), cross)
         npt.assert_allclose(found.latent_sd[row], np.sqrt(left), rtol=0.02, atol=5e-3)
+
+
+def test_the_noise_found_damps_the_linear_estimate():
+    # so much noise that the ridge is as large as the moments
+    size, slip, records = gaussian_problem(1000)
+    moments = ScaledMoments.from_scenarios(records, slip, slip)
+    seen = size * records + 0.4 * np.random.default_rng(4).standard_normal(records.shape)
+    found = ScaledLinear(moments).estimate(seen, np.ones(12, bool), 0.05)
+    row = int(np.argmax(found.noise_m / found.size_m))
+    ridge = (found.noise_m[row] / found.size_m[row]) ** 2
+    assert ridge > 0.1
+    expected = moments.latent @ np.linalg.solve(moments.records + ridge * np.eye(12), seen[row] / found.size_m[row])
+    npt.assert_allclose(found.latent[row], expected, rtol=2e-3, atol=2e-3)
 
 
 def test_twice_the_records_and_the_noise_are_twice_the_size():
