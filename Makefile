@@ -20,9 +20,10 @@ serve: $(STAMP)
 	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --speed 60 --token-file runs/serve/token; \
 	wait $$serving || true
 
-# one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine
+# one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine;
+# two processes, each of which runs whole files, since these share what is costly to make
 test: $(STAMP)
-	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow"
+	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(STAMP)
 	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow

@@ -11,6 +11,7 @@ from slipcast.errors import InputError
 from slipcast.forecasting.fast import PreparedForecast
 from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import QUANTILES, GaussianPosterior, JointMoments, SlipEstimate, invert_records
+from slipcast.inversion.invert import N_SAMPLES
 from slipcast.inversion.least_squares import LeastSquaresSolver
 from slipcast.records import simulated_records
 
@@ -54,19 +55,19 @@ def test_gauges_are_taken_by_name(small_bank, prepared):
 
 def test_gaussian_intervals_are_those_of_both_ways(small_bank, prepared, posterior, records):
     seen = records.resample(posterior.times_s, DARTS).to_numpy()
-    found = prepared.gaussian(posterior, seen, count=100, rng=np.random.default_rng(0))
+    found = prepared.gaussian(posterior, seen, count=N_SAMPLES, rng=np.random.default_rng(0))
     mean, sd = posterior.forecast(seen, small_bank.source_response())
     npt.assert_allclose(found.sea_level_m, mean.ravel(), atol=1e-5 * np.abs(mean).max())
     npt.assert_allclose(found.sea_level_sd_m, sd.ravel(), rtol=1e-4, atol=1e-6)
     npt.assert_allclose(found.slip_m, posterior.posterior(seen)[0])
     npt.assert_allclose(found.slip_sd_m**2, np.diag(posterior.posterior(seen)[1]))
-    labelled = forecast(invert_records(posterior, records, region="x", n_samples=100, seed=0), small_bank)
+    labelled = forecast(invert_records(records, posterior, seed=0), small_bank)
     wanted = labelled.dataset["max_amplitude_quantile"].transpose("quantile", "gauge")
     npt.assert_allclose(found.max_amplitude_quantile_m, wanted, rtol=1e-4)
 
 
 def test_quantiles_are_those_of_numpy(small_bank, posterior, records):
-    estimate = invert_records(posterior, records, region="x", n_samples=37, seed=2)
+    estimate = invert_records(records, posterior, seed=2)
     found = forecast(estimate, small_bank).dataset["sea_level_quantile"].sel(gauge="westport")
     response = small_bank.source_response(["westport"]).to_numpy()[0]
     levels = estimate.samples.to_numpy() @ response.T

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from slipcast.records import Records
 from slipcast.service.api.results import Alerts
 from slipcast.service.broker import Broker
 from slipcast.service.client import play
-from slipcast.service.settings import Limits, Settings, load_token
+from slipcast.service.settings import Limits, Settings, data_folder, load_token
 from slipcast.service.storage.store import Store
 
 
@@ -177,3 +178,13 @@ def test_limits_of_streams_reach_the_broker(nowcast, tmp_path, limits):
 )
 def test_alerts_begin_at_the_heights_given(height_m, called):
     assert Alerts(information_m=0.1, advisory_m=0.5, warning_m=2.0).of(height_m) == called
+
+
+def test_where_a_user_keeps_the_token_and_the_database(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")  # which the standard says to ignore
+    assert data_folder() == tmp_path / ".local" / "share" / "slipcast"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert data_folder() == tmp_path / ".local" / "share" / "slipcast"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "elsewhere"))
+    assert data_folder() == tmp_path / "elsewhere" / "slipcast"
