@@ -1,4 +1,4 @@
-"""What is shown of the sampler alone: noise without an earthquake, a forecast with its fan, and how long it takes."""
+"""The neural posterior alone: noise-only records, an example of a forecast with intervals, and its latency."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from slipcast.inversion import QUANTILES, magnitude_of_slip
 from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["fan_example", "magnitudes_of_noise", "measure_latency"]
+__all__ = ["forecast_example", "magnitudes_of_noise", "measure_latency"]
 
-_FAN_WINDOWS_MIN = (20.0, 45.0)
-_FAN_POINT = "westport"
+_WINDOWS_MIN = (20.0, 45.0)
+_POINT = "westport"
 _LARGE = 8.6
 _REPEATS = 50
 
 
 def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
-    """Find what the sampler says of records that are noise alone.
+    """Find the posterior of magnitude for noise-only records.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
     return {"count": config.null_count, "windows": windows}
 
 
-def fan_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
+def forecast_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     """Forecast one large event at one point, as it is seen after a shorter and a longer window.
 
     Parameters
@@ -66,19 +66,19 @@ def fan_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
 
     Returns
     -------
-    fan : dict
+    forecast : dict
         ``scenario``, ``magnitude``, ``gauge``, ``time_s``, ``true_m``, ``probabilities`` and ``windows``: by window,
         in minutes, quantiles of sea level, m, a list for each probability.
     """
     points = scenarios.gauge_names("forecast")
-    gauge = _FAN_POINT if _FAN_POINT in points else points[0]
+    gauge = _POINT if _POINT in points else points[0]
     magnitude = scenarios.dataset["magnitude"].to_numpy()
     records = scenarios.dataset["records"].isel(gauge=scenarios.gauges.index(gauge)).to_numpy()
     large = np.flatnonzero(magnitude >= _LARGE) if (magnitude >= _LARGE).any() else np.arange(len(magnitude))
     highest = np.nanmax(records[large], axis=1)
     number = int(large[np.argsort(highest)[len(large) // 2]])
     config, windows = methods.config, {}
-    for window_min in _FAN_WINDOWS_MIN:
+    for window_min in _WINDOWS_MIN:
         window_min = min(window_min, methods.longest_min)
         method = Windowed(methods.sampler, window_min, methods.gauges)
         seen = scenarios.load_records(methods.gauges, window_min, [number], noise_sd_m=config.noise_sd_m)

@@ -29,7 +29,7 @@ LABELS = {
     "linear": "linear estimator",
     "gaussian": "Gaussian posterior",
     "bayes": "posterior cut at zero",
-    "network": "seed's network",
+    "network": "Liu's network",
     "sampler": "slipcast",
 }
 """Methods by name, in the order of the tables, with what they are called there."""
@@ -48,7 +48,7 @@ class Sampler(WaveInverter, Protocol):
 
     @property
     def bank(self) -> str:
-        """Identity of the bank that it learnt from."""
+        """Identity of the bank that it was trained with."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Methods:
     sampler : Sampler
         The one that is to be compared.
     config : AccuracyConfig
-        From how many scenarios the others learn.
+        From how many scenarios the others are made.
     store : Store
         Where these scenarios and networks are kept.
     """
@@ -88,7 +88,7 @@ class Methods:
         return max(self.config.windows_min)
 
     def names_at(self, window_min: float) -> list[str]:
-        """Return the methods that there are for a window: the seed's network has to halve its samples."""
+        """Return the methods that there are for a window: Liu's network has to halve its samples."""
         return [name for name in LABELS if name != "network" or window_min >= _LEAST_NETWORK_MIN]
 
     def at(self, name: str, window_min: float, *, without: str = "") -> Inverter:
@@ -109,7 +109,7 @@ class Methods:
 
     @cached_property
     def _window(self) -> GreensBank:
-        """The part of the bank from which methods learn."""
+        """The part of the bank by which methods are made."""
         return self.bank.with_window(self.gauges, self.longest_min)
 
     @cached_property
@@ -126,16 +126,16 @@ class Methods:
         return JointMoments.from_scenarios(scenarios, self.gauges, self.longest_min, split=None)
 
     def _drawn(self, count: int, number: int) -> ScenarioSet:
-        """Draw scenarios without what nobody learns from."""
+        """Draw scenarios without what no method is made from."""
         drawn = ScenarioSet.build(self._window, count=count, seed=self.config.seed + number)
         return ScenarioSet(drawn.dataset.drop_vars(["slip", "onset"]))
 
     def _network(self, window_min: float) -> Network:
-        """Train the seed's network by the seed's recipe, or open it."""
+        """Train Liu's network by Liu's training recipe, or open it."""
         from slipcast.learning.config import TrainConfig
         from slipcast.learning.train import train
 
-        learnt = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
+        drawn = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
         folder = self.store.folder / "network" / f"{window_min:g}_min"
         config = TrainConfig(
             window_min=float(window_min),
@@ -144,7 +144,7 @@ class Methods:
             epochs=self.config.network_epochs,
             device="cpu",
         )
-        return Network(train(learnt, folder, config=config, resume=folder.is_dir()))
+        return Network(train(drawn, folder, config=config, resume=folder.is_dir()))
 
 
 def narrowed(moments: JointMoments, gauges: Sequence[str], window_min: float) -> JointMoments:
