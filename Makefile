@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo serve test test-slow lint clean
+.PHONY: demo serve test test-slow lint pages pages-check clean
 
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
@@ -31,6 +31,13 @@ lint: $(STAMP)
 	$(BIN)/ruff check src tests benchmarks training
 	$(BIN)/ruff format --check src tests benchmarks training
 	$(BIN)/mypy
+
+# Pages of results: filled again, and checked against results and code.
+pages: $(STAMP)
+	$(BIN)/python -m benchmarks.pages
+
+pages-check: $(STAMP)
+	$(BIN)/python -m benchmarks.pages --check
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from typing import Any
 from slipcast.errors import InputError
 from slipcast.io.atomic import write_text
 
-__all__ = ["ROOT", "code_digest", "commit", "made_by_words", "provenance", "source_files", "write_compact"]
+__all__ = ["ROOT", "code_digest", "commit", "provenance", "source_files", "tables", "write_compact"]
 
 ROOT = Path(__file__).parents[1]
 """Root of the repository."""
@@ -25,7 +25,7 @@ _DATA = ("regions/*.toml", "data/*.nc", "data/*.csv", "data/*.txt")
 _DIGITS = 16
 
 
-def source_files(*more: str, root: Path = ROOT, leave_out: Sequence[str] = ()) -> list[Path]:
+def source_files(*more: str, root: Path = ROOT, only: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[Path]:
     """Return the files of the package on which numbers depend, and more of the repository.
 
     Parameters
@@ -34,6 +34,8 @@ def source_files(*more: str, root: Path = ROOT, leave_out: Sequence[str] = ()) -
         Files or folders (all modules in them), relative to the root.
     root : path, optional
         Of the repository, or of a copy.
+    only : sequence of str, optional
+        Files and folders of ``src/slipcast`` on which numbers depend; by default all that are not for show.
     leave_out : sequence of str, optional
         Files among them that change no number, relative to the root.
 
@@ -55,6 +57,9 @@ def source_files(*more: str, root: Path = ROOT, leave_out: Sequence[str] = ()) -
     if not package.is_dir():
         raise InputError(f"root must be the repository of slipcast, with src/slipcast, got {root}")
     found = {path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _WITHOUT_NUMBERS}
+    if only:
+        more += tuple(f"src/slipcast/{name}" for name in only)
+        found = set()
     found |= {path for pattern in _DATA for path in package.glob(pattern)}
     for name in (*more, *leave_out):
         if not (root / name).exists():
@@ -131,9 +136,26 @@ def provenance(paths: Iterable[Path], *, bank: str | None = None, model: str | N
     return {key: value for key, value in found.items() if value is not None}
 
 
-def made_by_words(made_by: Mapping[str, Any]) -> str:
-    """Word the provenance of results for a page."""
-    return f"`{made_by['code']}`, commit `{made_by['commit']}`"
+def tables(
+    found: Mapping[str, Any], command: str, paths: Iterable[Path], *, bank: str | None = None, model: str | None = None
+) -> dict[str, Any]:
+    """Put together the results of a study that fills tables.
+
+    Parameters
+    ----------
+    found : mapping of str to mapping
+        By the name of a table its ``header`` and ``rows``, all text.
+    command : str
+        That makes them.
+    paths, bank, model
+        As of :func:`provenance`.
+
+    Returns
+    -------
+    results : dict
+        ``made_by``, ``command`` and ``tables``.
+    """
+    return {"made_by": provenance(paths, bank=bank, model=model), "command": command, "tables": dict(found)}
 
 
 def write_compact(path: Path, results: Mapping[str, Any]) -> None:

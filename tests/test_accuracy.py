@@ -11,12 +11,11 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 from benchmarks.accuracy import AccuracyConfig, run_accuracy
+from benchmarks.accuracy.__main__ import main as command
 from benchmarks.accuracy.methods import narrowed
-from typer.testing import CliRunner
 
 from accuracy_fixtures import DARTS, GaussianSampler
 from slipcast import metrics, plots
-from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.evaluation.bootstrap import ratio, resample_counts, scores_of, stated
 from slipcast.evaluation.shifted_sets import (
@@ -161,15 +160,14 @@ def test_what_cannot_be_run(small_bank, sampler, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command(small_bank, sampler, results, folder, tmp_path, monkeypatch):
+def test_the_command(small_bank, sampler, results, folder, tmp_path, monkeypatch, capsys):
     small_bank.save(tmp_path / "bank.nc")
-    monkeypatch.setattr("slipcast.learning.inverters.open_model", lambda name: sampler if name == "mine" else None)
+    monkeypatch.setattr("benchmarks.accuracy.__main__.open_model", lambda name: sampler if name == "mine" else None)
     monkeypatch.setattr(AccuracyConfig, "quick", classmethod(lambda cls: TINY))
-    arguments = ["benchmark", "accuracy", "--bank", str(tmp_path / "bank.nc"), "--model", "mine", "--quick"]
-    arguments += ["--out", str(tmp_path / "out"), "--shared", str(folder / "shared")]
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    assert done.stdout == f"{tmp_path / 'out' / 'accuracy.md'}\n"
+    options = ["--bank", str(tmp_path / "bank.nc"), "--model", "mine", "--quick", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["accuracy", *options, "--shared", str(folder / "shared")])
+    command()
+    assert capsys.readouterr().out == f"{tmp_path / 'out' / 'accuracy.md'}\n"
     assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["windows"] == results["windows"]
 
 

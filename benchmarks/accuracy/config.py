@@ -56,7 +56,7 @@ class AccuracyConfig:
 
     count: int = 2000
     test_sets: int = 5
-    headline_windows_min: tuple[float, ...] = (5, 10, 15, 20, 30, 45, 60, 90, 120)
+    headline_windows_min: tuple[float, ...] = (20, 45, 90)
     other_count: int = 500
     bayes_count: int = 500
     null_count: int = 200

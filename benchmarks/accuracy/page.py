@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import made_by_words
+from benchmarks.accuracy.tables import BY_MAGNITUDE, WITHOUT
+from benchmarks.markdown import digits, made_by_words, table
 from slipcast import plots
 from slipcast.io.atomic import write_text
 
-__all__ = ["HEADLINE_SCORES", "accuracy_page", "write_accuracy"]
+__all__ = ["accuracy_page", "over_sets", "write_accuracy"]
 
 _COMMAND = "`python -m benchmarks.accuracy --bank bank.nc --model MODEL --out OUT`"
 
@@ -38,7 +39,7 @@ _SCORES = (
     ("slip_width_90_m", "Mean width of the 90 % interval of slip (m)"),
     ("max_amplitude_width_90_m", "Mean width of the 90 % interval of maximum amplitude (m)"),
 )
-HEADLINE_SCORES = (
+_HEADLINE = (
     ("weight_mse_m2", "Slip MSE (m²)"),
     ("weight_mse_m2_of_linear", "Slip MSE, share of the {linear}'s"),
     ("weight_mse_m2_of_network", "Slip MSE, share of {network}'s"),
@@ -50,9 +51,7 @@ HEADLINE_SCORES = (
     ("slip_crps_m", "CRPS of slip (m)"),
     ("max_amplitude_crps_m", "CRPS of maximum amplitude (m)"),
 )
-WITHOUT_SCORES = ("weight_mse_m2", "max_amplitude_explained_variance", "slip_coverage_90", "max_amplitude_coverage_90")
-BY_MAGNITUDE_SCORES = (*WITHOUT_SCORES, "magnitude_error_absolute", "max_amplitude_bias_m")
-SHIFTED_SCORES = (
+_SHIFTED = (
     ("weight_mse_m2", "Slip MSE (m²)"),
     ("weight_mse_m2_ratio", "Slip MSE, ratio to that on the main set"),
     ("max_amplitude_mse_m2", "MSE of maximum amplitude (m²)"),
@@ -123,11 +122,11 @@ def _page(results: Mapping[str, Any], headline: Mapping[str, Any]) -> Iterator[s
         yield _by_window(results, results["windows"], key)
     for gauge, windows in results["without"].items():
         yield f"## Without DART {gauge}"
-        for key in WITHOUT_SCORES:
+        for key in WITHOUT:
             yield f"### {dict(_SCORES)[key]}"
             yield _by_window(results, windows, key)
     yield f"## By magnitude, {results['about']['config']['table_window_min']:g} min"
-    for key in BY_MAGNITUDE_SCORES:
+    for key in BY_MAGNITUDE:
         yield f"### {dict(_SCORES)[key]}"
         yield _by_magnitude(results, key)
     yield from _shifted(results)
@@ -157,24 +156,24 @@ def _headline(headline: Mapping[str, Any]) -> Iterator[str]:
     yield f"## Means of {config['test_sets']} test sets"
     yield (
         f"Each cell is the mean over {config['test_sets']} sets of {config['count']} scenarios (seeds of their own) "
-        f"and, in brackets, the least and the most of the sets. Code {made_by_words(headline['made_by'])}."
+        f"and, in brackets, the least and the most of the sets. Made by {made_by_words(headline['made_by'])}."
     )
-    for key, title in HEADLINE_SCORES:
+    for key, title in _HEADLINE:
         rows = [
-            [label, *(_over_sets(methods.get(name, {}).get(key)) for methods in windows.values())]
+            [label, *(over_sets(methods.get(name, {}).get(key)) for methods in windows.values())]
             for name, label in labels.items()
         ]
         yield f"### {title.format(**labels)}"
-        yield _table(["", *(f"{window} min" for window in windows)], [row for row in rows if any(row[1:])])
+        yield table(["", *(f"{window} min" for window in windows)], [row for row in rows if any(row[1:])])
 
 
-def _over_sets(score: Mapping[str, Any] | None) -> str:
-    """Word the mean of a score and its range over test sets."""
+def over_sets(score: Mapping[str, Any] | None) -> str:
+    """Word the mean of a score and its range over test sets; nothing where there is none."""
     if score is None or score["mean"] is None:
         return ""
     if score["sd"] is None:
-        return _digits(score["mean"])
-    return f"{_digits(score['mean'])} ({_digits(min(score['sets']))} to {_digits(max(score['sets']))})"
+        return digits(score["mean"])
+    return f"{digits(score['mean'])} ({digits(min(score['sets']))} to {digits(max(score['sets']))})"
 
 
 def _main_set(results: Mapping[str, Any]) -> str:
@@ -182,7 +181,7 @@ def _main_set(results: Mapping[str, Any]) -> str:
     about = results["about"]
     config, labels = about["config"], about["labels"]
     return (
-        f"All that follows is of one test set, the first of the above (seed {config['seed']}), code "
+        f"All that follows is of one test set, the first of the above (seed {config['seed']}), made by "
         f"{made_by_words(results['made_by'])}. The {labels['bayes']}, "
         f"slow to draw from, is scored on its first {about['counts']['bayes']} scenarios; with a DART missing all are "
         f"on the first {config['other_count']}. The variance of true slip on unit sources is "
@@ -201,7 +200,7 @@ def _by_window(results: Mapping[str, Any], windows: Mapping[str, Any], key: str)
         cells = [_cell(methods.get(name, {}).get(key)) for methods in windows.values()]
         if any(cells):
             rows.append([label, *cells])
-    return _table(["", *(f"{window} min" for window in windows)], rows)
+    return table(["", *(f"{window} min" for window in windows)], rows)
 
 
 def _by_magnitude(results: Mapping[str, Any], key: str) -> str:
@@ -213,7 +212,7 @@ def _by_magnitude(results: Mapping[str, Any], key: str) -> str:
         cells = [_cell(methods.get(name, {}).get(key)) for methods in bins.values()]
         if any(cells):
             rows.append([label, *cells])
-    return _table(["", *(f"Mw {name} (n = {count})" for name, count in counts.items())], rows)
+    return table(["", *(f"Mw {name} (n = {count})" for name, count in counts.items())], rows)
 
 
 def _shifted(results: Mapping[str, Any]) -> Iterator[str]:
@@ -229,12 +228,12 @@ def _shifted(results: Mapping[str, Any]) -> Iterator[str]:
         f"what non-negative least squares finds on long records; its own error, {results['target_mse_m2']:.3g} m², "
         "counts against every method there."
     )
-    for key, title in SHIFTED_SCORES:
+    for key, title in _SHIFTED:
         sets = results["shifted"].values()
         names = [name for name in labels if any(key in found["methods"].get(name, {}) for found in sets)]
         rows = [[found["label"], *(_cell(found["methods"].get(name, {}).get(key)) for name in names)] for found in sets]
         yield f"### {title}"
-        yield _table(["", *(labels[name] for name in names)], rows)
+        yield table(["", *(labels[name] for name in names)], rows)
 
 
 def _neural_alone(results: Mapping[str, Any]) -> Iterator[str]:
@@ -246,7 +245,7 @@ def _neural_alone(results: Mapping[str, Any]) -> Iterator[str]:
         "largest of all records; a dash where there is no slip at all."
     )
     probabilities = list(next(iter(found["windows"].values())))
-    yield _table(
+    yield table(
         ["", *(f"{float(p):.0%} quantile, {which}" for p in probabilities for which in ("median", "largest"))],
         [
             [f"{window} min", *(_magnitude(row[p][which]) for p in probabilities for which in ("median", "largest"))]
@@ -272,23 +271,9 @@ def _cell(score: Mapping[str, Any] | None) -> str:
     if score is None or score["value"] is None:
         return ""
     if score["interval"] is None:
-        return _digits(score["value"])
+        return digits(score["value"])
     low, high = score["interval"]
-    return f"{_digits(score['value'])} ({_digits(low)} to {_digits(high)})"
-
-
-def _digits(value: float) -> str:
-    """Write a number to three digits, never with an exponent."""
-    if value == 0 or not np.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, 2 - int(np.floor(np.log10(abs(value)))))
-    return f"{value:.{min(decimals, 4)}f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table in Markdown, numbers to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{digits(score['value'])} ({digits(low)} to {digits(high)})"
 
 
 def _forecast_words(found: Mapping[str, Any]) -> str:
@@ -301,20 +286,20 @@ def _draw_errors(results: Mapping[str, Any]) -> Any:
     """Draw the error of weights against the window."""
     windows, labels = results["windows"], results["about"]["labels"]
     minutes = [float(window) for window in windows]
-    table = f"{results['about']['config']['table_window_min']:g}"
+    at = f"{results['about']['config']['table_window_min']:g}"
     errors, intervals = {}, {}
     for name, label in labels.items():
         found = [methods.get(name, {}).get("weight_mse_m2") for methods in windows.values()]
         errors[label] = [np.nan if score is None else score["value"] for score in found]
         ends = [(np.nan, np.nan) if score is None else score["interval"] for score in found]
         intervals[label] = np.transpose(ends)
-    reference = windows[table].get("network", {}).get("weight_mse_m2")
+    reference = windows[at].get("network", {}).get("weight_mse_m2")
     return plots.plot_error_by_window(
         minutes,
         errors,
         intervals=intervals,
         reference=None if reference is None else reference["value"],
-        reference_label=f"{labels['network']}, {table} min",
+        reference_label=f"{labels['network']}, {at} min",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,22 @@ from benchmarks.accuracy.parts import HEADLINE, Part
 from slipcast.evaluation.bootstrap import Scores, ratio, resample_counts, scores_of, stated
 from slipcast.metrics import interval_coverage, weight_mse
 
-__all__ = ["MAGNITUDE_BINS", "RATIOS", "Tables"]
+__all__ = ["BY_MAGNITUDE", "MAGNITUDE_BINS", "RATIOS", "SHIFTED", "WITHOUT", "Tables"]
 
 MAGNITUDE_BINS = ((7.8, 8.2), (8.2, 8.6), (8.6, 9.0), (9.0, 9.2))
 """Ranges of Mw that are scored apart."""
 
 RATIOS = ("weight_mse_m2", "max_amplitude_mse_m2", "slip_width_90_m", "max_amplitude_width_90_m")
 """Scores whose ratio to those on the main set is reported."""
+
+WITHOUT = ("weight_mse_m2", "max_amplitude_explained_variance", "slip_coverage_90", "max_amplitude_coverage_90")
+"""Scores that are reported where a DART is missing."""
+
+BY_MAGNITUDE = (*WITHOUT, "magnitude_error_absolute", "max_amplitude_bias_m")
+"""Scores that are reported by magnitude."""
+
+SHIFTED = (*RATIOS[:2], *(f"{what}_coverage_{share}" for what in ("slip", "max_amplitude") for share in (50, 90)))
+"""Scores that are reported of shifted sets, their ratios to those on the main set besides."""
 
 _LEAST_IN_BIN = 5
 _NOMINAL = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
@@ -73,7 +82,7 @@ class Tables:
             if within.size >= _LEAST_IN_BIN:
                 found = self._scores(scored.isel(scenario=within), truth.isel(scenario=within))
                 of_bin = self._by_magnitude.setdefault(f"{low} to {high}", {})
-                of_bin[method] = {"count": int(within.size)} | _stated(found)
+                of_bin[method] = {"count": int(within.size)} | _stated(found, BY_MAGNITUDE)
 
     def about(self, more: Mapping[str, Any]) -> dict[str, Any]:
         """Say what the scores are of."""
@@ -110,7 +119,9 @@ class Tables:
         found: dict[str, dict[str, Any]] = {}
         for part in sorted(self.scores, key=lambda part: (part.window_min, list(LABELS).index(part.method))):
             if part.case == MAIN and part.without == without:
-                found.setdefault(f"{part.window_min:g}", {})[part.method] = _stated(self.scores[part])
+                found.setdefault(f"{part.window_min:g}", {})[part.method] = _stated(
+                    self.scores[part], WITHOUT if without else None
+                )
         return found
 
     def _shifted(self, case: Case) -> dict[str, Any]:
@@ -127,7 +138,7 @@ class Tables:
                     for key in RATIOS
                     if key in scores
                 }
-                methods[part.method] = _stated(scores) | ratios
+                methods[part.method] = _stated(scores, SHIFTED) | ratios
         return {"slip_variance_m2": round(self._variance[case.name], 4), "methods": methods}
 
     def headline(self) -> dict[str, dict[str, Any]]:
@@ -176,9 +187,9 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": float(f"{np.mean(values):.5g}"), "sd": sd, "sets": rounded}
 
 
-def _stated(scores: Scores) -> dict[str, Any]:
-    """State all scores of a method."""
-    return {name: stated(score) for name, score in scores.items()}
+def _stated(scores: Scores, names: Collection[str] | None = None) -> dict[str, Any]:
+    """State scores of a method: some of them, or all."""
+    return {name: stated(score) for name, score in scores.items() if names is None or name in names}
 
 
 def _reliability(scored: xr.Dataset, truth: xr.Dataset) -> dict[str, list[float]]:

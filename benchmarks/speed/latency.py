@@ -1,4 +1,4 @@
-"""How long an answer takes: from one record to slip, and to sea level at all gauges."""
+"""Latency from one record to slip, and to sea level at all gauges."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _gaussian(
 
 
 def _network(bank: GreensBank, checkpoint: Checkpoint, records: Records) -> dict[str, _Call]:
-    """Give calls of the seed's network."""
+    """Give calls of Liu's network."""
     seen = records.resample(checkpoint.sample_times_s, checkpoint.gauges).to_numpy()
     prepared = PreparedForecast.of(bank)
     return {

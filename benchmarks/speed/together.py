@@ -23,12 +23,12 @@ _CPU = torch.device("cpu")
 
 
 def measure_together(scenarios: ScenarioSet, *, window_min: float, epochs: int, repeats: int) -> dict[str, Any]:
-    """Time epochs of 32 networks of the seed's recipe at once, of one alone, and of a plain loop, on one thread.
+    """Time epochs of 32 networks by Liu's training recipe at once, of one alone, and of a plain loop, on one thread.
 
     Parameters
     ----------
     scenarios : ScenarioSet
-        What to learn from.
+        Of the training.
     window_min : float
         Window of the records, minutes.
     epochs : int

@@ -1,4 +1,4 @@
-"""How the grid spacing changes the response of the three Cascadia DARTs over the first hour.
+"""Convergence of the response of the three Cascadia DARTs with the grid spacing, first hour.
 
 Writes docs/grid-convergence.md and its figure. The reference is a grid of 0.5 arc-minutes (about two minutes of work).
 
@@ -6,10 +6,10 @@ Writes docs/grid-convergence.md and its figure. The reference is a grid of 0.5 a
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.provenance import ROOT
 from slipcast import plots
 from slipcast.io.atomic import write_text
 from slipcast.physics.bathymetry import Bathymetry
@@ -22,11 +22,11 @@ DARTS = ["46404", "46407", "46419"]
 SOURCES = ["acszb60", "acszb57", "acsza63"]
 SAMPLE_S = 10.0
 SPACINGS_ARCMIN = [4.0, 2.0, 1.0]
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 HEAD = """# Which grid spacing
 
-Response of the three DARTs of the seed to 1 m of slip on a unit source, first hour sampled every 10 s, on grids of
+Response of the three DARTs of Liu (2021) to 1 m of slip on a unit source, first hour sampled every 10 s, on grids of
 several spacings, against one of {reference:g} arc-minutes. Normalised misfit: root mean square of the difference over
 root mean square of the reference. Peak: highest sea level as a fraction of the reference's. Sea floor: ETOPO1 at 6
 arc-minutes, interpolated, so this is the error of the propagation alone. Made by

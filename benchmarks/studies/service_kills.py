@@ -1,4 +1,4 @@
-"""Kill a service at random moments under load; nothing that it acknowledged may be lost, and answers stay the same.
+"""A service killed at random moments under load: nothing acknowledged may be lost, and answers stay the same.
 
     python -m benchmarks.studies.service_kills --kills 20 [--database postgresql+psycopg://...] [--out kills.json]
 
@@ -49,8 +49,7 @@ class Load:
         chosen = [self.samples[i] for i in self.rng.integers(len(self.samples), size=BATCH)]
         wrong = self.rng.random(BATCH) < 0.2
         return [
-            each | {"sea_level_m": round(each["sea_level_m"] + 0.5 * bool(spoilt), 5)}
-            for each, spoilt in zip(chosen, wrong)
+            each | {"sea_level_m": round(each["sea_level_m"] + 0.5 * bool(off), 5)} for each, off in zip(chosen, wrong)
         ]
 
     def run(self, address: str, stopping: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""The seed's recipe, five times and for 3,000 epochs; writes docs/training.md and its figure.
+"""Liu's training recipe, five times and for 3,000 epochs; writes docs/training.md and its figure.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training demo/cascadia/scenarios.zarr
@@ -11,6 +11,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.provenance import ROOT
 from slipcast import plots
 from slipcast.evaluation.evaluation import evaluate_network
 from slipcast.io.atomic import write_text
@@ -18,16 +19,16 @@ from slipcast.learning.train import train
 from slipcast.metrics import rising_epoch
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 SEEDS = (1, 2, 3, 4, 5)
 LONG = 3000
 
-PAGE = """# Training by the seed's recipe
+PAGE = """# Training by Liu's recipe
 
 Made by `python -m benchmarks.studies.training demo/cascadia/scenarios.zarr` on the scenarios of `slipcast demo`:
 {count} in
-all, {train} to learn from. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over the
-parts, m², without dropout.
+all, {train} of the training. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over
+the parts, m², without dropout.
 
 ## Five seeds, 300 epochs
 
@@ -63,8 +64,8 @@ def main() -> None:
         for seed in SEEDS:
             trained = train(scenarios, Path(folder) / f"{seed}", seed=seed, test_loss=True)
             last, best = trained.history[-1], trained.history[trained.best_epoch - 1]
-            judged = evaluate_network(scenarios, trained)
-            scores = judged.scores["network"]
+            found = evaluate_network(scenarios, trained)
+            scores = found.scores["network"]
             mean = scores["max_amplitude_mean"]
             losses.append(last["validation_loss_m2"])
             at_end = [last[f"{part}_loss_m2"] for part in ("train", "validation", "test")]
@@ -79,7 +80,7 @@ def main() -> None:
         f"The lowest validation loss, {validation[lowest]:.2f} m², is that of epoch {lowest + 1}; at epoch {LONG} it "
         f"is {validation[-1]:.2f} m² while the training loss has fallen to {history[-1]['train_loss_m2']:.2f} m². "
     ) + (
-        f"Smoothed, it rises from about epoch {rises} on: the network learns its examples by heart."
+        f"Smoothed, it rises from about epoch {rises} on: the network overfits."
         if rises
         else "Smoothed, it does not rise for good."
     )

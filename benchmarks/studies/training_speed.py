@@ -1,4 +1,4 @@
-"""Training speed of the seed's recipe against a plain PyTorch loop, and of 32 networks at once; writes a page.
+"""Speed of Liu's training recipe against a plain PyTorch loop, and of 32 networks at once; writes a page.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr
@@ -23,6 +23,7 @@ from tests.reference.plain_network import PlainNetwork
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.provenance import ROOT
 from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.examples import Task
@@ -32,7 +33,7 @@ from slipcast.learning.networks import conv_channels
 from slipcast.learning.train import quiet_torch, train
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(device="cpu")
 TOGETHER = 32
@@ -41,9 +42,9 @@ PAGE = """# Speed of training
 
 Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine}
 with
-torch {torch}: {count} scenarios to learn from, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam.
-Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
-Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
+torch {torch}: {count} scenarios of the training, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch},
+Adam. Ratios are of times taken one after the other in the same round: medians, with the least and the most of the
+rounds. Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
 
 The plain loop is what a tutorial writes: `nn.Conv1d`, `nn.LeakyReLU`, `nn.MaxPool1d`, a `DataLoader`,
 `torch.optim.Adam`, `loss.item()` at each step, the validation loss after each epoch; on one thread, as slipcast.
@@ -101,7 +102,7 @@ def plain_loop(task: Task, epochs: int, seed: int) -> float:
 
 
 def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Time a call, s; by the time of the processor, unless told otherwise."""
+    """Time a call, s; by the time of the processor, by default."""
     begin = clock()
     function()
     return clock() - begin
