@@ -9,6 +9,7 @@ import json
 import subprocess
 import tokenize
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ def write_compact(path: Path, results: Mapping[str, Any]) -> None:
     write_text(path, block(results, "", 2) + "\n")
 
 
+@lru_cache(maxsize=1024)  # several results depend on the same files
 def _statements(source: str) -> str:
     """Return the lines of a module without comments, docstrings and blank lines."""
     lines = source.split("\n")  # as tokenize counts them
