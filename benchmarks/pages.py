@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.page import accuracy_page
+from benchmarks.accuracy.page import accuracy_page, write_accuracy
 from benchmarks.accuracy.run import results_code
 from benchmarks.card import card_page
 from benchmarks.markdown import digits, fill, made_by_words, percent, table
@@ -232,7 +232,10 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit code 1 if a page is not as it should be"
     )
+    parser.add_argument("--figures", action="store_true", help="draw the figures of accuracy.md again, too")
     given = parser.parse_args()
+    if given.figures:
+        write_accuracy(ROOT / "docs" / "benchmarks", _result(ROOT, "accuracy"), _result(ROOT, "headline"))
     if not given.check:
         sys.stdout.writelines(f"{path}\n" for path in render())
         return 0

@@ -13,6 +13,7 @@ import xarray as xr
 from benchmarks.accuracy import AccuracyConfig, run_accuracy
 from benchmarks.accuracy.__main__ import main as command
 from benchmarks.accuracy.methods import narrowed
+from benchmarks.accuracy.page import accuracy_page
 
 from accuracy_fixtures import DARTS, GaussianSampler
 from slipcast import metrics, plots
@@ -83,6 +84,71 @@ def test_what_it_leaves(results, folder):
     assert list(results["without"]["46407"]["10"]) == ["linear", "gaussian", "sampler"]
     sets = ["hurst_0.4", "hurst_0.75", "hurst_0.2", "hurst_1", "mw_7.4_7.8"]
     assert list(results["shifted"]) == [*sets, "uniform", "smooth", "grid", "bathymetry", "noise", "target"]
+
+
+def test_the_headline_is_of_several_sets(results, small_bank, folder):
+    headline = json.loads((folder / "headline.json").read_text())
+    assert headline["made_by"] == results["made_by"]
+    assert list(headline["windows"]) == ["30"]
+    found = headline["windows"]["30"]
+    assert list(found) == ["linear", "network", "sampler"]
+    mse = found["linear"]["weight_mse_m2"]
+    assert mse["sets"][0] == results["windows"]["30"]["linear"]["weight_mse_m2"]["value"]
+    moments = JointMoments.from_scenarios(
+        ScenarioSet.build(small_bank.with_window(DARTS, 30), count=TINY.linear_count, seed=TINY.seed + 100),
+        DARTS,
+        30,
+        split=None,
+    )
+    another = ScenarioSet.build(small_bank, count=40, seed=TINY.seed + 502)
+    slip = GaussianPosterior(moments, noise_sd_m=0.005).solve(another.load_records(DARTS, 30, noise_sd_m=0.005))
+    error = metrics.weight_mse(another.load_weights().to_numpy(), slip)
+    npt.assert_allclose(mse["sets"][1], error, rtol=1e-4)
+    npt.assert_allclose(mse["mean"], np.mean(mse["sets"]), rtol=1e-4)
+    npt.assert_allclose(mse["sd"], np.std(mse["sets"], ddof=1), rtol=1e-2)
+    share = found["sampler"]["weight_mse_m2_of_linear"]["sets"][1]
+    npt.assert_allclose(share, found["sampler"]["weight_mse_m2"]["sets"][1] / error, rtol=1e-3)
+
+
+def test_the_headline_alone(results, small_bank, sampler, folder, tmp_path):
+    done = []
+    found = run_accuracy(
+        small_bank,
+        sampler,
+        tmp_path / "out",
+        config=TINY,
+        shared=folder / "shared",
+        headline_only=True,
+        progress=lambda *step: done.append(step),
+    )
+    assert found == json.loads((folder / "headline.json").read_text())
+    assert len(done) == done[-1][1] == 2 * 3
+    assert not (tmp_path / "out" / "accuracy.json").exists()
+
+
+def test_pages_name_the_code_of_each_part(results, folder):
+    headline = json.loads((folder / "headline.json").read_text())
+    page = accuracy_page(results, headline)
+    assert page == (folder / "accuracy.md").read_text()
+    assert page.count(f"code `{results['made_by']['code']}`, commit `{results['made_by']['commit']}`") == 2
+    assert "the first of the above (seed 70000)" in page
+    old = results | {"made_by": {"code": "0123", "commit": "abc"}}
+    page = accuracy_page(old, headline)
+    assert "by other code than the means above: made by code `0123`, commit `abc`" in page
+    assert "the first of the above" not in page
+
+
+def test_parts_of_other_code_are_refused(results, small_bank, sampler, folder, monkeypatch):
+    monkeypatch.setattr("benchmarks.accuracy.run.code_digest", lambda paths: "0123")
+    with pytest.raises(InputError, match=r"holds a benchmark of code [0-9a-f]{16}, not 0123; choose another folder"):
+        run_accuracy(small_bank, sampler, folder, config=TINY)
+
+
+def test_where_a_dart_is_missing_the_first_scenarios_are_enough(results, folder):
+    for name, count in (("sampler_30", 40), ("sampler_30_without_46404", 24)):
+        with xr.open_dataset(folder / "sampler" / "main" / f"{name}.nc") as scored:
+            assert scored.sizes["scenario"] == count
+    assert "slip_crps_m" not in results["without"]["46404"]["30"]["sampler"]
 
 
 def test_again_it_computes_nothing(results, small_bank, sampler, folder):

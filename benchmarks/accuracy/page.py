@@ -110,7 +110,7 @@ def _page(results: Mapping[str, Any], headline: Mapping[str, Any]) -> Iterator[s
     yield _what_was_run(headline)
     yield from _headline(headline)
     yield "## One test set"
-    yield _main_set(results)
+    yield _main_set(results, same=results["made_by"]["code"] == headline["made_by"]["code"])
     yield "![Error against window](figures/error_by_window.png)"
     yield "![Reliability](figures/reliability.png)"
     yield "![A forecast with its prediction intervals](figures/forecast.png)"
@@ -176,15 +176,16 @@ def over_sets(score: Mapping[str, Any] | None) -> str:
     return f"{digits(score['mean'])} ({digits(min(score['sets']))} to {digits(max(score['sets']))})"
 
 
-def _main_set(results: Mapping[str, Any]) -> str:
+def _main_set(results: Mapping[str, Any], *, same: bool) -> str:
     """Say what the tables of the first set are of."""
     about = results["about"]
     config, labels = about["config"], about["labels"]
+    first = f"the first of the above (seed {config['seed']})" if same else "by other code than the means above"
+    without = about["counts"].get("without", config["count"])
     return (
-        f"All that follows is of one test set, the first of the above (seed {config['seed']}), made by "
-        f"{made_by_words(results['made_by'])}. The {labels['bayes']}, "
-        f"slow to draw from, is scored on its first {about['counts']['bayes']} scenarios; with a DART missing all are "
-        f"on the first {config['other_count']}. The variance of true slip on unit sources is "
+        f"All that follows is of one test set, {first}: made by {made_by_words(results['made_by'])}. The "
+        f"{labels['bayes']}, slow to draw from, is scored on its first {about['counts']['bayes']} scenarios, all "
+        f"methods on the first {without} where a DART is missing. The variance of true slip on unit sources is "
         f"{results['slip_variance_m2']:.3g} m².\n\n"
         f"In brackets: 90 % intervals from {config['resamples']} bootstrap resamples of the scenarios; they do not "
         "hold what differs from one test set to another by its largest earthquakes. Coverage is randomised where a "

@@ -110,9 +110,10 @@ class Tables:
         }
 
     def _count_by_method(self) -> dict[str, int]:
-        """Return how many scenarios of the main set each method was scored on."""
+        """Return how many scenarios of the main set each method is scored on, and all where a DART is missing."""
         config = self.methods.config
-        return {name: config.bayes_count if name == "bayes" else config.count for name in LABELS}
+        counts = {name: config.bayes_count if name == "bayes" else config.count for name in LABELS}
+        return counts | {"without": config.other_count}
 
     def _windows(self, without: str) -> dict[str, dict[str, Any]]:
         """State the scores on the main set, by window and method."""
