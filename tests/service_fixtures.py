@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
-from slipcast.realtime.nowcast import Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.app import create_app
+from slipcast.service.running import nowcast_by
 from slipcast.service.settings import Limits, Settings
 
 TOKEN = "a-token-for-tests-alone"
@@ -29,16 +30,16 @@ EVENT = {
 }
 
 
-def bank_engine(bank) -> Engine:
+def bank_nowcast(bank) -> Nowcast:
     """Answer by damped least squares, which is quick."""
-    return Engine(bank.region, None, bank, "tikhonov")
+    return nowcast_by("tikhonov", bank)
 
 
 @contextmanager
-def served(engine: Engine, database: str, *, limits: Limits | None = None, poller=None, **more):
+def served(nowcast: Nowcast, database: str, *, limits: Limits | None = None, poller=None, **more):
     """Run a service, and give a client of it."""
     settings = Settings(database, TOKEN, hosts=("testserver",), limits=limits or Limits(), wait_s=20.0, **more)
-    app = create_app(settings, {engine.region.name: engine}, poller=poller)
+    app = create_app(settings, {nowcast.region.name: nowcast}, poller=poller)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 

@@ -268,9 +268,9 @@ def test_numbers_of_the_linear_estimator(results, small_bank, main):
 
 
 def test_numbers_of_least_squares_waves(results, small_bank, main):
-    from slipcast.inversion.nonnegative import LeastSquares
+    from slipcast.inversion.least_squares import LeastSquaresSolver
 
-    slip = LeastSquares(small_bank.source_response(DARTS, window_min=30)).solve(
+    slip = LeastSquaresSolver(small_bank.source_response(DARTS, window_min=30)).solve(
         main.load_records(DARTS, 30, noise_sd_m=0.005)
     )
     level = np.einsum("gts,ns->ngt", small_bank.source_response().to_numpy(), slip)
@@ -308,10 +308,10 @@ def test_sets_elsewhere(results, main, small_bank):
     first = main.load_weights(np.arange(24)).to_numpy().astype(float)
     npt.assert_allclose(found["grid"]["slip_variance_m2"], first.var(), rtol=1e-3)
     # a ratio to the same ruptures: the error there times the ratio is the error here
-    from slipcast.inversion.nonnegative import LeastSquares
+    from slipcast.inversion.least_squares import LeastSquaresSolver
 
     records = main.load_records(DARTS, 30, np.arange(24), noise_sd_m=0.005)
-    slip = LeastSquares(small_bank.source_response(DARTS, window_min=30)).solve(records)
+    slip = LeastSquaresSolver(small_bank.source_response(DARTS, window_min=30)).solve(records)
     scores = found["noise"]["methods"]["nnls"]
     npt.assert_allclose(
         scores["weight_mse_m2"]["value"] / scores["weight_mse_m2_ratio"]["value"],

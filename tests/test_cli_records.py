@@ -11,12 +11,14 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from inversion_fixtures import invert_by, named
 from slipcast.cli import main as cli
-from slipcast.forecasting.wave_fit import first_wave_ends, leave_one_out
+from slipcast.forecasting.wave_fit import leave_one_out
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import SlipEstimate, Timing, candidate_sources, fit_timing, invert
+from slipcast.inversion import SlipEstimate, Timing, candidate_sources, fit_timing
 from slipcast.io.netcdf import read_netcdf
 from slipcast.records import Records, read_records
+from slipcast.records.first_wave import first_wave_ends
 from tide_fixtures import ndbc_text, tide_m
 
 DARTS = ["46404", "46407", "46419"]
@@ -152,7 +154,7 @@ def test_first_waves_and_a_joint_tide(slipcast, files, tmp_path):
         code, out, err = slipcast(*command, *arguments)
         assert code == 0, err
         assert re.fullmatch(r".*slip.nc: Mw \d\.\d\d, largest slip .* m\n", out)
-        expected, found = invert(records, responses, **DAMPED, **options), SlipEstimate.open(tmp_path / "slip.nc")
+        expected, found = invert_by(records, responses, **DAMPED, **options), SlipEstimate.open(tmp_path / "slip.nc")
         npt.assert_array_equal(found.slip, expected.slip)
         assert found.sources == responses.sources
         assert expected.dataset.attrs.items() <= found.dataset.attrs.items()
@@ -167,7 +169,7 @@ def test_delays_on_the_command_line(slipcast, files, tmp_path):
     timing = fit_timing(records, bank, window_min=100)
     assert timing.stretch == pytest.approx(0.01, abs=0.0026)
     found = SlipEstimate.open(tmp_path / "slip.nc")
-    expected = timing.noted(invert(timing.applied(records), bank, window_min=100, **DAMPED))
+    expected = timing.noted(invert_by(timing.applied(records), bank, window_min=100, **DAMPED))
     npt.assert_array_equal(found.slip, expected.slip)
     assert found.dataset.attrs["stretch"] == timing.stretch
     told = out.splitlines()[1]
@@ -186,7 +188,7 @@ def test_delays_on_the_command_line(slipcast, files, tmp_path):
 def test_each_dart_from_the_others(slipcast, files, tmp_path):
     records, bank = Records.open(files / "records.nc"), GreensBank.open(files / "bank.nc")
     command = ("invert", files / "records.nc", "--bank", files / "bank.nc", *INVERT, "--out", tmp_path / "slip.nc")
-    expected = leave_one_out(records, bank, window_min=90, **DAMPED)
+    expected = leave_one_out(records, named(records, bank, window_min=90, **DAMPED), bank)
     code, out, err = slipcast(*command, "--window", 90, "--leave-one-out")
     assert code == 0, err
     lines = out.splitlines()[1:]
@@ -198,7 +200,7 @@ def test_each_dart_from_the_others(slipcast, files, tmp_path):
     told = json.loads(out)["predicted"]
     assert told == {name: vars(fit) for name, (_, fit) in expected.items()}
     npt.assert_array_equal(
-        SlipEstimate.open(tmp_path / "slip.nc").slip, invert(records, bank, window_min=90, **DAMPED).slip
+        SlipEstimate.open(tmp_path / "slip.nc").slip, invert_by(records, bank, window_min=90, **DAMPED).slip
     )
 
 

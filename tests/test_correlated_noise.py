@@ -9,8 +9,9 @@ import scipy.linalg
 import scipy.optimize
 import xarray as xr
 
+from inversion_fixtures import invert_by
 from slipcast.errors import InputError
-from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquares, invert
+from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquaresSolver
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
 
@@ -90,14 +91,14 @@ def test_least_squares_as_one_large_system(slip_sd_m, true_m):
     matrix, values = large_system(before, during, prior)
     expected = scipy.optimize.lsq_linear(matrix, values, bounds=FREE_TIDE, method="bvls", tol=1e-14).x[:3]
     level, noise = tide_from_before(before)
-    solver = LeastSquares(responses(), noise_sd_m=NOISE_M, slip_sd_m=slip_sd_m, correlated=noise)
+    solver = LeastSquaresSolver(responses(), noise_sd_m=NOISE_M, slip_sd_m=slip_sd_m, correlated=noise)
     found = solver.solve(during - level)
     # tides of 10 m and noise of 4 mm leave 9 of 16 digits
     npt.assert_allclose(found, expected, atol=1e-6)
     if min(true_m) < 0:
         assert found.min() == 0  # the bound holds
     # a tide taken for exact gives another slip
-    assert np.abs(LeastSquares(responses(), NOISE_M, slip_sd_m).solve(during - level) - expected).max() > 0.05
+    assert np.abs(LeastSquaresSolver(responses(), NOISE_M, slip_sd_m).solve(during - level) - expected).max() > 0.05
 
 
 def test_the_posterior_as_one_large_system():
@@ -223,22 +224,22 @@ def twin(bank, *, tide_sd_m: float = 0.0, seed: int = 1) -> tuple[Records, np.nd
 def test_a_tide_that_is_off_is_fitted_jointly(small_bank, method):
     records, slip = twin(small_bank, tide_sd_m=0.5)
     options = {"method": method, "window_min": 120, "noise_sd_m": 1e-4}
-    joint = invert(records, small_bank, joint_tide=True, **options)
-    plain = invert(records, small_bank, **options)
+    joint = invert_by(records, small_bank, joint_tide=True, **options)
+    plain = invert_by(records, small_bank, **options)
     # half a metre known to 0.1 mm beside waves of decimetres
     npt.assert_allclose(joint.slip, slip, atol=0.05)
     assert np.abs(plain.slip - slip).max() > 1
     assert (joint.dataset.attrs["tide"], plain.dataset.attrs["tide"]) == ("joint", "short")
     response = small_bank.source_response(records.gauges, window_min=120)
     times = response["time"].to_numpy()
-    by_hand = LeastSquares(response, 1e-4, 5.0 if method == "tikhonov" else None, records.tide_columns(times))
+    by_hand = LeastSquaresSolver(response, 1e-4, 5.0 if method == "tikhonov" else None, records.tide_columns(times))
     npt.assert_allclose(joint.slip, by_hand.solve(records.resample(times).to_numpy()), atol=1e-9)
 
 
 def test_a_posterior_with_a_joint_tide(small_bank, small_set):
     records, _ = twin(small_bank, tide_sd_m=0.1)
     options = {"method": "gaussian", "window_min": 60, "scenarios": small_set.with_split((1.0, 0.0, 0.0), 1)}
-    both = invert(records, small_bank, joint_tide=True, model_error=0.2, **options)
+    both = invert_by(records, small_bank, joint_tide=True, model_error=0.2, **options)
     times = small_bank.source_response(records.gauges, window_min=60)["time"].to_numpy()
     noise = records.tide_columns(times) + CorrelatedNoise.of_model(records.resample(times), 0.2)
     moments = JointMoments.from_scenarios(options["scenarios"], records.gauges, 60)
@@ -276,14 +277,14 @@ def test_what_does_not_fit(small_bank):
     bare = Records(records.dataset.drop_vars("tide_column"))
     options = {"method": "nnls", "window_min": 60}
     with pytest.raises(InputError, match="records say nothing of how well their tide is known; read them with tide sh"):
-        invert(bare, small_bank, joint_tide=True, **options)
+        invert_by(bare, small_bank, joint_tide=True, **options)
     with pytest.raises(InputError, match="unknown gauge '46411' in records"):
         records.tide_columns(DURING_S, ["46411"])
-    with pytest.raises(InputError, match=r"model_error must be > 0, got -0.1"):
-        invert(records, small_bank, model_error=-0.1, **options)
+    with pytest.raises(InputError, match=r"model_error must be >= 0, got -0.1"):
+        invert_by(records, small_bank, model_error=-0.1, **options)
     several = Records(xr.concat([records.dataset.drop_vars("tide_column")] * 2, dim="event", data_vars=["sea_level"]))
     with pytest.raises(InputError, match="records must hold one event, got 2"):
-        invert(several, small_bank, model_error=0.1, **options)
+        invert_by(several, small_bank, model_error=0.1, **options)
 
 
 def test_noises_of_other_gauges_are_not_added():

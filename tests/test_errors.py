@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from slipcast.errors import InputError, SlipcastWarning, invalid_setting, nearest_names, unknown_name
+from slipcast.errors import InputError, SlipcastWarning, check_kind, invalid_setting, nearest_names, unknown_name
 
 REGIONS = ["cascadia", "chile", "japan", "kamchatka"]
 
@@ -50,6 +51,36 @@ def test_unknown_names(name, known, where, message):
     assert isinstance(error, InputError)
     assert str(error) == message
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "kinds", "message"),
+    [
+        ("20", (int, float), "x must be a number, got '20' (str)"),
+        (None, int, "x must be a number, got None (NoneType)"),
+        (True, (int, float), "x must be a number, got True (bool)"),
+        (["a\nb"], float, r"x must be a number, got ['a\nb'] (list)"),
+    ],
+)
+def test_wrong_kinds(value, kinds, message):
+    with pytest.raises(InputError) as problem:
+        check_kind(value, kinds, "x", "a number")
+    assert str(problem.value) == message
+
+
+def test_kinds_that_are_accepted():
+    check_kind(20, (int, float), "x", "a number")
+    check_kind(True, bool, "x", "a switch")
+    check_kind(True, object, "x", "anything")
+
+
+def test_what_was_got_is_shown_in_short():
+    with pytest.raises(InputError) as problem:
+        check_kind(np.zeros((40, 40)), str, "name", "a name")
+    message = str(problem.value)
+    assert "\n" not in message
+    assert message.endswith("(ndarray)")
+    assert len(message) < 120
 
 
 class Settings(BaseModel):

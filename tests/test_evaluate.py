@@ -16,10 +16,17 @@ from accuracy_fixtures import GaussianSampler
 from learning_fixtures import make_checkpoint, scenario_set
 from slipcast import metrics
 from slipcast.errors import InputError
-from slipcast.evaluation.evaluation import evaluate, least_squares_method
-from slipcast.evaluation.scoring import Truth, Windowed, score_method
+from slipcast.evaluation.evaluation import evaluate
+from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.forecasting.forecast import arrival_time
-from slipcast.inversion import GaussianPosterior, JointMoments, WaveInverter, magnitude_of_slip
+from slipcast.inversion import (
+    GaussianPosterior,
+    JointMoments,
+    LeastSquares,
+    RestrictedPosterior,
+    WaveInverter,
+    magnitude_of_slip,
+)
 from slipcast.learning.inverters import Network
 from slipcast.scenarios.scenario_set import ScenarioSet, split_codes
 
@@ -115,7 +122,7 @@ def test_scores_are_plain_numbers(judged):
 
 
 def test_least_squares_as_a_method(twin_set):
-    found = evaluate(twin_set, {"nnls": least_squares_method(twin_set, DARTS, 120)}, noise_sd_m=0.0)
+    found = evaluate(twin_set, {"nnls": LeastSquares(twin_set, 120, gauges=DARTS)}, noise_sd_m=0.0)
     # float32 records of a metre are good to 1e-7 m, and the worst seen source multiplies that by some thousands
     assert found.scores["nnls"]["weight_mse_m2"] < 1e-4 * found.scores["nnls"]["weight_variance_m2"]
 
@@ -152,9 +159,9 @@ def test_what_cannot_be_judged(twin_set):
         evaluate(twin_set, {})
     empty = ScenarioSet(twin_set.dataset.assign(split=("scenario", np.minimum(split_codes(40, 1), 1))))
     with pytest.raises(InputError, match="the scenario set has no scenario in its test part"):
-        evaluate(empty, {"a": least_squares_method(twin_set, DARTS, 45)})
+        evaluate(empty, {"a": LeastSquares(twin_set, 45, gauges=DARTS)})
     with pytest.raises(InputError, match="split must be one of train, validation, test, got 'all'"):
-        evaluate(twin_set, {"a": least_squares_method(twin_set, DARTS, 45)}, split="all")
+        evaluate(twin_set, {"a": LeastSquares(twin_set, 45, gauges=DARTS)}, split="all")
 
 
 # --- methods that know how uncertain they are
@@ -217,7 +224,7 @@ def test_the_linear_estimate_as_a_method(twin_set):
     moments = JointMoments.from_scenarios(twin_set, DARTS, 60)
     found = evaluate(
         twin_set,
-        {"linear": GaussianPosterior(moments), "nnls": least_squares_method(twin_set, DARTS, 60)},
+        {"linear": GaussianPosterior(moments), "nnls": LeastSquares(twin_set, 60, gauges=DARTS)},
         n_draws=50,
     )
     assert found.scores["nnls"]["uncertainty"] is None
@@ -287,7 +294,7 @@ def test_waves_that_do_not_reach(small_set, gaussian):
 
 
 def test_a_sampler_that_is_given_less(small_set, gaussian):
-    some = Windowed(gaussian, 20, ["46419", "46404"])
+    some = RestrictedPosterior(gaussian, 20, ["46419", "46404"])
     records = small_set.load_records(["46419", "46404"], 20, noise_sd_m=0.005).to_numpy()
     whole = np.full((40, 3, 60), np.nan)
     whole[:, [2, 0], :20] = records
@@ -303,15 +310,15 @@ def test_a_sampler_that_is_given_less(small_set, gaussian):
     assert isinstance(some, WaveInverter)
     amplitudes = some.draw(records[:2], 3, np.random.default_rng(4))
     npt.assert_array_equal(some.subfault_slip(amplitudes), gaussian.subfault_slip(amplitudes))
-    assert Windowed(gaussian, 60).gauges == tuple(DARTS)
-    found = evaluate(small_set, {"some": some, "all": Windowed(gaussian, 60)}, n_draws=40)
+    assert RestrictedPosterior(gaussian, 60).gauges == tuple(DARTS)
+    found = evaluate(small_set, {"some": some, "all": RestrictedPosterior(gaussian, 60)}, n_draws=40)
     assert found.scores["some"]["window_min"] == 20
     assert found.scores["some"]["weight_mse_m2"] > found.scores["all"]["weight_mse_m2"]
     with pytest.raises(InputError, match=r"records must have shape \(..., 2, 20\), got \(40, 3, 60\)"):
         some.solve(whole)
     with pytest.raises(InputError, match=r"window_min must be in \(0, 60\] and hold a sample, got 61"):
-        Windowed(gaussian, 61)
+        RestrictedPosterior(gaussian, 61)
     with pytest.raises(InputError, match=r"window_min must be in \(0, 60\] and hold a sample, got 0.5"):
-        Windowed(gaussian, 0.5)
-    with pytest.raises(InputError, match="unknown gauge '51407' of the sampler"):
-        Windowed(gaussian, 20, ["51407"])
+        RestrictedPosterior(gaussian, 0.5)
+    with pytest.raises(InputError, match="unknown gauge '51407' of the posterior"):
+        RestrictedPosterior(gaussian, 20, ["51407"])

@@ -12,8 +12,8 @@ import pytest
 
 from slipcast import plots
 from slipcast.errors import InputError
-from slipcast.evaluation.evaluation import evaluate, evaluate_network, least_squares_method
-from slipcast.inversion import centroid_latitude, magnitude_of_slip
+from slipcast.evaluation.evaluation import evaluate, evaluate_with_baselines
+from slipcast.inversion import LeastSquares, centroid_latitude, magnitude_of_slip
 from slipcast.learning.train import train
 from slipcast.physics.unit_sources import unit_source
 from slipcast.reports.evaluation import draw_scenario, example_scenarios, write_evaluation
@@ -23,7 +23,7 @@ DARTS = ["46404", "46407", "46419"]
 
 @pytest.fixture(scope="module")
 def judged(small_set):
-    methods = {f"least squares {minutes} min": least_squares_method(small_set, DARTS, minutes) for minutes in (45, 120)}
+    methods = {f"least squares {minutes} min": LeastSquares(small_set, minutes, gauges=DARTS) for minutes in (45, 120)}
     return evaluate(small_set, methods, split="train")
 
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_written(judged, small_set, tmp_path):
 def test_a_network_is_judged_on_its_own_split(small_set, tmp_path):
     options = {"epochs": 1, "window_min": 30, "split_fractions": (0.5, 0.25, 0.25), "split_seed": 3}
     trained = train(small_set, tmp_path, **options)
-    found = evaluate_network(small_set, trained)
+    found = evaluate_with_baselines(small_set, trained)
     expected = small_set.with_split((0.5, 0.25, 0.25), 3).indices("test")
     npt.assert_array_equal(found.dataset["scenario"], expected)
     assert found.methods == ["network", "least squares 30 min", "least squares 2 h"]

@@ -10,24 +10,25 @@ import pytest
 import xarray as xr
 
 from conftest import SMALL_SOURCES, build_quietly, small_region
+from inversion_fixtures import invert_by
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
-from slipcast.forecasting.wave_fit import first_wave_ends, fit_waves, leave_one_out
+from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
 from slipcast.geodesy import destination
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import (
     GaussianPosterior,
     JointMoments,
+    LeastSquares,
     SlipEstimate,
     Timing,
     candidate_sources,
     fit_timing,
-    invert,
 )
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records, packaged_records
-from slipcast.records.first_wave import first_wave
+from slipcast.records.first_wave import first_wave, first_wave_ends
 from slipcast.regions.region import Region
 
 DARTS = ["46404", "46407", "46419"]
@@ -240,7 +241,7 @@ def test_delays_are_put_back(small_bank, tmp_path):
     delays = {"stretch": 0.01, "shift_s": {"46407": 60.0}}
     records = late(small_bank, **delays)
     timing = Timing(**delays)
-    found = invert(timing.applied(records), small_bank, method="nnls", window_min=100)
+    found = invert_by(timing.applied(records), small_bank, method="nnls", window_min=100)
     # interpolation rounds crests of some eight minutes off, by 2 %
     npt.assert_allclose(found.slip, TRUE_M, atol=0.3)
     recorded = records.resample(small_bank.time_s)
@@ -276,7 +277,7 @@ def test_several_shifts_are_kept_in_a_file(small_bank, tmp_path):
 def test_the_draws_of_an_uncertain_estimate_are_late_too(small_bank, small_set):
     records = twin(small_bank)
     options = {"method": "gaussian", "window_min": 60, "scenarios": small_set.with_split((1.0, 0.0, 0.0), 1)}
-    found = invert(records, small_bank, **options)
+    found = invert_by(records, small_bank, **options)
     plain, made = (forecast(each, small_bank) for each in (found, Timing(stretch=0.02).noted(found)))
     time_s = small_bank.time_s
     expected = np.array([np.interp(time_s / 1.02, time_s, row) for row in plain.sea_level.to_numpy()])
@@ -331,7 +332,7 @@ def test_timing_that_does_not_fit(small_bank):
 
 def test_a_noise_free_twin_fits(small_bank):
     records = twin(small_bank)
-    slip = invert(records, small_bank, method="nnls", window_min=90, gauges=DARTS[:2])
+    slip = invert_by(records, small_bank, method="nnls", window_min=90, gauges=DARTS[:2])
     made = forecast(estimate_of(TRUE_M), small_bank)
     fits = fit_waves(records, made, used=DARTS[:2])
     assert [(fit.gauge, fit.used) for fit in fits] == [("46404", True), ("46407", True), ("46419", False)]
@@ -382,7 +383,7 @@ def test_gauges_that_cannot_be_compared_are_left_out(small_bank):
 def test_each_dart_from_the_others(small_bank):
     one = np.where(np.arange(9) == 4, 8.0, 0.0)
     records = twin(small_bank, one)
-    found = leave_one_out(records, small_bank, method="nnls", window_min=100)
+    found = leave_one_out(records, LeastSquares(small_bank, 100), small_bank)
     assert list(found) == DARTS
     for name, (slip, fit) in found.items():
         assert slip.dataset.attrs["gauges"].split() == [other for other in DARTS if other != name]
@@ -396,24 +397,24 @@ def test_each_dart_from_the_others_with_windows(small_bank):
     """Take windows by gauge, also where they name only some: the rest have the longest."""
     records = twin(small_bank)
     windows = {"46404": 60, "46419": 80}
-    found = leave_one_out(records, small_bank, method="tikhonov", window_min=windows)
+    found = leave_one_out(records, LeastSquares(small_bank, 80, slip_sd_m=5.0), small_bank, window_min=windows)
     for name, (slip, _) in found.items():
         others = [other for other in DARTS if other != name]
         by_hand = records.windowed({gauge: (-np.inf, end) for gauge, end in windows.items()})
-        expected = invert(by_hand, small_bank, method="tikhonov", gauges=others, window_min=80)
+        expected = invert_by(by_hand, small_bank, method="tikhonov", gauges=others, window_min=80)
         npt.assert_allclose(slip.slip, expected.slip, atol=1e-9)
 
 
 def test_leaving_out_what_cannot_be(small_bank):
     records = twin(small_bank)
-    options = {"method": "nnls", "window_min": 60}
+    by = LeastSquares(small_bank, 60)
     for gauges, told in ((["46404"], "46404"), ([], "none")):
         with pytest.raises(InputError, match=f"leaving one out needs at least two gauges, got {told}"):
-            leave_one_out(records, small_bank, gauges=gauges, **options)
+            leave_one_out(records, by, small_bank, gauges=gauges)
     level = records.sea_level.to_numpy().copy()
     level[1] = 0
     with pytest.raises(InputError, match="gauge 46407 has recorded no first wave"):
-        leave_one_out(label(small_bank, records.time_s, level), small_bank, **options)
+        leave_one_out(label(small_bank, records.time_s, level), by, small_bank)
 
 
 # smaller banks
@@ -455,7 +456,7 @@ def test_slip_on_a_smaller_bank_makes_the_same_waves(small_bank):
     slip = SlipEstimate.from_slip([3.0, 2.0], chosen, method="nnls", window_min=90, region="cascadia")
     npt.assert_array_equal(forecast(slip, smaller).sea_level, forecast(slip, small_bank).sea_level)
     one = np.array([3.0 if name == "acsza58" else 2.0 if name == "acszb57" else 0.0 for name in SMALL_SOURCES])
-    found = invert(twin(small_bank, one), smaller, method="nnls", window_min=60)
+    found = invert_by(twin(small_bank, one), smaller, method="nnls", window_min=60)
     npt.assert_allclose(found.slip, [3.0, 2.0], atol=1e-6)
 
 
@@ -484,17 +485,17 @@ def test_sources_that_a_bank_does_not_have(small_bank):
 def test_windows_by_gauge_are_gaps_by_hand(small_bank, small_set, method):
     records, windows = twin(small_bank), {"46419": 30, "46404": 50.5}
     options = {"scenarios": small_set.with_split((1.0, 0.0, 0.0), 1)} if method == "gaussian" else {}
-    found = invert(records, small_bank, method=method, window_min=windows, **options)
+    found = invert_by(records, small_bank, method=method, window_min=windows, **options)
     level = records.sea_level.to_numpy().copy()
     level[2, records.time_s > 30 * 60] = np.nan
     level[0, records.time_s > 50.5 * 60] = np.nan
     gappy = label(small_bank, records.time_s, level)
-    expected = invert(gappy, small_bank, method=method, window_min=50.5, **options)
+    expected = invert_by(gappy, small_bank, method=method, window_min=50.5, **options)
     npt.assert_array_equal(found.slip, expected.slip)
     assert found.dataset.attrs["window_min"] == expected.dataset.attrs["window_min"]
     assert found.dataset.attrs["tide"] == ""
-    one = invert(records, small_bank, method=method, window_min=dict.fromkeys(DARTS, 45), **options)
-    npt.assert_array_equal(one.slip, invert(records, small_bank, method=method, window_min=45, **options).slip)
+    one = invert_by(records, small_bank, method=method, window_min=dict.fromkeys(DARTS, 45), **options)
+    npt.assert_array_equal(one.slip, invert_by(records, small_bank, method=method, window_min=45, **options).slip)
 
 
 def test_windows_by_hand():
@@ -516,7 +517,7 @@ def test_windows_that_cannot_be(small_bank):
         ({"46404": float("nan")}, "window of 46404 must end after it begins, got -inf to nan min"),
     ):
         with pytest.raises(InputError, match=message):
-            invert(records, small_bank, method="nnls", window_min=window)
+            invert_by(records, small_bank, method="nnls", window_min=window)
     with pytest.raises(InputError, match="window of 46404 must end after it begins, got 5 to 5 min"):
         records.windowed({"46404": (5.0, 5.0)})
 
@@ -525,22 +526,19 @@ def test_ruptures_are_drawn_as_asked(small_bank):
     records = twin(small_bank)
     options = {"method": "gaussian", "window_min": 45}
     settings = RuptureSettings(magnitude=(7.0, 7.6))
-    found = invert(records, small_bank, ruptures=settings, **options)
+    found = invert_by(records, small_bank, ruptures=settings, **options)
     moments = JointMoments.from_bank(small_bank, DARTS, 45, settings=settings)
     posterior = GaussianPosterior(moments.through(small_bank.source_response(DARTS, window_min=45)))
     sampled = records.resample(moments.times_s).to_numpy()
     npt.assert_allclose(found.slip, posterior.solve(sampled), atol=1e-6)
-    assert np.abs(found.slip - invert(records, small_bank, **options).slip).max() > 1e-3
+    assert np.abs(found.slip - invert_by(records, small_bank, **options).slip).max() > 1e-3
 
 
 def test_ruptures_that_would_not_be_drawn(small_bank, small_set):
     records, settings = twin(small_bank), RuptureSettings()
-    for options in ({"method": "nnls"}, {"method": "linear", "scenarios": small_set}):
-        with pytest.raises(InputError, match="ruptures are drawn for linear, gaussian, bayes, without scenarios"):
-            invert(records, small_bank, window_min=45, ruptures=settings, **options)
-
-
-@pytest.mark.parametrize("option", [{"ruptures": RuptureSettings()}, {"joint_tide": True}, {"model_error": 0.1}])
-def test_options_that_a_model_does_not_have(small_bank, option):
-    with pytest.raises(InputError, match=f"{next(iter(option))} is for a method; a model uses what it was trained for"):
-        invert(twin(small_bank), model=object(), window_min={"46404": 20}, **option)  # type: ignore[arg-type]
+    for options, message in (
+        ({"method": "nnls"}, "scenarios and ruptures are for linear, gaussian, bayes; method nnls learns from none"),
+        ({"method": "linear", "scenarios": small_set}, "give scenarios to learn from, or ruptures, how they are drawn"),
+    ):
+        with pytest.raises(InputError, match=message):
+            invert_by(records, small_bank, window_min=45, ruptures=settings, **options)

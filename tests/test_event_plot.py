@@ -7,11 +7,11 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from inversion_fixtures import invert_by
 from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import draw_event, fit_waves
-from slipcast.inversion import invert
 from slipcast.records import Records
 
 TIME_S = np.arange(0.0, 10800.0, 60.0)
@@ -145,7 +145,7 @@ def test_an_event_is_drawn_from_its_parts(small_bank, small_set):
         lat_deg=[p.lat for p in places],
     )
     options = {"window_min": 60, "gauges": gauges[:2]}
-    plain = invert(records, small_bank, method="nnls", **options)
+    plain = invert_by(records, small_bank, method="nnls", **options)
     axes = draw_event(records, plain, small_bank, title="a twin")
     assert axes.shape == (4,)
     fits = fit_waves(records, forecast(plain, small_bank), used=gauges[:2])
@@ -154,7 +154,7 @@ def test_an_event_is_drawn_from_its_parts(small_bank, small_set):
         assert ax.get_title(loc="left").startswith(f"DART {fit.gauge}, {role}\nexplained variance 1.00, crest")
         npt.assert_allclose(ax.get_xlim(), (fit.start_s / 60 - 20, fit.end_s / 60 + 30))
     scenarios = small_set.with_split((1.0, 0.0, 0.0), 1)
-    sure = invert(records, small_bank, method="gaussian", scenarios=scenarios, **options)
+    sure = invert_by(records, small_bank, method="gaussian", scenarios=scenarios, **options)
     assert draw_event(records, sure, small_bank).shape == (5,)
     calm = Records(records.dataset.assign(sea_level=0 * records.sea_level))
     with pytest.raises(InputError, match="no gauge of the records has recorded a first wave that the bank forecasts"):

@@ -7,8 +7,9 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from inversion_fixtures import invert_by
 from slipcast.errors import InputError
-from slipcast.inversion import GaussianPosterior, JointMoments, SamplingInverter, invert
+from slipcast.inversion import GaussianPosterior, JointMoments, SamplingInverter
 from slipcast.records import simulated_records
 
 DARTS = ["46404", "46407", "46419"]
@@ -194,20 +195,20 @@ def test_through_the_door(small_bank, small_set):
     for method in ("linear", "gaussian", "bayes"):
         # taught by the very scenarios, one of which it is
         whole = small_set.with_split((1.0, 0.0, 0.0), 1)
-        found = invert(records, small_bank, method=method, window_min=60, scenarios=whole)
+        found = invert_by(records, small_bank, method=method, window_min=60, scenarios=whole)
         assert found.dataset.attrs["method"] == method
         assert np.mean((found.slip.to_numpy() - true) ** 2) < 0.1 * np.mean(true**2)
         assert found.samples.shape == (200, 9)
         npt.assert_allclose(found.dataset["slip_sd"], found.samples.std("sample"), atol=1e-5)
         low, high = (found.dataset["magnitude_quantile"].sel(quantile=p).item() for p in (0.05, 0.95))
         assert low < found.magnitude < high
-    again = invert(records, small_set, method="bayes", window_min=60, scenarios=whole)
+    again = invert_by(records, small_set, method="bayes", window_min=60, scenarios=whole)
     npt.assert_allclose(again.samples, found.samples, atol=1e-4)
 
 
 def test_ruptures_are_drawn_where_none_are_given(small_bank, small_set):
     records = simulated_records(small_set, 3, DARTS, window_min=45, noise_sd_m=0.005)
-    found = invert(records, small_bank, method="linear", window_min=45, gauges=["46407", "46404"])
+    found = invert_by(records, small_bank, method="linear", window_min=45, gauges=["46407", "46404"])
     moments = JointMoments.from_bank(small_bank, ["46407", "46404"], 45, count=1000, seed=0)
     sampled = records.resample(moments.times_s, ["46407", "46404"]).to_numpy()
     npt.assert_allclose(found.slip, GaussianPosterior(moments).solve(sampled), atol=1e-6)
@@ -220,7 +221,7 @@ def test_a_record_of_noise_gives_no_source(small_set):
     noise = 0.005 * np.random.default_rng(11).standard_normal(quiet.sea_level.shape)
     records = type(quiet)(quiet.dataset.assign(sea_level=quiet.sea_level.copy(data=noise)))
     for method in ("linear", "gaussian", "bayes"):
-        found = invert(records, whole, method=method, window_min=60, scenarios=whole)
+        found = invert_by(records, whole, method=method, window_min=60, scenarios=whole)
         # far below the smallest earthquake of the set; metres would be a wave of decimetres at every DART
         assert found.slip.max() < 0.1 * small_set.load_weights().to_numpy().max()
 
@@ -232,12 +233,12 @@ def test_a_silent_gauge_is_done_without(small_bank, small_set):
     level[2] = np.nan
     silent = type(records)(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
     options = {"method": "linear", "window_min": 60, "scenarios": whole}
-    found = invert(silent, small_bank, **options)
-    npt.assert_allclose(found.slip, invert(records, small_bank, gauges=DARTS[:2], **options).slip, atol=1e-4)
+    found = invert_by(silent, small_bank, **options)
+    npt.assert_allclose(found.slip, invert_by(records, small_bank, gauges=DARTS[:2], **options).slip, atol=1e-4)
     level[:] = np.nan
     silent = type(records)(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
     with pytest.raises(InputError, match="no gauge has a sample in the window of 60 min"):
-        invert(silent, small_bank, **options)
+        invert_by(silent, small_bank, **options)
 
 
 def test_what_does_not_fit(small_bank, small_set):
@@ -257,6 +258,6 @@ def test_what_does_not_fit(small_bank, small_set):
         JointMoments.from_scenarios(small_set, DARTS, 30, split="test")
     records = simulated_records(small_set, 3, DARTS, window_min=60)
     with pytest.raises(InputError, match="start_min is for least squares; method bayes begins at the origin"):
-        invert(records, small_bank, method="bayes", window_min=60, start_min=5)
+        invert_by(records, small_bank, method="bayes", window_min=60, start_min=5)
     with pytest.raises(InputError, match="method linear needs scenarios, or a bank to draw ruptures from"):
-        invert(records, small_set, method="linear", window_min=60)
+        invert_by(records, small_set, method="linear", window_min=60)

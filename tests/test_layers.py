@@ -115,3 +115,34 @@ def test_rules_of_the_house(path):
             assert node.type is not None, f"{path.name}:{node.lineno} catches everything"
         if isinstance(node, ast.ImportFrom):
             assert all(alias.name != "*" for alias in node.names)
+
+
+def test_no_module_has_the_name_of_what_its_package_exports():
+    for package in [SOURCE, *(path.parent for path in MODULES if path.name == "__init__.py")]:
+        modules = {path.stem for path in package.glob("*.py")} | {
+            path.parent.name for path in package.glob("*/__init__.py")
+        }
+        tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+        exported = {
+            ast.literal_eval(name)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+            for name in node.value.elts
+        }
+        assert not modules & exported, f"{package.name} exports {modules & exported}, which are modules of it"
+
+
+def test_a_bank_a_method_and_a_forecast_need_no_torch():
+    code = """
+import sys
+import numpy as np
+import slipcast as sc
+records = sc.packaged_records("cascadia-simulation")
+region = sc.Region.open("cascadia").with_gauges(["46404"])
+bank = sc.GreensBank.build(region, spacing_arcmin=20, hours=1, bathymetry=None, workers=1)
+for inverter in (sc.LeastSquares(bank, window_min=30), sc.GaussianPosterior.from_bank(bank, window_min=30)):
+    sc.forecast(sc.invert(records, inverter), bank)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -12,12 +12,12 @@ import pytest
 from scipy.io import savemat
 from typer.testing import CliRunner
 
+from inversion_fixtures import least_squares
 from slipcast.cli import main as cli
 from slipcast.errors import InputError
-from slipcast.evaluation.evaluation import evaluate_network
+from slipcast.evaluation.evaluation import evaluate_with_baselines
 from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.least_squares import invert_least_squares
 from slipcast.learning.train import train
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import simulated_records
@@ -158,10 +158,10 @@ def test_the_rest_of_slipcast_works_on_it(imported, tmp_path):
     scenarios, bank = ScenarioSet.open(tmp_path / "set.zarr"), GreensBank.open(tmp_path / "bank.nc")
     trained = train(scenarios, tmp_path / "run", window_min=45, epochs=2)
     assert trained.sources == SOURCES
-    scores = evaluate_network(scenarios, trained).scores
+    scores = evaluate_with_baselines(scenarios, trained).scores
     assert np.isfinite(scores["network"]["weight_mse_m2"])
     # the records are exact sums of the responses, so least squares finds NOAA's slip, and the forecast is the record
-    slip = invert_least_squares(simulated_records(scenarios, 7, DARTS, window_min=100), bank, window_min=100)
+    slip = least_squares(simulated_records(scenarios, 7, DARTS, window_min=100), bank, window_min=100)
     npt.assert_allclose(slip.slip, truth()[7], atol=0.02)
     ahead = forecast(slip, bank, gauges=["hilo1"])
     npt.assert_allclose(ahead.sea_level[0], response("hilo1", 240) @ truth()[7], atol=0.01)

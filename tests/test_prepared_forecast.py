@@ -11,7 +11,7 @@ from slipcast.errors import InputError
 from slipcast.forecasting.fast import PreparedForecast
 from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import QUANTILES, GaussianPosterior, JointMoments, SlipEstimate, invert_records
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion.least_squares import LeastSquaresSolver
 from slipcast.records import simulated_records
 
 DARTS = ["46404", "46407", "46419"]
@@ -91,9 +91,9 @@ def test_least_squares_factored_once_finds_the_same(small_bank):
     rows = np.einsum("gts,ns->ngt", response.to_numpy(), slip)
     gap = rows.copy()
     gap[1, 0, -1] = np.nan
-    solver = LeastSquares(response)
+    solver = LeastSquaresSolver(response)
     npt.assert_allclose(solver.solve(rows), slip, atol=1e-6)  # without noise, the slip itself
     with_gap = solver.solve(gap)  # some rows by the factors that are kept, one by its own
     npt.assert_allclose(with_gap, slip, atol=1e-6)
     order = xr.DataArray(response.to_numpy()[:, :, ::-1], dims=response.dims, coords={"gauge": response["gauge"]})
-    assert not np.allclose(LeastSquares(order.assign_coords(time=response["time"])).solve(rows), slip)
+    assert not np.allclose(LeastSquaresSolver(order.assign_coords(time=response["time"])).solve(rows), slip)

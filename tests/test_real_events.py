@@ -9,9 +9,10 @@ import numpy.testing as npt
 import pytest
 
 from conftest import build_quietly
+from inversion_fixtures import invert_by, named
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
-from slipcast.inversion import candidate_sources, fit_timing, invert
+from slipcast.inversion import candidate_sources, fit_timing
 from slipcast.records import packaged_records, read_records
 
 EVENTS = Path(__file__).parents[2] / "shared" / "events"
@@ -38,7 +39,7 @@ def japan(tohoku):
 @pytest.fixture(scope="module")
 def slip(tohoku, japan):
     """Return the slip from the first 90 minutes of the three nearest DARTs."""
-    return invert(tohoku, japan, gauges=USED, window_min=90, **DAMPED)
+    return invert_by(tohoku, japan, gauges=USED, window_min=90, **DAMPED)
 
 
 @pytest.mark.slow
@@ -69,13 +70,13 @@ def test_first_waves_of_tohoku(tohoku, japan, slip):
 
 @pytest.mark.slow
 def test_one_buoy_in_45_minutes(tohoku, japan, slip):
-    one = invert(tohoku, japan, gauges=["21418"], window_min=45, **DAMPED)
+    one = invert_by(tohoku, japan, gauges=["21418"], window_min=45, **DAMPED)
     npt.assert_allclose(one.magnitude, slip.magnitude, atol=0.15)
 
 
 @pytest.mark.slow
 def test_each_of_four_buoys_from_the_others(tohoku, japan):
-    found = leave_one_out(tohoku, japan, gauges=DARTS[:4], window_min=110, **DAMPED)
+    found = leave_one_out(tohoku, named(tohoku, japan, gauges=DARTS[:4], window_min=110, **DAMPED), japan)
     assert list(found) == DARTS[:4]
     for name, (slip, fit) in found.items():
         assert 8.8 <= slip.magnitude <= 9.0, name
@@ -87,7 +88,7 @@ def test_each_of_four_buoys_from_the_others(tohoku, japan):
 
 @pytest.mark.slow
 def test_the_tide_jointly_is_the_same_earthquake(tohoku, japan, slip):
-    joint = invert(tohoku, japan, gauges=USED, window_min=90, joint_tide=True, **DAMPED)
+    joint = invert_by(tohoku, japan, gauges=USED, window_min=90, joint_tide=True, **DAMPED)
     npt.assert_allclose(joint.magnitude, slip.magnitude, atol=0.05)
 
 
@@ -101,7 +102,7 @@ def test_chile_2010():
     # waves over an ocean are about 1 % slower than long waves on a rigid Earth (Watada et al. 2014)
     assert 0.005 <= timing.stretch <= 0.02
     assert timing.misfit_after < timing.misfit_before
-    found = invert(timing.applied(records), reach, method="tikhonov", window_min=240, start_min=60)
+    found = invert_by(timing.applied(records), reach, method="tikhonov", window_min=240, start_min=60)
     assert found.magnitude == pytest.approx(8.8, abs=0.2)
     (fit,) = fit_waves(records, forecast(timing.noted(found), reach), used=["32412"])
     assert fit.explained_variance >= 0.85

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import numpy.testing as npt
@@ -12,32 +11,23 @@ import typer
 import xarray as xr
 from typer.testing import CliRunner
 
+from inversion_fixtures import invert_by, named, replay_by
 from learning_fixtures import make_checkpoint
 from slipcast import plots
 from slipcast.cli.replay import replay as replay_command
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.forecasting.forecast import forecast
-from slipcast.inversion import invert
+from slipcast.inversion import method_named
 from slipcast.io import identity
-from slipcast.learning.inverters import open_posterior
+from slipcast.learning.inverters import invert, open_posterior
 from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 from slipcast.realtime.replay import Replay, replay
 from slipcast.records import Records, simulated_records
 from slipcast.reports.replay import draw_replay, findings, write_replay_page
 from slipcast.reports.replay_figure import replay_figure
-from slipcast.scenarios.scenario_set import ScenarioSet
 
-N_RUPTURES = 60
 DARTS = ["46404", "46407", "46419"]
 OPTIONS = {"method": "tikhonov", "noise_sd_m": 0.01, "slip_sd_m": 5.0}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_ruptures():
-    """Draw fewer ruptures than a replay does: how many plays no part here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["slipcast.realtime.replay"], "_N_RUPTURES", N_RUPTURES)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +37,12 @@ def records(small_set) -> Records:
 
 @pytest.fixture(scope="module")
 def whole(records, small_bank) -> Replay:
-    return replay(records, small_bank, minutes=np.arange(5, 121, 5), gauges=DARTS[:2], **OPTIONS)
+    return replay_by(records, small_bank, minutes=np.arange(5, 121, 5), gauges=DARTS[:2], **OPTIONS)
 
 
 @pytest.fixture(scope="module")
 def with_draws(records, small_bank) -> Replay:
-    return replay(records, small_bank, minutes=[10, 40, 120], method="bayes", noise_sd_m=0.01, gauges=DARTS[1:])
+    return replay_by(records, small_bank, minutes=[10, 40, 120], method="bayes", noise_sd_m=0.01, gauges=DARTS[1:])
 
 
 def changed(records: Records, where, value: float) -> Records:
@@ -83,10 +73,10 @@ def hand_made(magnitude, height, *, observed: float = np.nan) -> Replay:
 @pytest.mark.parametrize("latency_min", [0.0, 7.0, {"46407": 12.0}])
 def test_the_future_plays_no_part(records, small_bank, latency_min):
     options = {"minutes": [20.0, 40.0, 60.0], "latency_min": latency_min, **OPTIONS}
-    true = replay(records, small_bank, **options).dataset
+    true = replay_by(records, small_bank, **options).dataset
     late = latency_min if isinstance(latency_min, dict) else dict.fromkeys(DARTS, latency_min)
     after = np.array([records.time_s > 60 * (40.0 - late.get(name, 0.0)) for name in DARTS])
-    other = replay(changed(records, after, 5.0), small_bank, **options).dataset
+    other = replay_by(changed(records, after, 5.0), small_bank, **options).dataset
     for name in ("slip", "magnitude", "max_amplitude", "arrival_time", "sea_level", "last_sample"):
         npt.assert_array_equal(other[name][:2], true[name][:2], err_msg=name)
     assert not np.allclose(other["slip"][2], true["slip"][2])
@@ -95,20 +85,18 @@ def test_the_future_plays_no_part(records, small_bank, latency_min):
 def test_no_sample_is_interpolated_from_one_to_come(small_bank, records):
     # samples half a minute after the full minute: minute m lies between one that was sent and one that was not
     between = Records(records.dataset.assign_coords(time=records.time_s + 30.0))
-    made = replay(between, small_bank, minutes=[30.0], **OPTIONS).dataset
+    made = replay_by(between, small_bank, minutes=[30.0], **OPTIONS).dataset
     npt.assert_array_equal(made["last_sample"], 60 * 29.0)
 
 
 @pytest.mark.parametrize("method", ["nnls", "tikhonov", "linear", "gaussian", "bayes"])
 def test_each_minute_is_what_an_inversion_finds(records, small_bank, method):
     options = {"method": method, "gauges": DARTS[:2], "noise_sd_m": 0.01}
-    made = replay(records, small_bank, minutes=[15, 45], **options).dataset
-    if from_ruptures := method in ("linear", "gaussian", "bayes"):
-        drawn = ScenarioSet.build(small_bank.with_window(DARTS[:2], 45), count=N_RUPTURES, seed=0)
-        options["scenarios"] = drawn.with_split((1.0, 0.0, 0.0), 0)
+    made = replay_by(records, small_bank, minutes=[15, 45], **options).dataset
+    from_ruptures = method in ("linear", "gaussian", "bayes")
+    inverter = named(records, small_bank, window_min=120, **options)
     for place, minute in enumerate((15, 45)):
-        alone = invert(records, small_bank, window_min=minute, **options)
-        npt.assert_allclose(made["slip"][place], alone.slip, rtol=1e-6, atol=1e-6)
+        alone = invert(records, inverter, window_min=minute, gauges=DARTS[:2])
         ahead = forecast(alone, small_bank)
         npt.assert_allclose(made["max_amplitude"][place], ahead.max_amplitude, rtol=1e-6)
         npt.assert_allclose(made["sea_level"][place], ahead.sea_level, atol=1e-5)
@@ -124,7 +112,7 @@ def test_each_minute_is_what_an_inversion_finds(records, small_bank, method):
 
 
 def test_latency_is_a_later_minute(records, small_bank, whole):
-    late = replay(records, small_bank, minutes=[22.0, 47.0], latency_min=2.0, gauges=DARTS[:2], **OPTIONS).dataset
+    late = replay_by(records, small_bank, minutes=[22.0, 47.0], latency_min=2.0, gauges=DARTS[:2], **OPTIONS).dataset
     for minute, before in ((22.0, 20.0), (47.0, 45.0)):
         npt.assert_allclose(late["slip"].sel(minute=minute), whole.dataset["slip"].sel(minute=before), rtol=1e-9)
     npt.assert_array_equal(late["last_sample"], [[1200.0] * 2, [2700.0] * 2])
@@ -133,8 +121,8 @@ def test_latency_is_a_later_minute(records, small_bank, whole):
 
 def test_a_gauge_is_left_out_until_it_sends(records, small_bank):
     silent = changed(records, (np.array([1]), slice(0, 30)), np.nan)  # minutes 1 to 30
-    made = replay(silent, small_bank, minutes=[20.0, 40.0], gauges=DARTS[:2], **OPTIONS)
-    alone = invert(records, small_bank, window_min=20, gauges=["46404"], **OPTIONS)
+    made = replay_by(silent, small_bank, minutes=[20.0, 40.0], gauges=DARTS[:2], **OPTIONS)
+    alone = invert_by(records, small_bank, window_min=20, gauges=["46404"], **OPTIONS)
     npt.assert_allclose(made.dataset["slip"][0], alone.slip, rtol=1e-9, atol=1e-9)
     npt.assert_array_equal(np.isfinite(made.dataset["last_sample"]), [[True, False], [True, True]])
 
@@ -144,17 +132,17 @@ def test_minutes_without_a_sample(records, small_bank):
     with pytest.warns(
         SlipcastWarning, match="no gauge had sent a sample at 3 of 4 minutes, the last of them minute 15"
     ):
-        made = replay(silent, small_bank, minutes=[5, 10, 15, 20], **OPTIONS).dataset
+        made = replay_by(silent, small_bank, minutes=[5, 10, 15, 20], **OPTIONS).dataset
     for name in ("slip", "magnitude", "max_amplitude", "sea_level", "last_sample"):
         assert np.isnan(made[name][:3]).all()
     assert np.isfinite(made["slip"][3]).all()
     with pytest.raises(InputError, match="no gauge of 46404, 46407, 46419 had sent a sample by minute 15"):
-        replay(silent, small_bank, minutes=[10, 15], **OPTIONS)
+        replay_by(silent, small_bank, minutes=[10, 15], **OPTIONS)
 
 
 def test_minutes_without_anything_new_keep_the_estimate(records, small_bank):
     short = Records(records.dataset.isel(time=slice(0, 40)))
-    made = replay(short, small_bank, minutes=[40, 60, 90], **OPTIONS).dataset
+    made = replay_by(short, small_bank, minutes=[40, 60, 90], **OPTIONS).dataset
     npt.assert_array_equal(made["slip"][1:], made["slip"][[0, 0]])
     npt.assert_array_equal(made["sea_level"][1:], made["sea_level"][[0, 0]])
 
@@ -162,16 +150,18 @@ def test_minutes_without_anything_new_keep_the_estimate(records, small_bank):
 def test_default_minutes(records, small_bank):
     short = Records(records.dataset.isel(time=slice(0, 8)))
     steps = []
-    made = replay(short, small_bank, latency_min=1.0, progress=lambda *done: steps.append(done), **OPTIONS)
+    made = replay_by(
+        short, small_bank, latency_min=1.0, progress=lambda done, total, note: steps.append((done, total)), **OPTIONS
+    )
     npt.assert_array_equal(made.minutes, [5, 6, 7, 8, 9])
     assert steps == [(count, 5) for count in range(1, 6)]
     assert (made.gauges_used, made.gauges) == (DARTS, small_bank.gauges)
     with pytest.raises(InputError, match="records must last beyond minute 5, got an end at 3"):
-        replay(Records(records.dataset.isel(time=slice(0, 3))), small_bank, **OPTIONS)
+        replay_by(Records(records.dataset.isel(time=slice(0, 3))), small_bank, **OPTIONS)
 
 
 def test_forecasts_of_some_gauges_and_the_attributes(records, small_bank):
-    made = replay(records, small_bank, minutes=[30], forecast_gauges=["newport", "46404"], **OPTIONS)
+    made = replay_by(records, small_bank, minutes=[30], forecast_gauges=["newport", "46404"], **OPTIONS)
     assert made.gauges == ["newport", "46404"]
     about = made.dataset.attrs
     assert (about["method"], about["bank"], about["region"]) == ("tikhonov", small_bank.id, "cascadia")
@@ -179,19 +169,19 @@ def test_forecasts_of_some_gauges_and_the_attributes(records, small_bank):
 
 
 def test_model_error_and_tide_pass_through(records, small_bank, whole):
-    made = replay(records, small_bank, minutes=[60], gauges=DARTS[:2], model_error=0.3, **OPTIONS).dataset
-    alone = invert(records, small_bank, window_min=60, gauges=DARTS[:2], model_error=0.3, **OPTIONS)
+    made = replay_by(records, small_bank, minutes=[60], gauges=DARTS[:2], model_error=0.3, **OPTIONS).dataset
+    alone = invert_by(records, small_bank, window_min=60, gauges=DARTS[:2], model_error=0.3, **OPTIONS)
     npt.assert_allclose(made["slip"][0], alone.slip, rtol=1e-9, atol=1e-9)
     assert not np.allclose(made["slip"][0], whole.dataset["slip"].sel(minute=60))
     with pytest.raises(InputError, match="records say nothing of how well their tide is known"):
-        replay(records, small_bank, minutes=[60], joint_tide=True, **OPTIONS)
+        replay_by(records, small_bank, minutes=[60], joint_tide=True, **OPTIONS)
 
 
 def test_the_tide_is_fitted_jointly(records, small_bank):
     column = np.broadcast_to(0.02, (3, 1, records.time_s.size))  # an offset that is not known
     tidal = Records(records.dataset.assign(tide_column=(("gauge", "column", "time"), column)))
-    made = replay(tidal, small_bank, minutes=[60], joint_tide=True, **OPTIONS).dataset
-    alone = invert(tidal, small_bank, window_min=60, joint_tide=True, **OPTIONS)
+    made = replay_by(tidal, small_bank, minutes=[60], joint_tide=True, **OPTIONS).dataset
+    alone = invert_by(tidal, small_bank, window_min=60, joint_tide=True, **OPTIONS)
     npt.assert_allclose(made["slip"][0], alone.slip, rtol=1e-9, atol=1e-9)
     assert made.attrs["tide"] == "joint"
 
@@ -204,12 +194,10 @@ def sampler():
     return open_posterior("cascadia")
 
 
-def test_a_sampler(sampler, records):
-    made = replay(
-        records, model=sampler, minutes=[5, 40], latency_min={"46407": 60}, forecast_gauges=["46404", "hilo1"]
-    )
+def test_a_posterior(sampler, records):
+    made = replay(records, sampler, minutes=[5, 40], latency_min={"46407": 60}, forecast_gauges=["46404", "hilo1"])
     seen = records.windowed(dict.fromkeys(DARTS, (-np.inf, 40.0))).windowed({"46407": (0.0, 1e-9)})
-    alone = invert(seen, model=sampler, window_min=40)
+    alone = invert(seen, sampler, window_min=40)
     npt.assert_allclose(made.dataset["slip"][1], alone.slip, rtol=1e-5, atol=1e-5)
     ahead = forecast(alone, sampler, gauges=["46404", "hilo1"]).dataset
     npt.assert_allclose(made.dataset["max_amplitude_quantile"][1], ahead["max_amplitude_quantile"], rtol=1e-4)
@@ -219,24 +207,19 @@ def test_a_sampler(sampler, records):
 
 def test_what_a_sampler_cannot_do(sampler, records, small_bank):
     with pytest.raises(InputError, match=r"minutes must be in \[5, 120\], got 2 to 40"):
-        replay(records, model=sampler, minutes=[2, 40])
-    with pytest.raises(InputError, match="noise_sd_m is for a method"):
-        replay(records, model=sampler, minutes=[40], noise_sd_m=0.01)
-    with pytest.raises(InputError, match="a replay needs a model for windows of any length, got one for 45 min"):
-        replay(records, model=make_checkpoint())
+        replay(records, sampler, minutes=[2, 40])
+    with pytest.raises(InputError, match="a replay needs a method for windows of any length, got one for 45 min"):
+        replay(records, make_checkpoint())
     elsewhere = Records(records.dataset.assign_coords(gauge=["1", "2", "3"]))
-    with pytest.raises(InputError, match="a replay needs a gauge that is in the model, got records of 1, 2, 3"):
-        replay(elsewhere, model=sampler)
-    with pytest.raises(InputError, match="ruptures are for a method of linear, gaussian, bayes, got a model"):
-        replay(records, model=sampler, ruptures=object())
+    with pytest.raises(InputError, match="records need a gauge that is known to the model, got 1, 2, 3"):
+        replay(elsewhere, sampler)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": None}, "a replay needs either a model or a method"),
         ({"method": "lsq"}, "method must be one of nnls"),
-        ({"gauges": ["46411"]}, "unknown gauge '46411' in the bank"),
+        ({"gauges": ["46411"]}, "unknown gauge '46411' in bank cascadia"),
         ({"gauges": ["newport"]}, "unknown gauge 'newport' in records"),
         ({"forecast_gauges": ["hilo1"]}, "unknown gauge 'hilo1' in bank cascadia"),
         ({"minutes": []}, "minutes must be a rising sequence of numbers > 0"),
@@ -246,20 +229,23 @@ def test_what_a_sampler_cannot_do(sampler, records, small_bank):
         ({"latency_min": -1.0}, "latency_min must be finite and >= 0, got -1 at gauge 46404"),
         ({"latency_min": {"46407": np.nan}}, "latency_min must be finite and >= 0, got nan at gauge 46407"),
         ({"latency_min": {"1": 2.0}}, "unknown gauge '1' in the gauges used"),
-        ({"ruptures": object()}, "ruptures are for a method of linear, gaussian, bayes, got tikhonov"),
+        (
+            {"ruptures": object()},
+            "scenarios and ruptures are for linear, gaussian, bayes; method tikhonov learns from none",
+        ),
     ],
 )
 def test_what_is_refused(records, small_bank, options, message):
     with pytest.raises(InputError, match=message):
-        replay(records, small_bank, **{"minutes": [10.0], "method": "tikhonov", **options})
+        replay_by(records, small_bank, **{"minutes": [10.0], "method": "tikhonov", **options})
 
 
 def test_a_method_needs_a_bank_and_one_event(records, small_bank):
     with pytest.raises(InputError, match="method nnls needs a bank"):
-        replay(records, method="nnls")
+        replay(records, method_named("nnls", None, window_min=60))
     two = Records(xr.concat([records.dataset[["sea_level"]]] * 2, "event").assign_coords(records.dataset.coords))
     with pytest.raises(InputError, match="records must hold one event, got 2"):
-        replay(two, small_bank, method="nnls")
+        replay_by(two, small_bank, method="nnls")
 
 
 # what came of it
@@ -277,7 +263,7 @@ def test_observed_crests(records, whole):
 def test_no_crest_where_the_record_ends_before_it(small_bank, records):
     flat = changed(records, (np.array([0]), slice(None)), 0.002)  # no wave
     rising = changed(flat, (np.array([1]), slice(None)), 0.001 * records.time_s)
-    made = replay(rising, small_bank, minutes=[30, 60], **OPTIONS)
+    made = replay_by(rising, small_bank, minutes=[30, 60], **OPTIONS)
     assert list(made.observed_maximum_m) == ["46419"]
     assert made.contribution_min["46404"] == 30.0  # its first sample
     with pytest.raises(InputError, match="gauge 46407 has recorded no first wave; compare with its last forecast"):
@@ -289,9 +275,9 @@ def test_nothing_arrives_before_it_can(small_bank, records):
     shaken = changed(records, (slice(None), slice(0, 2)), 9.0)
     # an epicentre from which no wave arrives in the first two minutes
     known = Records(shaken.dataset.assign_attrs(epicentre=np.array([234.7, 45.9])))
-    crests = [replay(each, small_bank, minutes=[30], **OPTIONS).observed_maximum_m for each in (known, records)]
+    crests = [replay_by(each, small_bank, minutes=[30], **OPTIONS).observed_maximum_m for each in (known, records)]
     assert crests[0] == crests[1]
-    assert max(replay(shaken, small_bank, minutes=[30], **OPTIONS).observed_maximum_m.values()) == 9.0
+    assert max(replay_by(shaken, small_bank, minutes=[30], **OPTIONS).observed_maximum_m.values()) == 9.0
 
 
 def test_gauges_of_a_figure(whole):
@@ -431,14 +417,14 @@ def test_many_minutes_few_frames(whole):
 
 
 def test_the_figure_of_points_without_records(records, small_bank):
-    made = replay(records, small_bank, minutes=[30, 60], forecast_gauges=["newport"], **OPTIONS)
+    made = replay_by(records, small_bank, minutes=[30, 60], forecast_gauges=["newport"], **OPTIONS)
     assert any(note.text == "newport (not used), cm" for note in replay_figure(made).layout.annotations)
 
 
 def test_minutes_without_slip_have_their_frame(records, small_bank):
     silent = changed(records, (slice(None), slice(0, 17)), np.nan)
     with pytest.warns(SlipcastWarning, match="no gauge had sent"):
-        made = replay(silent, small_bank, minutes=[10, 20], **OPTIONS)
+        made = replay_by(silent, small_bank, minutes=[10, 20], **OPTIONS)
     figure = replay_figure(made)
     assert figure.layout.sliders[0].active == 1
     texts = [trace.text for trace in figure.frames[0].data if trace.text]
@@ -494,7 +480,7 @@ def test_the_command(command, paths, records, small_bank):
     assert all(path.stat().st_size > 0 for path in outputs)
     made = Replay.open(outputs[0])
     npt.assert_array_equal(made.minutes, np.arange(5.0, 61.0, 5.0))
-    alone = invert(
+    alone = invert_by(
         records,
         small_bank,
         window_min={"46404": 60, "46407": 57},
@@ -518,7 +504,7 @@ def test_the_command(command, paths, records, small_bank):
     [
         (["--until", "4"], "--until must be >= 5 min, got 4"),
         (["--every", "0"], "--every must be > 0 min, got 0"),
-        (["--slip-sd", "much"], "--slip-sd must be a number, got 'much'"),
+        (["--slip-sd", "much"], "--slip-sd must be metres or one of gcv, discrepancy, got 'much'"),
         (["--latency", "soon"], "--latency must be a number, got 'soon'"),
         (["--latency", "46404=3,2"], "--latency must be minutes, or GAUGE=MIN for each gauge that has one"),
         (["--out", "."], "cannot write .: it is a folder"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,15 +14,17 @@ import pytest
 import xarray as xr
 from benchmarks.simulation import simulate
 
-from service_fixtures import EVENT, answer_of, bank_engine, create, post, postgres, served, sqlite, waves
+from learning_fixtures import make_checkpoint
+from service_fixtures import EVENT, answer_of, bank_nowcast, create, post, postgres, served, sqlite, waves
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
-from slipcast.realtime.nowcast import Alerts, Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.records import Records
 from slipcast.regions.region import Region
+from slipcast.service.api.results import Alerts
 from slipcast.service.api.schemas import EventList, RecordList, RegionAbout, Result, ResultList, Series
 from slipcast.service.api.stream import stream
 from slipcast.service.storage.migrate import newest_revision
@@ -32,7 +35,7 @@ from slipcast.service.storage.tables import metadata
 
 @pytest.fixture(scope="module")
 def engine(small_bank):
-    return bank_engine(small_bank)
+    return bank_nowcast(small_bank)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_from_an_event_to_its_answer(engine, small_bank, database):
         listed = EventList.model_validate(client.get("/api/events").json())
         assert (listed.total, listed.events[0].n_samples, listed.events[0].n_results) == (1, len(samples), 2)
         records = RecordList.model_validate(client.get(f"/api/events/{event}/records").json())
-        assert {each.gauge: each.state for each in records.gauges}["46404"] == "wave seen"
+        assert {each.gauge: each.state for each in records.gauges}["46404"] == "wave detected"
 
 
 def test_order_repetition_and_correction_leave_the_answer_as_it_is(engine, small_bank, tmp_path):
@@ -123,7 +126,7 @@ def test_a_restart_knows_everything_and_answers_what_was_left(engine, small_bank
         raise RuntimeError("stopped before the answer")
 
     with monkeypatch.context() as broken, served(engine, database) as client:
-        broken.setattr(Engine, "answer", never)
+        broken.setattr(Nowcast, "answer", never)
         event = create(client)
         assert post(client, event, samples)["result"] is None
         assert b"slipcast_failures_total 1.0" in client.get("/metrics").content
@@ -313,13 +316,13 @@ def test_flags_say_what_an_operator_must_know(engine, small_bank, tmp_path):
         far = create(client, longitude=-170.0, latitude=20.0, magnitude=None)
         post(client, far, [each | {"sea_level_m": 0.0} for each in samples])
         flags = client.get(f"/api/events/{far}/results/latest").json()["flags"]
-        assert {"46407 silent", "window shorter than 5 min", "no wave seen yet"} <= {*flags}
+        assert {"46407: no data", "window shorter than 5 min", "no wave seen yet"} <= {*flags}
         assert "extrapolated: epicentre far from the unit sources" in flags
         found = client.get(f"/api/events/{far}/results/latest").json()
         assert found["magnitude"] is None
         late = create(client)
         post(client, late, [each for each in waves(small_bank) if each["gauge"] != "46419" or each["seconds"] < 300])
-        assert any(flag.startswith("46419 silent since") for flag in answer_of(client, late)["flags"])
+        assert any(flag.startswith("46419: no data since") for flag in answer_of(client, late)["flags"])
 
 
 def test_unit_sources_are_those_that_the_magnitude_reaches(engine, small_bank, tmp_path):
@@ -334,7 +337,7 @@ def test_unit_sources_are_those_that_the_magnitude_reaches(engine, small_bank, t
 
 
 def test_the_sampler_says_how_sure_it_is(sampler, tmp_path):
-    engine = Engine(Region.open("cascadia"), sampler)
+    engine = Nowcast(sampler)
     records = simulate(sampler, magnitude=8.8, seed=4)
     batch = [
         {"gauge": name, "seconds": float(at), "sea_level_m": float(value)}
@@ -380,8 +383,8 @@ def test_heights_with_the_tide_lose_it(engine, tmp_path):
         level = dict(zip(found["seconds"], found["sea_level_m"]))
         expected = dict(zip((3600 * hours).round().tolist(), wave.tolist()))
         npt.assert_allclose([level[at] for at in level if at > 0], [expected[at] for at in level if at > 0], atol=0.03)
-        assert found["state"] == "wave seen"
-        assert "46404 tide taken out here" in answer_of(client, event)["flags"]
+        assert found["state"] == "wave detected"
+        assert "46404: tide taken out here" in answer_of(client, event)["flags"]
         short = create(client)
         post(client, short, [each for each in batch if each["seconds"] >= 0])
         assert client.get(f"/api/events/{short}").json()["latest"] is None
@@ -391,7 +394,7 @@ def test_a_wave_needs_two_samples():
     at = 60.0 * np.arange(6)
     spike = GaugeLevels(at, np.array([0.0, 0.0, 0.5, 0.0, 0.0, 0.0]))
     wave = GaugeLevels(at, np.array([0.0, 0.0, -0.05, -0.04, 0.0, 0.0]))
-    assert (spike.state, wave.state, wave.within(-60, -1).state) == ("listening", "wave seen", "silent")
+    assert (spike.state, wave.state, wave.within(-60, -1).state) == ("no wave detected", "wave detected", "no data")
 
 
 def test_shaking_before_a_tsunami_can_be_there_is_no_wave():
@@ -407,22 +410,25 @@ def test_shaking_before_a_tsunami_can_be_there_is_no_wave():
     # 250 m/s from the nearest place where a source may be, and 200 km this side of it
     assert found["chile"].earliest_s / 60 == pytest.approx(143, abs=3)
     assert found["peru"].earliest_s / 60 == pytest.approx(44, abs=3)
-    assert found["chile"].state == "listening"
+    assert found["chile"].state == "no wave detected"
     levels |= {("32412", "sea_level", 60_000 * minute): 0.06 for minute in (186, 187)}
-    assert gauge_levels(event, levels, ["32412"], region, peru)["32412"].state == "wave seen"
+    assert gauge_levels(event, levels, ["32412"], region, peru)["32412"].state == "wave detected"
 
 
 def test_alerts_have_their_thresholds():
     assert [Alerts().of(height) for height in (0.0, 0.03, 0.3, 1.0)] == ["none", "information", "advisory", "warning"]
 
 
-def test_an_engine_needs_something_that_answers(small_bank, sampler):
-    with pytest.raises(InputError, match="either a model or a method"):
-        Engine(small_bank.region)
-    with pytest.raises(InputError, match="needs a bank"):
-        Engine(small_bank.region, method="nnls")
-    with pytest.raises(InputError, match="cannot answer for chile"):
-        Engine(Region.open("chile"), sampler)
+def test_a_nowcast_needs_a_method_for_any_window(small_bank, sampler, small_set):
+    with pytest.raises(InputError, match="inverter must be an Inverter, or the name or folder of a model, got None"):
+        Nowcast(None)
+    with pytest.raises(InputError, match="inverter must be for windows of any length, got one for 45 min"):
+        Nowcast(make_checkpoint())
+    with pytest.raises(InputError, match="bank must be a GreensBank, got"):
+        Nowcast(sampler, small_set)
+    other = replace(sampler, region="chile")
+    with pytest.raises(InputError, match="method of region chile cannot be used with a bank of cascadia"):
+        Nowcast(other, small_bank)
 
 
 def test_simulations_are_reproducible_and_say_what_they_are(sampler):

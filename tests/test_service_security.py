@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service_fixtures import EVENT, TOKEN, WRITE, bank_engine, create, post, served, sqlite, waves
+from service_fixtures import EVENT, TOKEN, WRITE, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.errors import InputError
-from slipcast.service.running import Serving, load_engines
+from slipcast.service.running import Serving, load_nowcasts
 from slipcast.service.security import CONTENT_POLICY, Rates
 from slipcast.service.settings import Limits, Settings, is_loopback, load_token
 from slipcast.service.storage.store import Store
@@ -22,7 +22,7 @@ from slipcast.service.storage.store import Store
 
 @pytest.fixture(scope="module")
 def engine(small_bank):
-    return bank_engine(small_bank)
+    return bank_nowcast(small_bank)
 
 
 @pytest.fixture(scope="module")
@@ -300,11 +300,11 @@ def test_what_cannot_be_served_is_refused(small_bank, tmp_path):
     file = tmp_path / "bank.nc"
     small_bank.save(file)
     with pytest.raises(InputError, match="--bank must be given once a region"):
-        load_engines([], [], [file, file])
+        load_nowcasts([], [], [file, file])
     with pytest.raises(InputError, match="got none"):
-        load_engines([], [], [])
+        load_nowcasts([], [], [])
     with pytest.raises(InputError, match="region chile needs a bank"):
-        load_engines(["chile"], [], [])
+        load_nowcasts(["chile"], [], [])
 
 
 def test_databases_that_cannot_be_are_refused(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from service_fixtures import EVENT, TOKEN, WRITE, bank_engine, create, served, sqlite, waves
+from service_fixtures import EVENT, TOKEN, WRITE, bank_nowcast, create, served, sqlite, waves
 from slipcast.cli.main import app as command
 from slipcast.errors import InputError
 from slipcast.records import Records
@@ -26,7 +26,7 @@ HEADER = "#YY  MM DD hh mm ss T   HEIGHT\n#yr  mo dy hr mn  s -        m\n"
 
 @pytest.fixture(scope="module")
 def engine(small_bank):
-    return bank_engine(small_bank)
+    return bank_nowcast(small_bank)
 
 
 def line(minute: float, height_m: float, kind: int = 2) -> str:
@@ -141,7 +141,7 @@ def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
         assert client.get(f"/api/events/{simulated}").json()["n_samples"] == 0
         records = client.get(f"/api/events/{event}/records").json()["gauges"]
         found = next(each for each in records if each["gauge"] == "46404")
-        assert found["state"] == "listening"
+        assert found["state"] == "no wave detected"
         assert max(map(abs, found["sea_level_m"])) < 0.02  # the tide is gone
         assert {asked for asked, _ in ndbc.asked} == {
             f"/data/realtime2/{name}.dart" for name in ("46404", "46407", "46419")

@@ -13,8 +13,8 @@ from learning_fixtures import make_checkpoint
 from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
-from slipcast.inversion import SlipEstimate, invert, magnitude_of_slip
-from slipcast.learning.inverters import model_names, open_model, open_posterior
+from slipcast.inversion import SlipEstimate, magnitude_of_slip
+from slipcast.learning.inverters import invert, model_names, open_model, open_posterior
 from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.records import Records
 from slipcast.regions.region import Region
@@ -101,7 +101,7 @@ def test_after_install_records_alone_are_enough(tmp_path, monkeypatch):
     assert (quantile.diff("quantile") >= 0).all()
     model = open_posterior("cascadia")
     records = Records.open("records.nc")
-    again = invert(records, model=model, window_min=45)
+    again = invert(records, model, window_min=45)
     npt.assert_array_equal(again.slip, slip.slip)
     npt.assert_array_equal(forecast(again, model).max_amplitude, made.max_amplitude)
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 import xarray as xr
 
+from inversion_fixtures import invert_by
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import WaveInverter, invert
-from slipcast.learning.inverters import open_model
+from slipcast.inversion import WaveInverter
+from slipcast.learning.inverters import invert, open_model
 from slipcast.learning.posterior.augmentation import Augmentation, stretched
 from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import energy_score, marginal_crps
@@ -413,7 +414,7 @@ def test_files_that_are_damaged(folder, tmp_path):
 
 def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     records = simulated_records(unseen, 4, DARTS, window_min=120, noise_sd_m=0.005)
-    found = invert(records, small_bank, model=sampler, window_min=60)
+    found = invert(records, sampler, window_min=60)
     assert isinstance(sampler, WaveInverter)
     assert (found.dataset.attrs["method"], found.dataset.attrs["window_min"]) == ("sampler", 60.0)
     assert found.dataset["subfault_sample"].shape == (200, 72)
@@ -442,35 +443,34 @@ def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     # records that end early, other gauges, another order: the same as a shorter window of those
     early = Records(records.dataset.isel(time=records.time_s <= 1800, gauge=[2, 0]))
     some = Records(records.dataset.isel(gauge=[0, 2]))
-    npt.assert_allclose(
-        invert(early, small_bank, model=sampler).slip, invert(some, small_bank, model=sampler, window_min=30).slip
-    )
+    npt.assert_allclose(invert(early, sampler).slip, invert(some, sampler, window_min=30).slip)
 
 
 def test_what_the_door_refuses(sampler, small_bank, unseen):
     records = simulated_records(unseen, 4, DARTS, window_min=120)
-    with pytest.raises(InputError, match=r"window must be in \[5, 120\] min, those that the model knows, got 121"):
-        invert(records, small_bank, model=sampler, window_min=121)
-    with pytest.raises(InputError, match=r"window must be in \[5, 120\] min, those that the model knows, got 4"):
-        invert(records, small_bank, model=sampler, window_min=4)
+    with pytest.raises(
+        InputError, match=r"window_min must be in \[5, 120\] min, which the model was trained on, got 121"
+    ):
+        invert(records, sampler, window_min=121)
+    with pytest.raises(
+        InputError, match=r"window_min must be in \[5, 120\] min, which the model was trained on, got 4"
+    ):
+        invert(records, sampler, window_min=4)
     late = records.dataset.where(records.dataset["time"] > 1200)
     with pytest.raises(InputError, match=r"in the window of 20 min$"):
-        invert(Records(late), small_bank, model=sampler, window_min=20)
+        invert(Records(late), sampler, window_min=20)
     both = xr.concat([records.dataset, late], dim="event")
     with pytest.raises(InputError, match="no gauge has a sample in the window of 20 min in event 1"):
-        invert(Records(both), small_bank, model=sampler, window_min=20)
+        invert(Records(both), sampler, window_min=20)
     deaf = records.dataset.where(records.dataset["gauge"] != "46407")
-    assert invert(Records(deaf), model=sampler, window_min=20).dataset.attrs["gauges"] == "46404 46419"
-    for option in ({"noise_sd_m": 0.01}, {"slip_sd_m": 3.0}, {"scenarios": unseen}, {"start_min": 5.0}):
-        with pytest.raises(InputError, match=f"{next(iter(option))} is for a method; a model uses"):
-            invert(records, small_bank, model=sampler, **option)
+    assert invert(Records(deaf), sampler, window_min=20).dataset.attrs["gauges"] == "46404 46419"
     renamed = Records(records.dataset.assign_coords(gauge=["a", "b", "c"]))
-    with pytest.raises(InputError, match="records have none of the gauges that the model takes: 46404, 46407, 46419"):
-        invert(renamed, small_bank, model=sampler)
+    with pytest.raises(InputError, match="records need a gauge that is known to the model, got a, b, c"):
+        invert(renamed, sampler)
     tidal = Records(records.dataset.assign_attrs(tide_removed=0))
     with pytest.raises(InputError, match="records must be free of the tide"):
-        invert(tidal, small_bank, model=sampler)
-    found = invert(records, small_bank, model=sampler)
+        invert(tidal, sampler)
+    found = invert(records, sampler)
     wrong = type(found)(found.dataset.isel(subfault=slice(None, 70)))
     with pytest.raises(InputError, match="slip is on 70 subfaults, the bank has 72"):
         forecast(wrong, small_bank)
@@ -484,7 +484,7 @@ def test_what_the_door_refuses(sampler, small_bank, unseen):
     with pytest.raises(InputError, match=f"model {other.id} forecasts the slip that it drew, got slip of {sampler.id}"):
         forecast(found, other)
     with pytest.raises(InputError, match="got slip of nnls; give a bank for that"):
-        forecast(invert(records, small_bank, method="nnls", window_min=30), sampler)
+        forecast(invert_by(records, small_bank, method="nnls", window_min=30), sampler)
 
 
 def test_settings(tmp_path):

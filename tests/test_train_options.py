@@ -12,7 +12,7 @@ import torch
 
 from learning_fixtures import GAUGES, SOURCES, changed, scenario_set
 from slipcast.errors import InputError
-from slipcast.inversion import LeastSquares
+from slipcast.inversion import LeastSquaresSolver
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.train import train
@@ -198,7 +198,7 @@ def test_learning_what_least_squares_finds(scenarios, tmp_path):
     indices = scenarios.indices("validation")
     response = scenarios.source_response(GAUGES, window_min=60)
     records = scenarios.load_records(GAUGES, 60, indices, noise_sd_m=0.001)
-    target = LeastSquares(response).solve(records.to_numpy())
+    target = LeastSquaresSolver(response).solve(records.to_numpy())
     found = trained.predict(scenarios.load_records(GAUGES, 30, indices, noise_sd_m=0.001))
     npt.assert_allclose(trained.history[-1]["validation_loss_m2"], np.mean((found - target) ** 2), rtol=1e-4)
     assert np.abs(target - scenarios.load_weights(indices).to_numpy()).max() > 1e-3  # the noise makes them differ

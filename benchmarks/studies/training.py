@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.provenance import ROOT
 from slipcast import plots
-from slipcast.evaluation.evaluation import evaluate_network
+from slipcast.evaluation.evaluation import evaluate_with_baselines
 from slipcast.io.atomic import write_text
 from slipcast.learning.train import train
 from slipcast.metrics import rising_epoch
@@ -64,7 +64,7 @@ def main() -> None:
         for seed in SEEDS:
             trained = train(scenarios, Path(folder) / f"{seed}", seed=seed, test_loss=True)
             last, best = trained.history[-1], trained.history[trained.best_epoch - 1]
-            found = evaluate_network(scenarios, trained)
+            found = evaluate_with_baselines(scenarios, trained)
             scores = found.scores["network"]
             mean = scores["max_amplitude_mean"]
             losses.append(last["validation_loss_m2"])

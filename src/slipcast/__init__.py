@@ -10,40 +10,58 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slipcast.errors import InputError, SlipcastWarning
-    from slipcast.evaluation.evaluation import evaluate
+    from slipcast.evaluation.evaluation import Evaluation, evaluate
     from slipcast.forecasting.forecast import Forecast, forecast
     from slipcast.greens.bank import GreensBank
-    from slipcast.inversion import SlipEstimate, invert
+    from slipcast.inversion.estimate import SlipEstimate
+    from slipcast.inversion.gaussian import GaussianPosterior
+    from slipcast.inversion.inverter import Inverter
+    from slipcast.inversion.least_squares import LeastSquares
+    from slipcast.inversion.real_event import EventInversion, invert_event
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
-    from slipcast.learning.inverters import open_model
+    from slipcast.learning.inverters import invert, open_inverter, open_model
+    from slipcast.learning.posterior.posterior import NeuralPosterior
     from slipcast.learning.train import train
     from slipcast.physics.bathymetry import Bathymetry
     from slipcast.physics.ruptures import RuptureSettings
-    from slipcast.realtime.replay import replay
-    from slipcast.records import Records, packaged_records, read_records
+    from slipcast.realtime.nowcast import Nowcast
+    from slipcast.realtime.replay import Replay, replay
+    from slipcast.records.packaged import packaged_records
+    from slipcast.records.read import read_records
+    from slipcast.records.records import Records
     from slipcast.regions.region import Region, region_names
     from slipcast.scenarios.scenario_set import ScenarioSet
 
 _HOMES = {
     "Bathymetry": "physics.bathymetry",
     "Checkpoint": "learning.checkpoint",
+    "Evaluation": "evaluation.evaluation",
+    "EventInversion": "inversion.real_event",
     "Forecast": "forecasting.forecast",
+    "GaussianPosterior": "inversion.gaussian",
     "GreensBank": "greens.bank",
     "InputError": "errors",
-    "Records": "records",
+    "Inverter": "inversion.inverter",
+    "LeastSquares": "inversion.least_squares",
+    "NeuralPosterior": "learning.posterior.posterior",
+    "Nowcast": "realtime.nowcast",
+    "Records": "records.records",
     "Region": "regions.region",
+    "Replay": "realtime.replay",
     "RuptureSettings": "physics.ruptures",
     "ScenarioSet": "scenarios.scenario_set",
-    "SlipEstimate": "inversion",
+    "SlipEstimate": "inversion.estimate",
     "SlipcastWarning": "errors",
     "TrainConfig": "learning.config",
     "evaluate": "evaluation.evaluation",
     "forecast": "forecasting.forecast",
-    "invert": "inversion",
+    "invert": "learning.inverters",
+    "invert_event": "inversion.real_event",
+    "open_inverter": "learning.inverters",
     "open_model": "learning.inverters",
-    "packaged_records": "records",
-    "read_records": "records",
+    "packaged_records": "records.packaged",
+    "read_records": "records.read",
     "region_names": "regions.region",
     "replay": "realtime.replay",
     "train": "learning.train",
@@ -52,11 +70,19 @@ _HOMES = {
 __all__ = [
     "Bathymetry",
     "Checkpoint",
+    "Evaluation",
+    "EventInversion",
     "Forecast",
+    "GaussianPosterior",
     "GreensBank",
     "InputError",
+    "Inverter",
+    "LeastSquares",
+    "NeuralPosterior",
+    "Nowcast",
     "Records",
     "Region",
+    "Replay",
     "RuptureSettings",
     "ScenarioSet",
     "SlipEstimate",
@@ -65,6 +91,8 @@ __all__ = [
     "evaluate",
     "forecast",
     "invert",
+    "invert_event",
+    "open_inverter",
     "open_model",
     "packaged_records",
     "read_records",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any
 
-__all__ = ["InputError", "SlipcastWarning", "invalid_setting", "nearest_names", "unknown_name"]
+__all__ = ["InputError", "SlipcastWarning", "check_kind", "invalid_setting", "nearest_names", "unknown_name"]
 
 
 class InputError(ValueError):
@@ -15,6 +16,50 @@ class InputError(ValueError):
 
 class SlipcastWarning(UserWarning):
     """A result that is valid but less accurate than its user may expect."""
+
+
+class _ShortRepr(Repr):
+    """Representations of at most about 60 characters, also of arrays and long text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = 60
+
+
+_SHORT = _ShortRepr()
+
+
+def check_kind(value: Any, kinds: type | tuple[type, ...], argument: str, wanted: str) -> None:
+    """Refuse a value of a wrong kind in one line.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    kinds : type or tuple of types
+        Kinds that are accepted. ``True`` and ``False`` are numbers only where ``bool`` is listed.
+    argument : str
+        Name of the argument.
+    wanted : str
+        The rule in words, e.g. ``"a number of minutes"``.
+
+    Raises
+    ------
+    InputError
+        If the value is of none of the kinds.
+
+    Examples
+    --------
+    >>> check_kind("20", (int, float), "window_min", "a number of minutes")
+    Traceback (most recent call last):
+    slipcast.errors.InputError: window_min must be a number of minutes, got '20' (str)
+    """
+    accepted = kinds if isinstance(kinds, tuple) else (kinds,)
+    # bool is a subclass of int, and True metres is a slip of the pen
+    fits = isinstance(value, accepted) and (not isinstance(value, bool) or bool in accepted or object in accepted)
+    if not fits:
+        shown = " ".join(_SHORT.repr(value).split())
+        raise InputError(f"{argument} must be {wanted}, got {shown} ({type(value).__name__})")
 
 
 def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> list[str]:

@@ -14,11 +14,12 @@ from slipcast.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from slipcast.inversion import SlipEstimate
-    from slipcast.inversion.nonnegative import Damping
+    from slipcast.greens.bank import GreensBank
+    from slipcast.inversion import Inverter, SlipEstimate
+    from slipcast.inversion.least_squares import Damping
     from slipcast.records import Records
 
-__all__ = ["forecast", "invert"]
+__all__ = ["chosen_inverter", "forecast", "invert", "parse_damping"]
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -76,37 +77,28 @@ def invert(
     """
     from slipcast.forecasting.wave_fit import leave_one_out
     from slipcast.greens.bank import GreensBank
-    from slipcast.inversion import candidate_sources, fit_timing
-    from slipcast.inversion import invert as run
-    from slipcast.inversion.nonnegative import DAMPINGS
+    from slipcast.inversion.invert import invert_records
+    from slipcast.inversion.real_event import invert_event
+    from slipcast.learning.inverters import open_inverter
     from slipcast.records import PACKAGED, Records, packaged_records
     from slipcast.scenarios.scenario_set import ScenarioSet
 
-    try:
-        damping = cast("Damping", slip_sd) if slip_sd is None or slip_sd in DAMPINGS else float(slip_sd)
-    except ValueError:
-        raise InputError(f"--slip-sd must be metres or one of {', '.join(DAMPINGS)}, got {slip_sd!r}") from None
-
-    if model is not None:
-        from slipcast.learning.inverters import open_model
-
-        network = open_model(model)
+    damping = parse_damping(slip_sd)
+    if one_out and (bank is None or method is None):
+        raise InputError("--leave-one-out needs --bank and --method")
+    if (model is None) == (method is None):
+        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
     windows = None if window is None else _windows(window, observed, names)
     responses = None if bank is None else GreensBank.open(bank)
-    if one_out and (responses is None or method is None):
-        raise InputError("--leave-one-out needs --bank and --method")
     if (epicentre is None) != (magnitude is None):
         raise InputError("--epicentre and --magnitude are given together or not at all")
-    if epicentre is not None and magnitude is not None:
-        if responses is None:
-            raise InputError("--epicentre chooses unit sources of a bank; give --bank")
-        responses = responses.with_sources(candidate_sources(responses.sources, epicentre, magnitude))
+    if epicentre is not None and responses is None:
+        raise InputError("--epicentre chooses unit sources of a bank; give --bank")
+    if (stretch or shifts) and (responses is None or windows is None):
+        raise InputError("--stretch and --shifts need --bank and --window")
     options: dict[str, Any] = {
-        "method": method,
-        "gauges": names,
-        "window_min": windows,
         "start_min": start,
         "noise_sd_m": noise,
         "slip_sd_m": damping,
@@ -114,17 +106,31 @@ def invert(
         "joint_tide": joint_tide,
         "model_error": model_error,
     }
-    timing = None
-    if stretch or shifts:
-        if responses is None or windows is None:
-            raise InputError("--stretch and --shifts need --bank and --window")
-        timing = fit_timing(observed, responses, window_min=windows, gauges=names, stretch=stretch, shifts=shifts)
-        observed = timing.applied(observed)
-    slip = run(observed, responses, model=None if model is None else network, **options)
-    slip = slip if timing is None else timing.noted(slip)
-    predicted = {}
-    if one_out and responses is not None:
-        predicted = {name: fit for name, (_, fit) in leave_one_out(observed, responses, **options).items()}
+    timing, predicted = None, {}
+    if model is not None:
+        _refuse_options(options)
+        slip = invert_records(observed, open_inverter(model), window_min=windows, gauges=names)
+    elif responses is None:
+        raise InputError(f"method {method} needs a bank")
+    elif windows is None:
+        raise InputError(f"method {method} needs a window, minutes after the origin")
+    else:
+        found = invert_event(
+            observed,
+            responses,
+            method=str(method),
+            window_min=windows,
+            gauges=names,
+            epicentre=epicentre,
+            magnitude=magnitude,
+            stretch=stretch,
+            shifts=shifts,
+            **options,
+        )
+        slip, timing = found.slip, found.timing
+        if one_out:
+            left_out = leave_one_out(found.records, found.inverter, responses, window_min=windows, gauges=names)
+            predicted = {name: fit for name, (_, fit) in left_out.items()}
     slip.save(out)
     if slip.slip.ndim > 1:
         write_line(f"{out}: {slip.slip.shape[0]} events")
@@ -148,9 +154,53 @@ def invert(
         )
 
 
+def parse_damping(text: str | None) -> Damping | float | None:
+    """Read metres, ``gcv`` or ``discrepancy``."""
+    from slipcast.inversion.least_squares import DAMPINGS
+
+    try:
+        return cast("Damping", text) if text is None or text in DAMPINGS else float(text)
+    except ValueError:
+        raise InputError(f"--slip-sd must be metres or one of {', '.join(DAMPINGS)}, got {text!r}") from None
+
+
+def chosen_inverter(
+    model: str | None,
+    method: str | None,
+    bank: GreensBank | None,
+    records: Records,
+    gauges: list[str] | None,
+    window_min: float,
+    options: dict[str, Any],
+) -> Inverter:
+    """Return the method of a model, or the one that is named, for windows up to one, or as long as the bank has."""
+    from slipcast.inversion.least_squares import run_min
+    from slipcast.inversion.methods import method_named
+    from slipcast.learning.inverters import open_inverter
+
+    if (model is None) == (method is None):
+        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
+    if model is not None:
+        _refuse_options(options)
+        return open_inverter(model)
+    if bank is None:
+        raise InputError(f"method {method} needs a bank")
+    names = [name for name in records.gauges if name in bank.gauges] if gauges is None else gauges
+    if known := [name for name in names if name in bank.gauges]:
+        window_min = min(window_min, run_min(bank, known))
+    return method_named(str(method), bank, window_min=window_min, gauges=names or None, **options)
+
+
+def _refuse_options(options: dict[str, Any]) -> None:
+    """Refuse options of methods where there is a model."""
+    for name, value in options.items():
+        if value:
+            raise InputError(f"{name} is for a method; a model uses what it was trained for")
+
+
 def _windows(text: str, records: Records, gauges: list[str] | None) -> float | dict[str, float]:
     """Read ``45``, ``first-wave`` or ``21418=45,21401=first-wave``."""
-    from slipcast.forecasting.wave_fit import first_wave_ends
+    from slipcast.records.first_wave import first_wave_ends
 
     found: dict[str, float] = {}
     parts = [part.rpartition("=") for part in parse_names(text) or [""]]
@@ -224,14 +274,10 @@ def forecast(
     from slipcast.greens.bank import GreensBank
     from slipcast.inversion import SlipEstimate
 
-    if bank is not None and model is None:
-        made = run(SlipEstimate.open(slip), GreensBank.open(bank))
-    elif model is not None and bank is None:
-        from slipcast.learning.inverters import open_posterior
-
-        made = run(SlipEstimate.open(slip), open_posterior(model))
-    else:
+    if (bank is None) == (model is None):
         raise InputError("a forecast needs either --bank or --model")
+    waves: Any = model if bank is None else GreensBank.open(bank)
+    made = run(SlipEstimate.open(slip), waves)
     made.save(out)
     if made.max_amplitude.ndim > 1:
         write_line(f"{out}: {made.max_amplitude.shape[0]} events")

@@ -367,7 +367,7 @@ def evaluate(
 
     Example: slipcast evaluate runs/first set.zarr --out runs/first/test
     """
-    from slipcast.evaluation.evaluation import evaluate_network
+    from slipcast.evaluation.evaluation import evaluate_with_baselines
     from slipcast.io.atomic import check_target
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.reports.evaluation import write_evaluation
@@ -379,7 +379,7 @@ def evaluate(
     except ValueError:
         raise InputError(f"--scenarios must hold numbers between commas, got {shown!r}") from None
     opened = ScenarioSet.open(scenarios)
-    found = evaluate_network(opened, Checkpoint.open(checkpoint), split=split)
+    found = evaluate_with_baselines(opened, Checkpoint.open(checkpoint), split=split)
     page = write_evaluation(out, found, opened, examples=examples, exports=parse_names(export) or ())
     if as_json:
         print_json(found.scores)

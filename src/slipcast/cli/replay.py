@@ -1,20 +1,20 @@
-"""The command line's verb ``replay``: a tsunami as it happened."""
+"""The verb ``replay``: retrospective real-time replay of an event."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slipcast.cli.console import parse_names, print_json, write_line
+from slipcast.cli.invert import chosen_inverter, parse_damping
 from slipcast.cli.play import play_into
 from slipcast.cli.records import Epicentre
 from slipcast.errors import InputError
 from slipcast.parallel.progress import progress_bar
 
 if TYPE_CHECKING:
-    from slipcast.inversion.nonnegative import Damping
     from slipcast.realtime.replay import Replay
 
 __all__ = ["replay"]
@@ -69,9 +69,7 @@ def replay(
     import numpy as np
 
     from slipcast.greens.bank import GreensBank
-    from slipcast.inversion.nonnegative import DAMPINGS
     from slipcast.io.atomic import check_target
-    from slipcast.learning.inverters import open_model
     from slipcast.realtime.replay import FIRST_MIN
     from slipcast.realtime.replay import replay as run
     from slipcast.records import PACKAGED, Records, packaged_records
@@ -104,21 +102,25 @@ def replay(
             simulation=simulation,
         )
         return
-    damping = slip_sd if slip_sd is None or slip_sd in DAMPINGS else _number(slip_sd, "--slip-sd")
+    observed = packaged_records(records) if records in PACKAGED else Records.open(records)
+    names = parse_names(gauges)
+    responses = None if bank is None else GreensBank.open(bank)
+    options = {
+        "noise_sd_m": noise,
+        "slip_sd_m": parse_damping(slip_sd),
+        "joint_tide": joint_tide,
+        "model_error": model_error,
+    }
+    inverter = chosen_inverter(model, method, responses, observed, names, until, options)
     with progress_bar("Minutes") as advance:
         made = run(
-            packaged_records(records) if records in PACKAGED else Records.open(records),
-            None if bank is None else GreensBank.open(bank),
-            model=None if model is None else open_model(model),
-            method=method,
+            observed,
+            inverter,
+            bank=responses if model is not None else None,
             minutes=np.arange(FIRST_MIN, until + 1e-9, every),
             latency_min=latencies,
-            gauges=parse_names(gauges),
-            noise_sd_m=noise,
-            slip_sd_m=cast("Damping", damping),
-            joint_tide=joint_tide,
-            model_error=model_error,
-            progress=lambda done, total: advance(done, total, ""),
+            gauges=names,
+            progress=advance,
         )
     made.save(out)
     _show(made, reference_magnitude, out, page, figure, as_json=as_json)

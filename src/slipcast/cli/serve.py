@@ -48,13 +48,13 @@ def serve(
     Or: slipcast serve --region cascadia --bank chile.nc --database postgresql+psycopg://slipcast@localhost/slipcast
     """
     try:
-        from slipcast.service.running import Serving, load_engines, one_memory_pool, run
+        from slipcast.service.running import Serving, load_nowcasts, one_memory_pool, run
         from slipcast.service.settings import is_loopback
     except ModuleNotFoundError as error:
         raise InputError(f"slipcast serve needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
     one_memory_pool()
-    engines = load_engines(region or [], model or ([] if region or bank else ["cascadia"]), bank or [], method)
+    nowcasts = load_nowcasts(region or [], model or ([] if region or bank else ["cascadia"]), bank or [], method)
     serving = Serving.at(
         host,
         port,
@@ -71,4 +71,4 @@ def serve(
         say("other machines can reach it; --private asks reads for the token, too")
     if not serving.settings.hosts:
         say("it is answered under any name; --allowed-host says under which")
-    run(serving, engines, ready=lambda address: write_line(f"serving {', '.join(engines)} at {address}"))
+    run(serving, nowcasts, ready=lambda address: write_line(f"serving {', '.join(nowcasts)} at {address}"))

@@ -15,16 +15,16 @@ from slipcast.demo.figures import demo_figures
 from slipcast.demo.page import write_page
 from slipcast.demo.results import CHILE_MAGNITUDE, CHILE_WINDOW_MIN, DARTS, CascadiaResult, ChileResult, DemoPlan
 from slipcast.errors import InputError
-from slipcast.evaluation.evaluation import evaluate, least_squares_method
+from slipcast.evaluation.evaluation import evaluate
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import Inverter, SlipEstimate, candidate_sources, fit_timing, invert
+from slipcast.inversion import GaussianPosterior, Inverter, LeastSquares, SlipEstimate, Timing, invert_event
 from slipcast.io.atomic import check_target, write_json
 from slipcast.io.identity import package_version
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.inverters import Network
+from slipcast.learning.inverters import Network, invert
 from slipcast.learning.train import train, training_note
 from slipcast.parallel.progress import Progress
 from slipcast.physics.bathymetry import Bathymetry
@@ -87,8 +87,8 @@ def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResul
     checkpoint = _train(scenarios, folder / "model", plan, show)
     methods: dict[str, Inverter] = {
         "network": Network(checkpoint),
-        "least squares 45 min": least_squares_method(scenarios, DARTS, plan.window_min),
-        "least squares 4 h": least_squares_method(scenarios, DARTS, plan.long_window_min),
+        "least squares 45 min": LeastSquares(scenarios, plan.window_min, gauges=DARTS),
+        "least squares 4 h": LeastSquares(scenarios, plan.long_window_min, gauges=DARTS),
     }
     with show("Cascadia: comparison on the test part") as advance:
         evaluation = evaluate(scenarios, methods, split="test", noise_sd_m=checkpoint.config.noise_sd_m)
@@ -109,9 +109,9 @@ def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResul
     )
     slip = {
         "truth": truth,
-        "network": invert(records, bank, model=checkpoint),
-        "least squares 45 min": invert(records, bank, method="nnls", window_min=plan.window_min),
-        "least squares 4 h": invert(records, bank, method="nnls", window_min=plan.long_window_min),
+        "network": invert(records, checkpoint),
+        "least squares 45 min": invert(records, LeastSquares(bank, plan.window_min)),
+        "least squares 4 h": invert(records, LeastSquares(bank, plan.long_window_min)),
     }
     forecasts = {name: forecast(estimate, bank) for name, estimate in slip.items()}
     records.save(folder / "records.nc")
@@ -129,28 +129,25 @@ def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
     )
     bank = _bank(region, folder / "bank.nc", show, "Chile: Green's functions")
     records = packaged_records("chile2010")
-    epicentre = tuple(records.dataset.attrs["epicentre"])
-    within_reach = bank.with_sources(candidate_sources(bank.sources, epicentre, CHILE_MAGNITUDE))
-    timing = fit_timing(records, within_reach, window_min=CHILE_WINDOW_MIN)
-    retimed = timing.applied(records)
-    slip = invert(
-        retimed,
-        within_reach,
-        method="tikhonov",
+    found = invert_event(
+        records,
+        bank,
         window_min=CHILE_WINDOW_MIN,
+        magnitude=CHILE_MAGNITUDE,
+        stretch=True,
         start_min=60.0,
         noise_sd_m=_CHILE_NOISE_SD_M,
         slip_sd_m=_CHILE_SLIP_SD_M,
     )
-    slip = timing.noted(slip)
-    uncertain = invert(
-        retimed,
-        within_reach,
-        method="gaussian",
-        window_min=CHILE_WINDOW_MIN,
+    slip, timing = found.slip, found.timing or Timing()
+    posterior = GaussianPosterior.from_bank(
+        bank.with_sources(slip.sources),
+        CHILE_WINDOW_MIN,
+        gauges=records.gauges,
         noise_sd_m=_CHILE_NOISE_SD_M,
         model_error=_CHILE_MODEL_ERROR,
     )
+    uncertain = invert(found.records, posterior)
     made = forecast(slip, bank)
     (fit,) = fit_waves(records, made, used=["32412"])
     low, *_, high = uncertain.dataset["magnitude_quantile"].to_numpy().tolist()
@@ -164,7 +161,7 @@ def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
         "first_wave_end_min": fit.end_s / 60,
         "observed_maximum_m": fit.observed_m,
         "modelled_maximum_m": fit.modelled_m,
-        "unit_sources": len(within_reach.sources),
+        "unit_sources": len(slip.sources),
     }
     records.save(folder / "records.nc")
     slip.save(folder / "slip.nc")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,24 +12,17 @@ import numpy as np
 import xarray as xr
 
 from slipcast import metrics
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
-from slipcast.inversion.nonnegative import Damping, LeastSquares
-from slipcast.learning.inverters import Network
+from slipcast.inversion.least_squares import NOISE_SD_M, LeastSquares
+from slipcast.learning.inverters import Network, open_inverter
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["Evaluation", "evaluate", "evaluate_network", "least_squares_method"]
-
-
-def least_squares_method(
-    scenarios: ScenarioSet, gauges: Sequence[str], window_min: float, *, slip_sd_m: float | Damping | None = None
-) -> LeastSquares:
-    """Make a method of non-negative least squares on a window, damped where ``slip_sd_m`` is given."""
-    return LeastSquares(scenarios.source_response(gauges, window_min=window_min), slip_sd_m=slip_sd_m)
+__all__ = ["Evaluation", "evaluate", "evaluate_with_baselines"]
 
 
 @dataclass(frozen=True)
@@ -198,7 +192,7 @@ class Evaluation:
 
 def evaluate(
     scenarios: ScenarioSet,
-    methods: Mapping[str, Inverter],
+    methods: Mapping[str, Inverter | Checkpoint | str | os.PathLike],
     *,
     split: str = "test",
     noise_sd_m: float = 0.005,
@@ -211,9 +205,10 @@ def evaluate(
     ----------
     scenarios : ScenarioSet
         With true weights, records and responses of unit sources.
-    methods : mapping of str to Inverter
-        By name; a unit source that one does not know counts as one without slip. A
-        :class:`~slipcast.inversion.WaveInverter` is judged by its own waves, others by those of unit sources.
+    methods : mapping of str to Inverter, Checkpoint, str or path
+        By label; a method, or a model by name or folder. A unit source that one does not know
+        counts as one without slip. A :class:`~slipcast.inversion.WaveInverter` is scored by its own waves, others by
+        those of unit sources.
     split : {"test", "validation", "train"}, optional
         Which part; choices belong on validation, the test part is for the final word.
     noise_sd_m : float, optional
@@ -232,16 +227,19 @@ def evaluate(
     InputError
         If there is no method, the part is empty, or the set lacks a source of a method.
     """
+    check_kind(scenarios, ScenarioSet, "scenarios", "a ScenarioSet")
+    check_kind(methods, Mapping, "methods", "a mapping of labels to methods")
     if not methods:
         raise InputError("methods must hold at least one method")
+    opened = {label: open_inverter(method) for label, method in methods.items()}
     indices = scenarios.indices(split)
     if not indices.size:
         raise InputError(f"the scenario set has no scenario in its {split} part")
-    fit_min = fit_min or max(_window_min(method) for method in methods.values())
+    fit_min = fit_min or max(_window_min(method) for method in opened.values())
     truth = Truth(scenarios, indices)
-    n_draws = n_draws if any(isinstance(method, SamplingInverter) for method in methods.values()) else 0
+    n_draws = n_draws if any(isinstance(method, SamplingInverter) for method in opened.values()) else 0
     parts = []
-    for method in methods.values():
+    for method in opened.values():
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
         part = score_method(method, truth, records, fit_min=fit_min, n_draws=n_draws)
         parts.append(part.assign(window_min=_window_min(method)))
@@ -252,38 +250,45 @@ def evaluate(
             noise_sd_m=noise_sd_m,
             fit_min=float(fit_min),
             scenarios=scenarios.id,
-            gauges=" ".join(dict.fromkeys(name for method in methods.values() for name in method.gauges)),
+            gauges=" ".join(dict.fromkeys(name for method in opened.values() for name in method.gauges)),
         )
     )
 
 
-def evaluate_network(scenarios: ScenarioSet, checkpoint: Checkpoint, *, split: str = "test") -> Evaluation:
-    """Judge a network beside least squares on its window and on the whole of the records of its DARTs.
+def evaluate_with_baselines(
+    scenarios: ScenarioSet, inverter: Inverter | Checkpoint | str | os.PathLike, *, split: str = "test"
+) -> Evaluation:
+    """Score a method beside least squares on its window and on the whole of the records of its DARTs.
 
     Parameters
     ----------
     scenarios : ScenarioSet
-        If the network was trained with a split of its own, that one counts.
-    checkpoint : Checkpoint
-        The network.
+        If a network was trained with a split of its own, that one counts.
+    inverter : Inverter, Checkpoint, str or path
+        The method; a network sees the noise that it was trained with.
     split : {"test", "validation", "train"}, optional
         Which part.
 
     Returns
     -------
     evaluation : Evaluation
-        Methods ``"network"``, ``"least squares 45 min"`` and ``"least squares 4 h"``, or as long as the windows are.
+        Methods ``"network"`` (or the name of the method), ``"least squares 45 min"`` and ``"least squares 4 h"``, or as
+        long as the windows are.
     """
-    config, gauges = checkpoint.config, checkpoint.gauges
-    if config.split_fractions is not None:
-        scenarios = scenarios.with_split(config.split_fractions, config.split_seed)
-    hours = [float(scenarios.dataset["gauge_hours"][scenarios.gauges.index(name)]) for name in gauges]
-    methods: dict[str, Inverter] = {"network": Network(checkpoint)}
-    for window_min in dict.fromkeys((checkpoint.window_min, 60 * min(hours))):
+    method = open_inverter(inverter)
+    noise_sd_m = float(getattr(method, "noise_sd_m", NOISE_SD_M))
+    if isinstance(method, Network):
+        config = method.checkpoint.config
+        noise_sd_m = config.noise_sd_m
+        if config.split_fractions is not None:
+            scenarios = scenarios.with_split(config.split_fractions, config.split_seed)
+    hours = [float(scenarios.dataset["gauge_hours"][scenarios.gauges.index(name)]) for name in method.gauges]
+    methods: dict[str, Inverter] = {method.method: method}
+    for window_min in dict.fromkeys((_window_min(method), 60 * min(hours))):
         whole_hours = window_min >= 120 and window_min % 60 == 0
         length = f"{window_min / 60:g} h" if whole_hours else f"{window_min:g} min"
-        methods[f"least squares {length}"] = least_squares_method(scenarios, gauges, window_min)
-    return evaluate(scenarios, methods, split=split, noise_sd_m=config.noise_sd_m)
+        methods[f"least squares {length}"] = LeastSquares(scenarios, window_min, gauges=tuple(method.gauges))
+    return evaluate(scenarios, methods, split=split, noise_sd_m=noise_sd_m)
 
 
 def _window_min(method: Inverter) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,101 +17,9 @@ from slipcast.inversion import QUANTILES, Inverter, SamplingInverter, WaveInvert
 from slipcast.io.labels import positions_of
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["Truth", "Windowed", "score_method", "wave_matrices"]
+__all__ = ["Truth", "score_method", "wave_matrices"]
 
 _CHUNK = 100
-
-
-@dataclass(frozen=True)
-class Windowed:
-    """A sampler that is given less than it can take: a shorter window, fewer gauges.
-
-    Attributes
-    ----------
-    sampler : WaveInverter
-        Of any samples of its gauges and window; those that it is not given are NaN to it.
-    window_min : float
-        Minutes after the origin that it sees, at most its own window.
-    gauges : sequence of str, optional
-        Gauges that it sees, in the order of the records; by default all of its own.
-
-    Raises
-    ------
-    InputError
-        If the window holds no sample or is longer than the sampler's, or it does not know a gauge.
-    """
-
-    sampler: WaveInverter
-    window_min: float
-    gauges: Sequence[str] = ()
-
-    def __post_init__(self):
-        longest = float(self.sampler.times_s[-1]) / 60
-        if not 0 < self.window_min <= longest or not self.times_s.size:
-            raise InputError(f"window_min must be in (0, {longest:g}] and hold a sample, got {self.window_min:g}")
-        object.__setattr__(self, "gauges", tuple(self.gauges) or tuple(self.sampler.gauges))
-        positions_of(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
-
-    @property
-    def method(self) -> str:
-        """Name of the sampler."""
-        return self.sampler.method
-
-    @property
-    def sources(self) -> Sequence[str]:
-        """Names of the unit sources, in order."""
-        return self.sampler.sources
-
-    @property
-    def times_s(self) -> np.ndarray:
-        """Times of the samples, s since the origin."""
-        return self.sampler.times_s[self.sampler.times_s <= 60 * self.window_min + 1e-6]
-
-    @property
-    def gaps(self):
-        """What else may be missing."""
-        return self.sampler.gaps
-
-    @property
-    def waves(self) -> Mapping[str, np.ndarray]:
-        """Sea level at gauges for one of each amplitude, m, shape (n_modes, n_times), every minute from the origin."""
-        return self.sampler.waves
-
-    def solve(self, records) -> np.ndarray:
-        """Find slip, as the sampler does, from records of shape (..., n_gauges, n_times), m."""
-        return self.sampler.solve(self._padded(records))
-
-    def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw slip on unit sources, as the sampler does."""
-        return self.sampler.sample(self._padded(records), count, rng)
-
-    def draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw amplitudes, as the sampler does."""
-        return self.sampler.draw(self._padded(records), count, rng)
-
-    def slip(self, amplitudes) -> np.ndarray:
-        """Turn amplitudes into slip on unit sources, as the sampler does."""
-        return self.sampler.slip(amplitudes)
-
-    def sea_level(self, amplitudes, gauge: str) -> np.ndarray:
-        """Turn amplitudes into waves, as the sampler does."""
-        return self.sampler.sea_level(amplitudes, gauge)
-
-    def subfault_slip(self, amplitudes) -> np.ndarray:
-        """Turn amplitudes into slip on subfaults, as the sampler does."""
-        return self.sampler.subfault_slip(amplitudes)
-
-    def _padded(self, records) -> np.ndarray:
-        """Put records in their places among all that the sampler can take."""
-        records = np.asarray(records, dtype=np.float32)
-        shape = (len(self.gauges), len(self.times_s))
-        if records.shape[-2:] != shape:
-            raise InputError(f"records must have shape (..., {shape[0]}, {shape[1]}), got {records.shape}")
-        whole = (*records.shape[:-2], len(self.sampler.gauges), len(self.sampler.times_s))
-        padded = np.full(whole, np.nan, np.float32)
-        places = positions_of(self.gauges, self.sampler.gauges, dim="gauge", where="of the sampler")
-        padded[..., places, : shape[1]] = records
-        return padded
 
 
 @dataclass(frozen=True)

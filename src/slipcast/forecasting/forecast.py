@@ -7,24 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import SAMPLE_S, GreensBank
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate
-from slipcast.inversion.inverter import WaveInverter
+from slipcast.inversion.inverter import Inverter, WaveInverter
+from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.inversion.timing import Timing
 from slipcast.io.labels import align, one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.learning.inverters import open_inverter
 
-if TYPE_CHECKING:
-    from slipcast.learning.posterior.posterior import NeuralPosterior
-
-__all__ = ["Forecast", "arrival_time", "forecast"]
+__all__ = ["Forecast", "arrival_time", "forecast", "wave_source"]
 
 _Level = Callable[[np.ndarray], np.ndarray]  # draws, shape (n_draws, n), to waves at a gauge, (n_draws, n_times)
 _METRES = {"units": "m"}
@@ -113,7 +112,10 @@ def arrival_time(sea_level_m, time_s) -> np.ndarray:
 
 
 def forecast(
-    slip: SlipEstimate, waves: SourceResponses | NeuralPosterior, *, gauges: Iterable[str] | None = None
+    slip: SlipEstimate,
+    waves: SourceResponses | Inverter | str | os.PathLike,
+    *,
+    gauges: Iterable[str] | None = None,
 ) -> Forecast:
     """Forecast sea level at gauges from slip.
 
@@ -123,9 +125,10 @@ def forecast(
         On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
         carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
         that were found with it are put back.
-    waves : GreensBank, ScenarioSet or NeuralPosterior
+    waves : GreensBank, ScenarioSet, Inverter, str or path
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
-        at time zero; or the model that drew the slip, which also knows how late it was, at the gauges of its bank.
+        at time zero; the model that drew the slip, or its name or folder, which also knows how late it was, at the
+        gauges of its bank; or a method with a bank.
     gauges : iterable of str, optional
         By default all.
 
@@ -136,8 +139,13 @@ def forecast(
     Raises
     ------
     InputError
-        If the slip is on a source, or a gauge is asked for, that the bank does not have, or of another model.
+        If an argument is of a wrong kind, the slip is on a source, or a gauge is asked for, that the bank does not
+        have, or the slip is of another model.
     """
+    check_kind(slip, SlipEstimate, "slip", "a SlipEstimate")
+    if isinstance(gauges, str):
+        raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
+    waves = wave_source(waves)
     values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
     lead = ("event",) * (values.ndim - 1)
     names, time, origin = list(gauges) if gauges is not None else None, None, ""
@@ -174,8 +182,38 @@ def forecast(
     )
 
 
+def wave_source(waves: Any) -> SourceResponses | WaveInverter:
+    """Return what forecasts are made with: a bank, a scenario set, or a model with waves of its own.
+
+    Parameters
+    ----------
+    waves : GreensBank, ScenarioSet, Inverter, str or path
+        As :func:`forecast` takes it.
+
+    Returns
+    -------
+    waves : SourceResponses or WaveInverter
+
+    Raises
+    ------
+    InputError
+        If it is of another kind, or a method that knows neither.
+    """
+    if hasattr(waves, "source_response"):
+        return waves
+    inverter = open_inverter(waves)
+    if isinstance(inverter, RestrictedPosterior):
+        inverter = inverter.posterior
+    if isinstance(inverter, WaveInverter):
+        return inverter
+    bank: Any = getattr(inverter, "bank", None)
+    if not hasattr(bank, "source_response"):
+        raise InputError(f"a forecast needs a bank; method {inverter.method} knows no waves")
+    return bank
+
+
 def _from_model(
-    slip: SlipEstimate, model: NeuralPosterior, gauges: list[str] | None
+    slip: SlipEstimate, model: Any, gauges: list[str] | None
 ) -> tuple[np.ndarray, list[_Level], np.ndarray, list[str], str]:
     """Return the amplitudes that a model drew, what makes waves of them, times, gauges and the model's bank."""
     if "amplitude_sample" not in slip.dataset or slip.dataset.attrs.get("model") != model.id:

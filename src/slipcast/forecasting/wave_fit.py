@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,17 @@ from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.geodesy import great_circle_distance
 from slipcast.greens.responses import SourceResponses
-from slipcast.inversion import SlipEstimate, invert
-from slipcast.io.labels import positions_of
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.invert import invert_records
+from slipcast.inversion.inverter import Inverter, PreparedInverter, WaveInverter
 from slipcast.metrics import explained_variance
 from slipcast.physics.unit_sources import unit_source
-from slipcast.records import Records, earliest_arrival
-from slipcast.records.first_wave import first_wave
+from slipcast.records import Records
+from slipcast.records.first_wave import first_wave_span
 
-__all__ = ["WaveFit", "draw_event", "first_wave_ends", "fit_waves", "leave_one_out"]
+__all__ = ["WaveFit", "draw_event", "fit_waves", "leave_one_out"]
 
 _ARRIVED = 0.2
-_SEARCH_S = 8 * 3600.0
 _ON_MAP_M = 1500e3
 
 
@@ -58,46 +58,6 @@ class WaveFit:
     modelled_arrival_s: float
 
 
-def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> dict[str, float]:
-    """Find where first waves end.
-
-    Parameters
-    ----------
-    records : Records
-        Of one event; with their epicentre no wave is looked for before it can arrive.
-    gauges : iterable of str, optional
-        By default all.
-
-    Returns
-    -------
-    ends_min : dict of str to float
-        Whole minutes after the origin: windows for :func:`~slipcast.inversion.invert`.
-
-    Raises
-    ------
-    InputError
-        If there are several events, or a gauge is unknown or has recorded no wave.
-    """
-    records = records.one_event()
-    names = [records.gauges[i] for i in positions_of(gauges, records.gauges, dim="gauge", where="in records")]
-    return {name: float(np.ceil(_span(records, name)[1] / 60)) for name in names}
-
-
-def _span(records: Records, gauge: str) -> tuple[float, float]:
-    """Find the first wave in the record of a gauge."""
-    row = records.gauges.index(gauge)
-    after_s = 0.0
-    if "epicentre" in records.dataset.attrs:
-        lon, lat = (float(value) for value in records.dataset.attrs["epicentre"])
-        place = (float(records.dataset[name].to_numpy()[row]) for name in ("gauge_lon", "gauge_lat"))
-        after_s = earliest_arrival((lon, lat), *place)
-    within = (records.time_s > 0) & (records.time_s < after_s + _SEARCH_S)
-    try:
-        return first_wave(records.time_s[within], records.sea_level.to_numpy()[row, within], after_s=after_s)
-    except InputError as error:
-        raise InputError(f"gauge {gauge}: {error}") from error
-
-
 def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[WaveFit]:
     """Compare first waves at all gauges that have both a record and a forecast.
 
@@ -122,7 +82,7 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
         if gauge not in made.gauges:
             continue
         try:
-            start_s, end_s = _span(records, gauge)
+            start_s, end_s = first_wave_span(records, gauge)
         except InputError:
             continue  # it recorded no wave
         observed = records.resample(time_s, [gauge]).to_numpy()[0]
@@ -225,7 +185,12 @@ def _near(records: Records, sources: Sequence[str], gauges: Sequence[str]) -> di
 
 
 def leave_one_out(
-    records: Records, bank: SourceResponses, *, gauges: Iterable[str] | None = None, **options: Any
+    records: Records,
+    inverter: Inverter,
+    waves: SourceResponses | WaveInverter,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Iterable[str] | None = None,
 ) -> dict[str, tuple[SlipEstimate, WaveFit]]:
     """Predict each DART from the others.
 
@@ -233,12 +198,14 @@ def leave_one_out(
     ----------
     records : Records
         Of one event.
-    bank : GreensBank
-        Responses of unit sources.
+    inverter : Inverter
+        The method.
+    waves : GreensBank or WaveInverter
+        What forecasts are made with.
+    window_min : float or mapping of gauge to float, optional
+        As :func:`~slipcast.inversion.invert.invert_records` takes it.
     gauges : iterable of str, optional
-        At least two; by default all of the records.
-    options
-        Of :func:`~slipcast.inversion.invert`.
+        At least two; by default those of the records that the method knows.
 
     Returns
     -------
@@ -250,14 +217,18 @@ def leave_one_out(
     InputError
         If there are fewer than two gauges, or a record has no first wave.
     """
-    names = records.gauges if gauges is None else list(gauges)
+    if gauges is None:
+        ready = inverter.prepared(records) if isinstance(inverter, PreparedInverter) else inverter
+        names = list(ready.gauges)
+    else:
+        names = list(gauges)
     if len(names) < 2:
         raise InputError(f"leaving one out needs at least two gauges, got {', '.join(names) or 'none'}")
     found = {}
     for left_out in names:
         others = [name for name in names if name != left_out]
-        slip = invert(records, bank, gauges=others, **options)
-        fits = fit_waves(records, forecast(slip, bank, gauges=[left_out]), used=others)
+        slip = invert_records(records, inverter, window_min=window_min, gauges=others)
+        fits = fit_waves(records, forecast(slip, waves, gauges=[left_out]), used=others)
         if not fits:
             raise InputError(f"gauge {left_out} has recorded no first wave")
         found[left_out] = (slip, fits[0])

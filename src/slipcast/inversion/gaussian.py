@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
 
-from slipcast.errors import InputError
-from slipcast.inversion.moments import JointMoments
+from slipcast.errors import InputError, check_kind
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion.inverter import noise_of_records, recorded_gauges
+from slipcast.inversion.least_squares import NOISE_SD_M
+from slipcast.inversion.moments import DrawnMoments, JointMoments
 from slipcast.inversion.truncated_normal import sample_nonnegative_normal
 from slipcast.io.labels import positions_of
+from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
 
-__all__ = ["GaussianPosterior"]
+if TYPE_CHECKING:
+    from slipcast.greens.responses import SourceResponses
+    from slipcast.physics.ruptures import RuptureSettings
+    from slipcast.scenarios.scenario_set import ScenarioSet
+
+__all__ = ["GAUSSIAN_METHODS", "GaussianPosterior"]
+
+GAUSSIAN_METHODS = ("linear", "gaussian", "bayes")
+"""The linear estimate of least mean squared error, the Gaussian posterior, and the one cut at zero slip."""
 
 _MEAN_DRAWS = 400
 
@@ -25,10 +38,12 @@ _MEAN_DRAWS = 400
 class GaussianPosterior:
     r"""Slip given records, for slip and records that are jointly Gaussian.
 
+    Made by :meth:`from_bank`, or from moments of one's own.
+
     Attributes
     ----------
-    moments : JointMoments
-        Means and covariances of slip and records without noise.
+    moments : JointMoments or DrawnMoments
+        Means and covariances of slip and records without noise, or the ruptures to compute them from.
     noise_sd_m : float
         Standard deviation of white noise, m, > 0.
     nonnegative : bool
@@ -36,7 +51,13 @@ class GaussianPosterior:
     method : str
         Its name.
     correlated : CorrelatedNoise, optional
-        Noise beside the white one.
+        Noise beside the white one; :meth:`prepared` finds it from records.
+    joint_tide : bool
+        Fit what is not known of the tide jointly with the slip.
+    model_error : float
+        What the bank gets wrong of a real wave, as a share of the largest level in each record, >= 0.
+    bank : GreensBank or ScenarioSet, optional
+        What the moments are of.
 
     Notes
     -----
@@ -49,15 +70,149 @@ class GaussianPosterior:
     this posterior does not depend on the records, so it is too wide for small events and too narrow for large ones.
     """
 
-    moments: JointMoments
-    noise_sd_m: float = 0.005
+    moments: JointMoments | DrawnMoments
+    noise_sd_m: float = NOISE_SD_M
     nonnegative: bool = False
     method: str = "gaussian"
-    correlated: CorrelatedNoise | None = None
+    correlated: CorrelatedNoise | None = field(default=None, repr=False)
+    joint_tide: bool = False
+    model_error: float = 0.0
+    bank: SourceResponses | None = field(default=None, repr=False)
 
     def __post_init__(self):
+        for name in ("noise_sd_m", "model_error"):
+            check_kind(getattr(self, name), (int, float, np.integer, np.floating), name, "a number")
         if not (np.isfinite(self.noise_sd_m) and self.noise_sd_m > 0):
             raise InputError(f"noise_sd_m must be > 0 m, got {self.noise_sd_m}")
+        if not (np.isfinite(self.model_error) and self.model_error >= 0):
+            raise InputError(f"model_error must be >= 0, got {self.model_error:g}")
+
+    @classmethod
+    def from_bank(
+        cls,
+        bank: SourceResponses,
+        window_min: float,
+        *,
+        method: str = "gaussian",
+        gauges: Sequence[str] | None = None,
+        scenarios: ScenarioSet | None = None,
+        ruptures: RuptureSettings | None = None,
+        noise_sd_m: float = NOISE_SD_M,
+        joint_tide: bool = False,
+        model_error: float = 0.0,
+    ) -> GaussianPosterior:
+        """Learn from ruptures what to expect of slip and records.
+
+        Parameters
+        ----------
+        bank : GreensBank or ScenarioSet
+            Responses of unit sources.
+        window_min : float
+            The longest window, minutes after the origin.
+        method : {"gaussian", "bayes", "linear"}, optional
+            Slip acts through the responses of unit sources; the same, cut at zero slip and sampled; or the linear
+            estimate of least mean squared error of the ruptures as they are.
+        gauges : sequence of str, optional
+            By default all DARTs of the bank.
+        scenarios : ScenarioSet, optional
+            From whose training part to learn. By default a thousand ruptures are drawn, for which ``bank`` must be a
+            :class:`~slipcast.greens.bank.GreensBank`.
+        ruptures : RuptureSettings, optional
+            How these are drawn.
+        noise_sd_m, joint_tide, model_error : optional
+            As attributes.
+
+        Returns
+        -------
+        posterior : GaussianPosterior
+
+        Raises
+        ------
+        InputError
+            If an argument is of a wrong kind, a name is unknown, the window is too long, or there is nothing to learn
+            from.
+        """
+        if method not in GAUSSIAN_METHODS:
+            raise InputError(f"method must be one of {', '.join(GAUSSIAN_METHODS)}, got {method!r}")
+        if not hasattr(bank, "source_response"):
+            check_kind(bank, (), "bank", "a GreensBank or ScenarioSet")
+        check_kind(window_min, (int, float, np.integer, np.floating), "window_min", "a number of minutes")
+        if scenarios is not None and ruptures is not None:
+            raise InputError("give scenarios to learn from, or ruptures, how they are drawn; got both")
+        names = bank.gauge_names("dart") if gauges is None else list(gauges)
+        through = method != "linear"
+        if scenarios is not None:
+            moments = DrawnMoments.from_scenarios(scenarios, names, window_min)
+            if through:
+                response = bank.source_response(names, sources=scenarios.sources, window_min=window_min)
+                moments = replace(moments, response=response)
+        elif isinstance(bank, GreensBank):
+            moments = DrawnMoments.from_bank(bank, names, window_min, through=through, settings=ruptures)
+        else:
+            raise InputError(f"method {method} needs scenarios, or a bank to draw ruptures from")
+        return cls(
+            moments,
+            noise_sd_m=noise_sd_m,
+            nonnegative=method == "bayes",
+            method=method,
+            joint_tide=joint_tide,
+            model_error=model_error,
+            bank=bank,
+        )
+
+    @cached_property
+    def _joint(self) -> JointMoments:
+        """Means and covariances."""
+        return self.moments.joint if isinstance(self.moments, DrawnMoments) else self.moments
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Region and identity of the bank."""
+        return {} if self.bank is None else {"region": self.bank.region.name, "bank": self.bank.id}
+
+    @property
+    def window_range_min(self) -> tuple[float, float]:
+        """From the first sample to the last one, minutes after the origin."""
+        return float(self.times_s[0]) / 60, float(self.times_s[-1]) / 60
+
+    def restricted(self, *, gauges: Sequence[str] | None = None, window_min: float | None = None) -> GaussianPosterior:
+        """Return the same for some of its gauges, in this order, and a window that is not longer."""
+        names = self.gauges if gauges is None else list(gauges)
+        if not names:
+            raise InputError("gauges must name at least one gauge, got none")
+        window = self.window_range_min[1] if window_min is None else window_min
+        return replace(self, moments=self.moments.restricted(names, window))
+
+    def with_sources(self, sources: Sequence[str]) -> GaussianPosterior:
+        """Draw ruptures on some unit sources alone, and learn from those.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, or the ruptures are those of a scenario set.
+        """
+        if not isinstance(self.bank, GreensBank) or not isinstance(self.moments, DrawnMoments):
+            raise InputError(f"method {self.method} needs a bank to draw ruptures from")
+        return GaussianPosterior.from_bank(
+            self.bank.with_sources(list(sources)),
+            self.window_range_min[1],
+            method=self.method,
+            gauges=self.gauges,
+            noise_sd_m=self.noise_sd_m,
+            joint_tide=self.joint_tide,
+            model_error=self.model_error,
+        )
+
+    def prepared(self, records: Records) -> GaussianPosterior:
+        """Return the same for the gauges of records, with the noise in them that is not white; InputError for none."""
+        known = recorded_gauges(records, self.gauges, where=f"known to method {self.method}")
+        ready = self if known == self.gauges else self.restricted(gauges=known)
+        if not (self.joint_tide or self.model_error):
+            return ready
+        noise = noise_of_records(
+            records, known, ready.times_s, joint_tide=self.joint_tide, model_error=self.model_error
+        )
+        return replace(ready, correlated=noise)
 
     @property
     def gauges(self) -> list[str]:
@@ -110,27 +265,27 @@ class GaussianPosterior:
         for number, known in enumerate(patterns):
             of_pattern = np.flatnonzero(members == number)
             gain, left = self._complete if known.all() else self._gain(known)
-            innovation = rows[np.ix_(of_pattern, known)] - self.moments.record_mean[known]
-            mean[of_pattern] = self.moments.slip_mean + innovation @ gain.T
+            innovation = rows[np.ix_(of_pattern, known)] - self._joint.record_mean[known]
+            mean[of_pattern] = self._joint.slip_mean + innovation @ gain.T
             covariance[of_pattern] = left
         lead = records.shape[:-2]
         return mean.reshape(*lead, n_sources), covariance.reshape(*lead, n_sources, n_sources)
 
     def _gain(self, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute what turns records into slip, and the covariance that they leave."""
-        cross = self.moments.cross_covariance[:, known]
-        inner = self.moments.record_covariance[np.ix_(known, known)] + self.noise_sd_m**2 * np.eye(known.sum())
+        cross = self._joint.cross_covariance[:, known]
+        inner = self._joint.record_covariance[np.ix_(known, known)] + self.noise_sd_m**2 * np.eye(known.sum())
         if self.correlated is not None:
             columns = self.correlated.matrix(self.gauges, self.times_s)[known]
             inner = inner + columns @ columns.T
         gain = cho_solve(cho_factor(inner), cross.T).T if known.any() else cross
-        left = self.moments.slip_covariance - gain @ cross.T
+        left = self._joint.slip_covariance - gain @ cross.T
         return gain, (left + left.T) / 2
 
     @cached_property
     def _complete(self) -> tuple[np.ndarray, np.ndarray]:
         """The same for records without a gap."""
-        return self._gain(np.ones(len(self.moments.record_mean), dtype=bool))
+        return self._gain(np.ones(len(self._joint.record_mean), dtype=bool))
 
     def solve(self, records) -> np.ndarray:
         """Find the expected slip.

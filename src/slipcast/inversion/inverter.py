@@ -1,24 +1,43 @@
-"""What every way from records to slip has in common, and its application to labelled records."""
+"""Inversion methods: what all of them have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.inversion.estimate import SlipEstimate
 from slipcast.records import Records
+from slipcast.records.correlated_noise import CorrelatedNoise
 
-__all__ = ["Gaps", "Inverter", "SamplingInverter", "WaveInverter", "invert_records", "invert_samples"]
+__all__ = [
+    "Gaps",
+    "Inverter",
+    "PreparedInverter",
+    "SamplingInverter",
+    "SourceInverter",
+    "WaveInverter",
+    "WindowInverter",
+    "longest_window_min",
+    "noise_of_records",
+    "provenance_of",
+    "recorded_gauges",
+    "restricted",
+    "window_range_min",
+]
 
 Gaps = Literal["none", "within gauges", "whole gauges"]
 """What may be missing in records: nothing, samples but no gauge in every event, or anything but everything."""
 
 
+@runtime_checkable
 class Inverter(Protocol):
-    """A way from records to slip."""
+    """A method from records to slip.
+
+    One that has them adds ``provenance`` (mapping of ``region``, and the identities of its ``bank`` and ``model``),
+    ``window_min``, ``start_min`` and ``joint_tide``: estimates then name them.
+    """
 
     @property
     def method(self) -> str:
@@ -46,7 +65,7 @@ class Inverter(Protocol):
 
 @runtime_checkable
 class SamplingInverter(Inverter, Protocol):
-    """A way from records to slip that knows how uncertain it is."""
+    """A method that draws posterior samples of slip."""
 
     def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw slip that fits, shape (..., count, n_sources), m, >= 0; NaN samples of records are missing."""
@@ -54,7 +73,7 @@ class SamplingInverter(Inverter, Protocol):
 
 @runtime_checkable
 class WaveInverter(SamplingInverter, Protocol):
-    """A way from records to whole earthquakes: slip finer than unit sources, and the waves that go with it."""
+    """A method that draws whole earthquakes: slip finer than unit sources, and the waves that go with it."""
 
     @property
     def waves(self) -> Mapping[str, np.ndarray]:
@@ -73,121 +92,120 @@ class WaveInverter(SamplingInverter, Protocol):
         """Turn amplitudes into slip on subfaults, shape (..., n_subfaults), m."""
 
 
-def invert_records(
-    inverter: Inverter,
-    records: Records,
-    *,
-    region: str,
-    bank: str = "",
-    model: str = "",
-    start_min: float = 0.0,
-    n_samples: int = 0,
-    seed: int = 0,
-) -> SlipEstimate:
-    """Apply an inverter to records, by the names of gauges and at its times.
+@runtime_checkable
+class WindowInverter(Inverter, Protocol):
+    """A method that can be given less than it takes: other gauges, a shorter window."""
+
+    @property
+    def window_range_min(self) -> tuple[float, float]:
+        """Shortest and longest window, minutes after the origin."""
+
+    def restricted(self, *, gauges: Sequence[str] | None = None, window_min: float | None = None) -> Inverter:
+        """Return the method for some gauges, in this order, and a window; None leaves either as it is."""
+
+
+@runtime_checkable
+class SourceInverter(Inverter, Protocol):
+    """A method that can be kept to some unit sources."""
+
+    def with_sources(self, sources: Sequence[str]) -> Inverter:
+        """Return the method on these unit sources alone."""
+
+
+@runtime_checkable
+class PreparedInverter(Inverter, Protocol):
+    """A method that looks at the records before it inverts them."""
+
+    def prepared(self, records: Records) -> Inverter:
+        """Return the method for the gauges of these records and the noise in them; InputError if it cannot use them."""
+
+
+def provenance_of(inverter: Inverter) -> Mapping[str, str]:
+    """Return what a method was made from: ``region``, identities of ``bank`` and ``model``, if it tells."""
+    return getattr(inverter, "provenance", {})
+
+
+def window_range_min(inverter: Inverter) -> tuple[float, float]:
+    """Return the shortest and the longest window that a method takes, minutes after the origin."""
+    if isinstance(inverter, WindowInverter):
+        return inverter.window_range_min
+    return longest_window_min(inverter), longest_window_min(inverter)
+
+
+def longest_window_min(inverter: Inverter) -> float:
+    """Return where the window of a method ends, minutes after the origin."""
+    return float(getattr(inverter, "window_min", inverter.times_s[-1] / 60))
+
+
+def restricted(inverter: Inverter, *, gauges: Sequence[str] | None = None, window_min: float | None = None) -> Inverter:
+    """Give a method fewer gauges or a shorter window.
 
     Parameters
     ----------
     inverter : Inverter
-        How.
-    records : Records
-        Of one event or several; gauges that the inverter does not use are left alone.
-    region : str
-        Name of the region.
-    bank, model : str, optional
-        Identity of the bank and of the checkpoint.
-    start_min : float, optional
-        Where its window begins, minutes after the origin, for the label.
-    n_samples : int, optional
-        Draws of slip that go with the estimate, for one that can (:class:`SamplingInverter`); the slip of a
-        :class:`WaveInverter` is then the mean of these draws.
-    seed : int, optional
-        What they are drawn from.
+        Any; only a :class:`WindowInverter` can be given others than its own.
+    gauges : sequence of str, optional
+        Gauges to be used, in this order.
+    window_min : float, optional
+        Minutes after the origin.
 
     Returns
     -------
-    estimate : SlipEstimate
+    inverter : Inverter
 
     Raises
     ------
     InputError
-        If the records lack a gauge, or more samples than the inverter can do without.
+        If the method takes its own gauges and window alone and others are asked for, or it does not know them.
     """
-    gauges, times_s = list(inverter.gauges), inverter.times_s
-    known = set(records.gauges)
-    if missing := [name for name in gauges if name not in known]:
-        raise InputError(f"records lack gauge {', '.join(missing)}; method {inverter.method} takes {', '.join(gauges)}")
-    return invert_samples(
-        inverter,
-        records.resample(times_s, gauges).to_numpy(),
-        region=region,
-        bank=bank,
-        model=model,
-        start_min=start_min,
-        n_samples=n_samples,
-        seed=seed,
-    )
-
-
-def invert_samples(
-    inverter: Inverter,
-    sampled: np.ndarray,
-    *,
-    region: str,
-    bank: str = "",
-    model: str = "",
-    start_min: float = 0.0,
-    n_samples: int = 0,
-    seed: int = 0,
-) -> SlipEstimate:
-    """Apply an inverter to samples in its own order, shape ([n_events,] n_gauges, n_times), m; NaN is missing.
-
-    The other parameters, what comes back and what is refused are those of :func:`invert_records`.
-    """
-    gauges, times_s = list(inverter.gauges), inverter.times_s
-    _check_gaps(inverter, sampled)
-    draws: dict[str, np.ndarray] = {}
-    if n_samples and isinstance(inverter, WaveInverter):
-        amplitudes = inverter.draw(sampled, n_samples, np.random.default_rng(seed))
-        draws = {
-            "samples_m": inverter.slip(amplitudes),
-            "subfault_samples_m": inverter.subfault_slip(amplitudes),
-            "amplitude_samples": amplitudes,
-        }
-        slip = draws["samples_m"].mean(axis=-2)
-    elif n_samples and isinstance(inverter, SamplingInverter):
-        draws = {"samples_m": inverter.sample(sampled, n_samples, np.random.default_rng(seed))}
-        slip = inverter.solve(sampled)
-    else:
-        slip = inverter.solve(sampled)
-    return SlipEstimate.from_slip(
-        slip,
-        list(inverter.sources),
-        method=inverter.method,
-        window_min=float(times_s[-1]) / 60,
-        start_min=start_min,
-        region=region,
-        gauges=gauges,
-        model=model,
-        bank=bank,
-        **draws,
-    )
-
-
-def _check_gaps(inverter: Inverter, records: np.ndarray) -> None:
-    """Refuse records in which more is missing than an inverter can do without; name the first place."""
-    gauges, times_s = inverter.gauges, inverter.times_s
-    missing = np.isnan(records)
-    window = f"{times_s[-1] / 60:g} min"
-    if inverter.gaps == "none" and missing.any():
-        *event, gauge, sample = (int(i) for i in np.argwhere(missing)[0])
-        of_event = f" of event {event[0]}" if event else ""
+    if gauges is None and window_min is None:
+        return inverter
+    if isinstance(inverter, WindowInverter):
+        return inverter.restricted(gauges=gauges, window_min=window_min)
+    own_min = longest_window_min(inverter)
+    if window_min is not None and window_min != own_min:
+        raise InputError(f"window of {window_min:g} min is not that of method {inverter.method}, {own_min:g} min")
+    if gauges is not None and list(gauges) != list(inverter.gauges):
         raise InputError(
-            f"gauge {gauges[gauge]}{of_event} has no sample at {times_s[sample] / 60:g} min after the origin; the "
-            f"model needs all of its {window}"
+            f"method {inverter.method} takes gauges {', '.join(inverter.gauges)} alone, got {', '.join(gauges)}"
         )
-    silent = missing.all(axis=-1).reshape(-1, len(gauges)).all(axis=0)
-    if inverter.gaps == "within gauges" and silent.any():
-        raise InputError(f"gauge {gauges[int(np.argmax(silent))]} has no sample in the window of {window}")
-    if silent.all():
-        raise InputError(f"no gauge has a sample in the window of {window}")
+    return inverter
+
+
+def recorded_gauges(records: Records, known: Iterable[str], *, where: str) -> list[str]:
+    """Return those of some gauges that records have, in the order given; InputError if there is none."""
+    found = [name for name in known if name in set(records.gauges)]
+    if not found:
+        raise InputError(f"records need a gauge that is {where}, got {', '.join(records.gauges)}")
+    return found
+
+
+def noise_of_records(
+    records: Records, gauges: Sequence[str], times_s: np.ndarray, *, joint_tide: bool, model_error: float
+) -> CorrelatedNoise | None:
+    """Return the noise of records that is not white: what is not known of the tide, and what a bank gets wrong.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event.
+    gauges : sequence of str
+        Which of its gauges, in order.
+    times_s : array, shape (n_times,)
+        Of the samples that are used, s since the origin.
+    joint_tide : bool
+        Whether what is not known of the tide counts (:meth:`~slipcast.records.Records.tide_columns`).
+    model_error : float
+        Error of the bank as a share of the largest level in each record, >= 0.
+
+    Returns
+    -------
+    noise : CorrelatedNoise or None
+        None if neither counts.
+    """
+    names = list(gauges)
+    tide = records.tide_columns(times_s, names) if joint_tide else None
+    if not model_error:
+        return tide
+    of_model = CorrelatedNoise.of_model(records.one_event().resample(times_s, names), model_error)
+    return of_model if tide is None else tide + of_model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -15,7 +16,7 @@ from slipcast.physics.ruptures import RuptureSettings
 from slipcast.scenarios.scenario_set import ScenarioSet
 from slipcast.scenarios.stream import ScenarioStream
 
-__all__ = ["JointMoments"]
+__all__ = ["DrawnMoments", "JointMoments"]
 
 _ALIKE = 8
 
@@ -94,14 +95,7 @@ class JointMoments:
         InputError
             If a gauge is unknown, the window too long, or there are no more scenarios than sources.
         """
-        indices = np.arange(len(scenarios)) if split is None else scenarios.indices(split)
-        n_sources = len(scenarios.sources)
-        if len(indices) <= n_sources:
-            raise InputError(f"moments need more scenarios than the {n_sources} sources, got {len(indices)}")
-        records = scenarios.load_records(gauges, window_min, indices)
-        rows = records.to_numpy().reshape(len(indices), -1).astype(float)
-        weights = scenarios.load_weights(indices).to_numpy().astype(float)
-        return cls._of(weights, rows, list(gauges), scenarios.sources, records["time"].to_numpy())
+        return DrawnMoments.from_scenarios(scenarios, gauges, window_min, split=split).joint
 
     @classmethod
     def _of(
@@ -149,12 +143,30 @@ class JointMoments:
         -------
         moments : JointMoments
         """
-        if count <= len(bank.sources):
-            raise InputError(f"moments need more scenarios than the {len(bank.sources)} sources, got {count}")
-        stream = ScenarioStream(bank, list(gauges), window_min, settings or RuptureSettings(), alike=_ALIKE)
-        drawn = next(stream.batches(count, np.random.default_rng(seed)))
-        rows = drawn.records.reshape(count, -1).astype(float)
-        return cls._of(drawn.weights.astype(float), rows, list(gauges), bank.sources, stream.times_s)
+        return DrawnMoments.from_bank(bank, gauges, window_min, count=count, seed=seed, settings=settings).joint
+
+    def restricted(self, gauges: Sequence[str], window_min: float) -> JointMoments:
+        """Keep some gauges, in this order, and the samples up to a window's end, minutes after the origin.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown, or the window holds no sample or ends after the last one.
+        """
+        places = np.array(positions_of(gauges, self.gauges, dim="gauge", where="of the moments"))
+        within = _within(self.times_s, window_min)
+        n_times = len(self.times_s)
+        kept = (places[:, np.newaxis] * n_times + np.flatnonzero(within)).ravel()
+        return JointMoments(
+            gauges=list(gauges),
+            sources=self.sources,
+            times_s=self.times_s[within],
+            slip_mean=self.slip_mean,
+            slip_covariance=self.slip_covariance,
+            record_mean=self.record_mean[kept],
+            record_covariance=self.record_covariance[np.ix_(kept, kept)],
+            cross_covariance=self.cross_covariance[:, kept],
+        )
 
     def through(self, response: xr.DataArray) -> JointMoments:
         r"""Return the moments of a model in which slip acts on records through the responses of unit sources alone.
@@ -198,3 +210,114 @@ class JointMoments:
             record_covariance=through @ matrix.T + remainder,
             cross_covariance=through.T,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnMoments:
+    """Ruptures drawn for their moments, which are computed for the gauges and the window that are wanted.
+
+    Attributes
+    ----------
+    gauges, sources : list of str
+        Names, in order.
+    times_s : array, shape (n_times,)
+        Of the samples, s since the origin.
+    slip_m : array, shape (n, n_sources)
+        Slip of the ruptures on unit sources, m.
+    records_m : array, shape (n, n_gauges, n_times)
+        Their records without noise, m.
+    response : xarray.DataArray, dims (gauge, time, source), optional
+        With it, moments are those of :meth:`JointMoments.through`, m per m.
+
+    Notes
+    -----
+    Some MB where the covariance of all samples of a dozen gauges over hours would be GB.
+    """
+
+    gauges: list[str]
+    sources: list[str]
+    times_s: np.ndarray
+    slip_m: np.ndarray
+    records_m: np.ndarray
+    response: xr.DataArray | None = None
+
+    @classmethod
+    def from_bank(
+        cls,
+        bank: GreensBank,
+        gauges: Sequence[str],
+        window_min: float,
+        *,
+        through: bool = False,
+        count: int = 1000,
+        seed: int = 0,
+        settings: RuptureSettings | None = None,
+    ) -> DrawnMoments:
+        """Draw ruptures, as :meth:`JointMoments.from_bank` does; ``through`` keeps the responses of unit sources."""
+        if count <= len(bank.sources):
+            raise InputError(f"moments need more scenarios than the {len(bank.sources)} sources, got {count}")
+        stream = ScenarioStream(bank, list(gauges), window_min, settings or RuptureSettings(), alike=_ALIKE)
+        drawn = next(stream.batches(count, np.random.default_rng(seed)))
+        response = bank.source_response(gauges, sources=bank.sources, window_min=window_min) if through else None
+        return cls(list(gauges), list(bank.sources), stream.times_s, drawn.weights, drawn.records, response)
+
+    @classmethod
+    def from_scenarios(
+        cls,
+        scenarios: ScenarioSet,
+        gauges: Sequence[str],
+        window_min: float,
+        *,
+        through: bool = False,
+        split: str | None = "train",
+    ) -> DrawnMoments:
+        """Take the ruptures of a part of a scenario set, as :meth:`JointMoments.from_scenarios` does."""
+        indices = np.arange(len(scenarios)) if split is None else scenarios.indices(split)
+        n_sources = len(scenarios.sources)
+        if len(indices) <= n_sources:
+            raise InputError(f"moments need more scenarios than the {n_sources} sources, got {len(indices)}")
+        records = scenarios.load_records(gauges, window_min, indices)
+        weights = scenarios.load_weights(indices).to_numpy()
+        response = None
+        if through:
+            response = scenarios.source_response(gauges, sources=scenarios.sources, window_min=window_min)
+        times_s = records["time"].to_numpy()
+        return cls(list(gauges), list(scenarios.sources), times_s, weights, records.to_numpy(), response)
+
+    def restricted(self, gauges: Sequence[str], window_min: float) -> DrawnMoments:
+        """Keep some gauges, in this order, and the samples up to a window's end, minutes after the origin.
+
+        Raises
+        ------
+        InputError
+            If a gauge is unknown, or the window holds no sample or ends after the last one.
+        """
+        places = positions_of(gauges, self.gauges, dim="gauge", where="of the drawn ruptures")
+        within = _within(self.times_s, window_min)
+        response = self.response
+        if response is not None:
+            response = response.sel(gauge=list(gauges)).isel(time=within)
+        return replace(
+            self,
+            gauges=list(gauges),
+            times_s=self.times_s[within],
+            records_m=self.records_m[:, places][..., within],
+            response=response,
+        )
+
+    @cached_property
+    def joint(self) -> JointMoments:
+        """Means and covariances."""
+        rows = self.records_m.reshape(len(self.slip_m), -1).astype(float)
+        found = JointMoments._of(self.slip_m.astype(float), rows, self.gauges, self.sources, self.times_s)
+        return found if self.response is None else found.through(self.response)
+
+
+def _within(times_s: np.ndarray, window_min: float) -> np.ndarray:
+    """Select the samples of a window; InputError if there is none, or the window goes on after the last one."""
+    within = times_s <= 60 * window_min + 1e-6
+    step_s = times_s[1] - times_s[0] if times_s.size > 1 else times_s[0]
+    if not within.any() or 60 * window_min >= times_s[-1] + step_s:
+        longest = float(times_s[-1]) / 60
+        raise InputError(f"window_min must be in (0, {longest:g}] and hold a sample, got {window_min:g}")
+    return within

@@ -11,7 +11,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion.least_squares import LeastSquaresSolver
 from slipcast.records import Records
 
 __all__ = ["LARGEST_SHIFT_S", "Timing", "fit_timing"]
@@ -117,7 +117,7 @@ def fit_timing(
     windows = window_min if isinstance(window_min, Mapping) else dict.fromkeys(names, window_min)
     if not windows:
         raise InputError("window_min must name at least one gauge, got none")
-    solver = LeastSquares(bank.source_response(names, window_min=max(windows.values())))
+    solver = LeastSquaresSolver(bank.source_response(names, window_min=max(windows.values())))
     matrix = solver.response.to_numpy()
 
     def misfit(stretch_by: float, shift_s: Mapping[str, float]) -> float:

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from slipcast.errors import InputError
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion.least_squares import LeastSquaresSolver
 from slipcast.io.labels import positions_of
 from slipcast.learning.config import TrainConfig
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -131,7 +131,7 @@ def _target(
     records = scenarios.load_records(gauges, window_min, indices, noise_sd_m=config.noise_sd_m)
     _check_finite(records, "record", "gauge")
     return xr.DataArray(
-        LeastSquares(response).solve(records.to_numpy()),
+        LeastSquaresSolver(response).solve(records.to_numpy()),
         dims=("scenario", "source"),
         coords={"scenario": indices, "source": list(sources)},
         attrs={"units": "m"},

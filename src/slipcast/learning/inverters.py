@@ -1,9 +1,9 @@
-"""Slip by a trained network: one that gives slip, or one that draws it."""
+"""Trained models as inversion methods, by object, name or folder, and the inversion that takes any of them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.inverter import invert_records, invert_samples
+from slipcast.inversion.invert import invert_records
+from slipcast.inversion.inverter import Inverter
 from slipcast.io.atomic import read_json
 from slipcast.records import Records
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.posterior.posterior import NeuralPosterior
 
-__all__ = ["N_SAMPLES", "Network", "invert_network", "invert_posterior", "model_names", "open_model", "open_posterior"]
-
-N_SAMPLES = 200
-"""Draws of slip that go with an estimate."""
+__all__ = ["Network", "invert", "model_names", "open_inverter", "open_model", "open_posterior"]
 
 
 def model_names() -> list[str]:
@@ -60,6 +58,7 @@ def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | NeuralPosterio
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.posterior.posterior import NeuralPosterior
 
+    check_kind(name_or_folder, (str, os.PathLike), "name_or_folder", "the name or folder of a model")
     text = os.fspath(name_or_folder)
     folder = Path(str(files("slipcast").joinpath("models", text))) if text in model_names() else Path(text)
     if not folder.is_dir():
@@ -82,7 +81,7 @@ def open_posterior(name_or_folder: str | os.PathLike) -> NeuralPosterior:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network as a way from records to slip.
+    """A trained network as an inversion method.
 
     Attributes
     ----------
@@ -117,82 +116,98 @@ class Network:
         """It has no notion of a missing sample."""
         return "none"
 
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Region, and identity of the checkpoint."""
+        return {"region": self.checkpoint.region, "model": self.checkpoint.id}
+
+    def prepared(self, records: Records) -> Network:
+        """Return itself; InputError if the records still hold the tide."""
+        records.require_detided()
+        return self
+
     def solve(self, records) -> np.ndarray:
         """Find slip, as :meth:`slipcast.learning.checkpoint.Checkpoint.predict`."""
         return self.checkpoint.predict(records)
 
 
-def invert_network(records: Records, checkpoint: Checkpoint) -> SlipEstimate:
-    """Invert records with a trained network.
+def open_inverter(inverter: Inverter | Checkpoint | str | os.PathLike) -> Inverter:
+    """Return an inversion method from whatever names one.
 
     Parameters
     ----------
-    records : Records
-        Of one event or several, tide removed; gauges are found by name, those that the network does not know
-        are left alone.
-    checkpoint : Checkpoint
-        The network with its names, window and scaling.
+    inverter : Inverter, Checkpoint, str or path
+        A method; a network as :func:`~slipcast.learning.train.train` returns it; or the name of a model in the package
+        or a folder, which is opened (:func:`open_model`).
 
     Returns
     -------
-    estimate : SlipEstimate
-        Method ``"network"``; its ``model`` is the identity of the checkpoint.
+    inverter : Inverter
 
     Raises
     ------
     InputError
-        If records still hold the tide, lack a gauge of the network, or have a gap in its window.
+        If it is none of these, or the model cannot be opened.
+
+    Examples
+    --------
+    >>> open_inverter(45)
+    Traceback (most recent call last):
+    slipcast.errors.InputError: inverter must be an Inverter, or the name or folder of a model, got 45 (int)
     """
-    _refuse_tide(records)
-    return invert_records(Network(checkpoint), records, region=checkpoint.region, model=checkpoint.id)
+    if isinstance(inverter, (str, os.PathLike)):
+        inverter = open_model(inverter)
+    if isinstance(inverter, Inverter):
+        return inverter
+    from slipcast.learning.checkpoint import Checkpoint
+
+    check_kind(inverter, Checkpoint, "inverter", "an Inverter, or the name or folder of a model")
+    return Network(inverter)
 
 
-def invert_posterior(records: Records, sampler: NeuralPosterior, *, window_min: float | None = None) -> SlipEstimate:
-    """Draw slip that fits records.
+def invert(
+    records: Records,
+    inverter: Inverter | Checkpoint | str | os.PathLike,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    seed: int = 0,
+) -> SlipEstimate:
+    """Find the slip that made records.
 
     Parameters
     ----------
     records : Records
-        Of one event or several, tide removed; gauges are found by name, those that the sampler does not know are left
-        alone, and of those that it knows at least one is needed.
-    sampler : NeuralPosterior
-        A trained sampler.
-    window_min : float, optional
-        Samples up to it are used, minutes after the origin; by default all that it can take.
+        Of one event or several.
+    inverter : Inverter, Checkpoint, str or path
+        The method with its options, such as ``sc.LeastSquares(bank, window_min=90, damping="gcv")`` or
+        ``sc.GaussianPosterior.from_bank(bank, window_min=45)``; a trained network; or the name of a model in the
+        package (``"cascadia"``) or a folder.
+    window_min : float or mapping of gauge to float, optional
+        Samples up to it are used, minutes after the origin, for all gauges or, where named, each; by default the
+        method's own window.
+    gauges : sequence of str, optional
+        Gauges used; by default those of the records that the method knows.
+    seed : int, optional
+        What posterior samples are drawn from.
 
     Returns
     -------
     estimate : SlipEstimate
-        Method ``"sampler"``, with draws on unit sources, on subfaults and as amplitudes; its slip is their mean.
+        With posterior samples and intervals where the method gives them.
 
     Raises
     ------
     InputError
-        If records still hold the tide, no gauge of the sampler is in them, an event has no sample, or the window is
-        shorter or longer than any it was trained on.
+        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, or more samples are
+        missing than the method can do without.
+
+    Examples
+    --------
+    >>> import slipcast as sc
+    >>> slip = sc.invert(sc.packaged_records("cascadia-simulation"), "cascadia", window_min=20)
+    >>> print(f"{slip.magnitude:.1f}")
+    8.9
     """
-    _refuse_tide(records)
-    gauges = [name for name in sampler.gauges if name in records.gauges]
-    if not gauges:
-        raise InputError(f"records have none of the gauges that the model takes: {', '.join(sampler.gauges)}")
-    shortest, longest = sampler.shortest_min, sampler.window_min
-    if window_min is not None and not shortest <= window_min <= longest:
-        raise InputError(
-            f"window must be in [{shortest:g}, {longest:g}] min, those that the model knows, got {window_min:g}"
-        )
-    level = records.resample(sampler.times_s, gauges)
-    within = level["time"] <= 60 * (window_min or longest)
-    seen = level.where(within).reindex(gauge=list(sampler.gauges)).to_numpy()
-    heard = np.isfinite(seen).any(axis=-1)
-    if (silent := ~heard.any(axis=-1)).any():
-        of_event = f" in event {int(np.argmax(silent))}" if silent.ndim else ""
-        raise InputError(f"no gauge has a sample in the window of {window_min or longest:g} min{of_event}")
-    estimate = invert_samples(sampler, seen, region=sampler.region, model=sampler.id, n_samples=N_SAMPLES)
-    used = [name for place, name in enumerate(sampler.gauges) if heard[..., place].any()]
-    return SlipEstimate(estimate.dataset.assign_attrs(window_min=float(window_min or longest), gauges=" ".join(used)))
-
-
-def _refuse_tide(records: Records) -> None:
-    """Refuse records that still hold the tide."""
-    if not records.dataset.attrs.get("tide_removed", 0):
-        raise InputError("records must be free of the tide for a network, got tide_removed = 0")
+    check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
+    return invert_records(records, open_inverter(inverter), window_min=window_min, gauges=gauges, seed=seed)

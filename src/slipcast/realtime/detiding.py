@@ -1,27 +1,58 @@
-"""What gauges have sent, as sea level without the tide."""
+"""Samples of an event as sea level without the tide, gauge by gauge."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from slipcast.errors import InputError
-from slipcast.records import DartSeries, earliest_arrival, parse_origin, records_of
+from slipcast.geodesy import wrap_longitude
+from slipcast.records import DartSeries, Records, earliest_arrival, parse_origin, records_of
 from slipcast.regions.region import Region
-from slipcast.service.storage.store import EventRow, Key
 
-__all__ = ["WAVE_M", "GaugeLevels", "gauge_levels"]
+__all__ = ["WAVE_M", "Event", "GaugeLevels", "SampleKey", "gauge_levels", "has_wave", "records_of_levels"]
+
+SampleKey = tuple[str, str, int]
+"""Gauge, kind of height (sea level, or water column with the tide), and time since the origin, ms."""
 
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
 
 
+class Event(Protocol):
+    """An earthquake as it is reported."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def origin_time(self) -> str:
+        """UTC, ISO 8601."""
+
+    @property
+    def longitude(self) -> float:
+        """Of the epicentre, degrees."""
+
+    @property
+    def latitude(self) -> float:
+        """Of the epicentre, degrees."""
+
+    @property
+    def magnitude(self) -> float | None:
+        """Mw as first reported."""
+
+    @property
+    def simulation(self) -> bool:
+        """Whether it is an exercise."""
+
+
 @dataclass(frozen=True)
 class GaugeLevels:
-    """What a gauge has sent.
+    """Samples of a gauge.
 
     Attributes
     ----------
@@ -48,20 +79,68 @@ class GaugeLevels:
     @property
     def wave_seen(self) -> bool:
         """Whether a wave has been seen since it can have come."""
-        level = self.level_m[self.time_s >= max(self.earliest_s, 0.0)]
-        return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
+        return has_wave(self.time_s, self.level_m, self.earliest_s)
 
     @property
-    def state(self) -> Literal["silent", "listening", "wave seen"]:
-        """What an operator is told: silent without any sample since the origin."""
+    def state(self) -> Literal["no data", "no wave detected", "wave detected"]:
+        """What an operator is told: no data without any sample since the origin."""
         if not (self.time_s >= 0).any():
-            return "silent"
-        return "wave seen" if self.wave_seen else "listening"
+            return "no data"
+        return "wave detected" if self.wave_seen else "no wave detected"
+
+
+def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> bool:
+    """Tell whether two samples running are beyond :data:`WAVE_M` on one side, since a tsunami can be there.
+
+    Examples
+    --------
+    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=0.0)
+    True
+    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=100.0)
+    False
+    """
+    level = level_m[time_s >= max(earliest_s, 0.0)]
+    return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
+
+
+def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: Region) -> Records:
+    """Put gauges on common times.
+
+    Parameters
+    ----------
+    event : Event
+        Of which event.
+    levels : mapping of str to GaugeLevels
+        By gauge, each with a sample.
+    region : Region
+        Says where they are.
+
+    Returns
+    -------
+    records : Records
+        With the epicentre of the event, NaN where a gauge has no sample.
+    """
+    time_s = np.unique(np.concatenate([of_gauge.time_s for of_gauge in levels.values()]))
+    level = np.full((len(levels), time_s.size), np.nan)
+    for row, of_gauge in enumerate(levels.values()):
+        level[row, np.searchsorted(time_s, of_gauge.time_s)] = of_gauge.level_m
+    places = [region.gauge(name) for name in levels]
+    made = Records.from_arrays(
+        time_s,
+        level,
+        gauges=list(levels),
+        lon_deg=[place.lon for place in places],
+        lat_deg=[place.lat for place in places],
+        origin_time=event.origin_time,
+        title=event.name,
+    )
+    epicentre = [float(wrap_longitude(event.longitude)), event.latitude]
+    return Records(made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation)))
 
 
 def gauge_levels(
-    event: EventRow,
-    heights_m: Mapping[Key, float],
+    event: Event,
+    heights_m: Mapping[SampleKey, float],
     gauges: Sequence[str],
     region: Region,
     sources: Sequence[tuple[float, float]] = (),
@@ -70,9 +149,9 @@ def gauge_levels(
 
     Parameters
     ----------
-    event : EventRow
+    event : Event
         Of which event.
-    heights_m : mapping of Key to float
+    heights_m : mapping of SampleKey to float
         Samples in any order, m.
     gauges : sequence of str
         Names wanted.
@@ -108,7 +187,7 @@ def gauge_levels(
 
 
 def _without_tide(
-    event: EventRow, gauge: str, heights_m: Mapping[int, float], region: Region
+    event: Event, gauge: str, heights_m: Mapping[int, float], region: Region
 ) -> tuple[dict[int, float], str]:
     """Take the tide out of heights of the water column; return sea level by time, ms, and a note."""
     origin = parse_origin(event.origin_time)

@@ -1,40 +1,37 @@
-"""A tsunami as it happened: at each minute slip, magnitude and forecasts from what had been sent by then."""
+"""Retrospective real-time replay: at each minute slip, magnitude and forecasts from what had been sent by then."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError, SlipcastWarning
-from slipcast.forecasting.forecast import Forecast, forecast
+from slipcast.errors import InputError, SlipcastWarning, check_kind
+from slipcast.forecasting.forecast import Forecast
 from slipcast.greens.bank import SAMPLE_S, GreensBank
-from slipcast.inversion import QUANTILES, SlipEstimate, WaveInverter, invert
-from slipcast.inversion.nonnegative import Damping
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate
+from slipcast.inversion.inverter import Inverter, PreparedInverter, WindowInverter, recorded_gauges
 from slipcast.io.identity import require
 from slipcast.io.labels import positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
-from slipcast.parallel.threads import single_threaded
-from slipcast.physics.ruptures import RuptureSettings
+from slipcast.learning.inverters import open_inverter
+from slipcast.parallel.progress import Progress
+from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import Records, earliest_arrival
 from slipcast.records.first_wave import first_wave
-from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
-    from slipcast.learning.posterior.posterior import NeuralPosterior
 
 __all__ = ["FIRST_MIN", "Replay", "replay"]
 
 FIRST_MIN, _LAST_MIN = 5.0, 120.0
-_FROM_RUPTURES = ("linear", "gaussian", "bayes")
-_N_RUPTURES = 1000  # as many as an inversion draws for itself
 _LEAST_CREST_M = 0.01
 _METRES, _SECONDS, _MAGNITUDE = {"units": "m"}, {"units": "s"}, {"units": "1", "long_name": "Mw"}
 _UNITS = {
@@ -68,8 +65,8 @@ class Replay:
         a sample. What came of it: ``observed(observed_gauge, time)`` m, whole records at the times of the forecast;
         ``observed_maximum(observed_gauge)`` m and ``observed_start`` s, crest and start of the first wave
         (:func:`~slipcast.records.first_wave.first_wave`), NaN where none of 1 cm was recorded past its crest.
-        ``latency`` of each ``gauge_used``, min. Attributes ``method``, ``model``, ``bank``, ``region``,
-        ``origin_time``, ``tide``.
+        ``latency`` of each ``gauge_used``, min; ``flags(minute)``, what qualified the estimate. Attributes
+        ``method``, ``model``, ``bank``, ``region``, ``origin_time``, ``tide``.
 
     Notes
     -----
@@ -142,20 +139,15 @@ class Replay:
 
 def replay(
     records: Records,
-    bank: GreensBank | None = None,
+    inverter: Inverter | Checkpoint | str | os.PathLike,
     *,
-    model: Checkpoint | NeuralPosterior | None = None,
-    method: str | None = None,
+    bank: GreensBank | None = None,
     minutes: Sequence[float] | np.ndarray | None = None,
     latency_min: float | Mapping[str, float] = 0.0,
     gauges: Iterable[str] | None = None,
     forecast_gauges: Iterable[str] | None = None,
-    noise_sd_m: float | None = None,
-    slip_sd_m: float | Damping | None = None,
-    ruptures: RuptureSettings | None = None,
-    joint_tide: bool = False,
-    model_error: float = 0.0,
-    progress: Callable[[int, int], None] | None = None,
+    magnitude: float | None = None,
+    progress: Progress | None = None,
 ) -> Replay:
     """Invert records and forecast waves at each minute, from what had been sent by then.
 
@@ -163,24 +155,25 @@ def replay(
     ----------
     records : Records
         Of one event, whole.
+    inverter : Inverter, Checkpoint, str or path
+        A method for windows of any length, or the name or folder of a trained posterior; a network for one window is
+        refused.
     bank : GreensBank, optional
-        A method needs one. Given with a model, forecasts are made with it and not with the model's own waves.
-    model : NeuralPosterior, optional
-        A trained sampler, which takes windows of any length; a network for one window is refused.
-    method, noise_sd_m, slip_sd_m, ruptures, joint_tide, model_error
-        As :func:`slipcast.inversion.invert` takes them; ``ruptures`` are drawn once.
+        What forecasts are made with in place of the waves or the bank of the method.
     minutes : sequence of float, optional
-        After the origin, > 0, rising. By default every minute from 5 to 120, or to where the records, the bank or what
-        the model knows end.
+        After the origin, > 0, rising. By default every minute from 5 to 120, or to where the records, the bank or the
+        windows of the model end.
     latency_min : float or mapping of gauge to float, optional
         Minutes from a sample to its receipt, >= 0, for all gauges or, where named, each: at minute m those up to
         m - latency are used.
     gauges : iterable of str, optional
-        DARTs used; by default all of the records that the bank has, or that the model takes.
+        DARTs used; by default all of the records that the method knows.
     forecast_gauges : iterable of str, optional
         By default all.
+    magnitude : float, optional
+        Mw as first reported: a method with a bank then looks for slip near the epicentre of the records alone.
     progress : callable, optional
-        Called with minutes done and their total.
+        Called with minutes done, their total and a note.
 
     Returns
     -------
@@ -189,8 +182,8 @@ def replay(
     Raises
     ------
     InputError
-        If neither or both of model and method are given, a name is unknown, a minute or latency is out of range, no
-        gauge has sent anything by the last minute, or an option is for another method.
+        If an argument is of a wrong kind, a name is unknown, a minute or latency is out of range, or no gauge has sent
+        anything by the last minute.
 
     Warns
     -----
@@ -199,35 +192,39 @@ def replay(
 
     Notes
     -----
-    A gauge without any sample yet is left out. Minutes in which nothing new came keep the estimate before them.
+    Each minute is what :meth:`~slipcast.realtime.nowcast.Nowcast.update` finds from the samples that had been sent, as
+    the service does. A gauge without any sample yet is left out. Minutes in which nothing new came keep the estimate
+    before them.
     """
-    options = {"noise_sd_m": noise_sd_m, "slip_sd_m": slip_sd_m, "joint_tide": joint_tide, "model_error": model_error}
-    watch = _Watch.over(records.one_event(), bank, model, method, latency_min, gauges, options)
-    steps = watch.steps(minutes)
-    if ruptures is not None and method not in _FROM_RUPTURES:
-        raise InputError(f"ruptures are for a method of {', '.join(_FROM_RUPTURES)}, got {method or 'a model'}")
-    if method in _FROM_RUPTURES:
-        watch = watch.with_ruptures(ruptures, float(steps[-1]))
+    check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
+    records = records.one_event()
+    nowcast = Nowcast(_replayable(open_inverter(inverter), records, gauges), bank)
+    sent = _Sent.of(records, nowcast.gauges, latency_min)
+    steps = _steps(nowcast, sent, minutes)
     targets = None if forecast_gauges is None else list(forecast_gauges)
-    last_s = np.full((len(steps), len(watch.gauges)), np.nan)
+    last_s = np.full((len(steps), len(sent.gauges)), np.nan)
     rows: list[dict[str, np.ndarray]] = []
-    latest: tuple[SlipEstimate, Forecast] | None = None
+    flags: list[str] = []
+    latest: Result | None = None
     for place, minute in enumerate(steps):
-        seen, last_s[place] = watch.sent(minute)
-        if place and np.array_equal(last_s[place], last_s[place - 1], equal_nan=True):
-            rows.append(rows[-1])
-        elif np.isnan(last_s[place]).all():
-            rows.append({})
-        else:
-            # threads that wait for each other over small matrices are many times slower on a busy machine
-            with single_threaded(blas_alone=True):
-                found = watch.find(seen, minute, last_s[place])
-                latest = found, forecast(found, watch.waves, gauges=targets)
-            rows.append(_numbers(*latest))
+        seen, last_s[place] = sent.by(minute)
+        found = nowcast.update(
+            seen,
+            magnitude=magnitude,
+            forecast_gauges=targets,
+            known="" if latest is None else latest.digest,
+        )
+        if found is not None:
+            latest = found
+            rows.append(_numbers(found.slip, found.forecast))
+            flags.append("; ".join(found.flags))
+        else:  # nothing new, or nothing yet
+            rows.append(rows[-1] if rows else {})
+            flags.append(flags[-1] if flags else "")
         if progress:
-            progress(place + 1, len(steps))
+            progress(place + 1, len(steps), "")
     if latest is None:
-        raise InputError(f"no gauge of {', '.join(watch.gauges)} had sent a sample by minute {steps[-1]:g}")
+        raise InputError(f"no gauge of {', '.join(sent.gauges)} had sent a sample by minute {steps[-1]:g}")
     if empty := [minute for minute, row in zip(steps, rows) if not row]:
         warnings.warn(
             f"no gauge had sent a sample at {len(empty)} of {len(steps)} minutes, the last of them minute "
@@ -235,10 +232,11 @@ def replay(
             SlipcastWarning,
             stacklevel=2,
         )
-    dataset = _assemble(steps, rows, *latest)
-    observed = _observed(records.one_event(), watch.wave_gauges, dataset["time"].to_numpy())
+    dataset = _assemble(steps, rows, latest.slip, latest.forecast)
+    dataset["flags"] = ("minute", np.array(flags, dtype=object), {"long_name": "what qualifies the estimate"})
+    observed = _observed(records, nowcast.wave_gauges, dataset["time"].to_numpy())
     about = {key: str(records.dataset.attrs.get(key, "")) for key in ("origin_time", "title")}
-    return Replay(dataset.merge(watch.labelled(last_s)).merge(observed).assign_attrs(about))
+    return Replay(dataset.merge(sent.labelled(last_s)).merge(observed).assign_attrs(about))
 
 
 def _numbers(found: SlipEstimate, made: Forecast) -> dict[str, np.ndarray]:
@@ -273,112 +271,71 @@ def _assemble(
     )
 
 
+def _replayable(inverter: Inverter, records: Records, gauges: Iterable[str] | None) -> Inverter:
+    """Return a method for the gauges that are asked for, or those of the records that it knows."""
+    if not isinstance(inverter, WindowInverter):
+        window_min = float(inverter.times_s[-1]) / 60
+        raise InputError(f"a replay needs a method for windows of any length, got one for {window_min:g} min")
+    if gauges is not None:
+        names = list(gauges)
+        positions_of(names, records.gauges, dim="gauge", where="in records")
+        return inverter.restricted(gauges=names)
+    if isinstance(inverter, PreparedInverter):
+        return inverter.restricted(gauges=list(inverter.prepared(records).gauges))
+    return inverter.restricted(gauges=recorded_gauges(records, inverter.gauges, where="known to the method"))
+
+
+def _steps(nowcast: Nowcast, sent: _Sent, minutes: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    """Check the minutes that are asked for, or choose them."""
+    shortest, longest = nowcast.window_range_min
+    first = shortest if nowcast.is_model else 0.0
+    last = longest + float(sent.latency_min.min())
+    if minutes is None:
+        ends = sent.ends_min()
+        last, first = min(_LAST_MIN, last, float(np.ceil(ends.max()))), max(FIRST_MIN, first)
+        if last < first:
+            raise InputError(f"records must last beyond minute {first:g}, got an end at {ends.max():g}")
+        return np.arange(first, np.floor(last) + 1)
+    steps = np.asarray(minutes, dtype=float)
+    if steps.ndim != 1 or not steps.size or not (np.diff(steps) > 0).all() or not (steps > 0).all():
+        raise InputError(f"minutes must be a rising sequence of numbers > 0, got {minutes}")
+    if steps[0] < first or steps[-1] > last:
+        raise InputError(f"minutes must be in [{first:g}, {last:g}], got {steps[0]:g} to {steps[-1]:g}")
+    return steps
+
+
 @dataclass(frozen=True)
-class _Watch:
-    """How records are inverted at any minute.
+class _Sent:
+    """Records as they came in.
 
     Attributes
     ----------
     records : Records
         Of the gauges used alone.
-    bank : GreensBank or None
-        None with a model that has its own waves.
-    model, method, options
-        As :func:`~slipcast.inversion.invert` takes them.
     latency_min : array, shape (n_gauges,)
         From a sample to its receipt.
     """
 
     records: Records
-    bank: Any
-    model: Any
-    method: str | None
     latency_min: np.ndarray
-    options: Mapping[str, Any]
 
     @classmethod
-    def over(
-        cls,
-        records: Records,
-        bank: Any,
-        model: Any,
-        method: str | None,
-        latency_min: float | Mapping[str, float],
-        gauges: Iterable[str] | None,
-        options: Mapping[str, Any],
-    ) -> _Watch:
-        """Check what a replay was given, and choose its gauges."""
-        if (model is None) == (method is None):
-            raise InputError("a replay needs either a model or a method")
-        if model is None and bank is None:
-            raise InputError(f"method {method} needs a bank")
-        if model is not None and not isinstance(model, WaveInverter):
-            raise InputError(f"a replay needs a model for windows of any length, got one for {model.window_min:g} min")
-        takes: Any = bank if model is None else model
-        known, where = list(takes.gauges), f"in {'the bank' if model is None else 'the model'}"
-        names = [name for name in records.gauges if name in known] if gauges is None else list(gauges)
-        if not names:
-            raise InputError(f"a replay needs a gauge that is {where}, got records of {', '.join(records.gauges)}")
-        positions_of(names, known, dim="gauge", where=where)
-        index = positions_of(names, records.gauges, dim="gauge", where="in records")
-        latency = _latencies(latency_min, names)
-        return cls(Records(records.dataset.isel(gauge=index)), bank, model, method, latency, options)
+    def of(cls, records: Records, gauges: Sequence[str], latency_min: float | Mapping[str, float]) -> _Sent:
+        """Choose gauges of records, and check their latencies."""
+        index = positions_of(gauges, records.gauges, dim="gauge", where="in records")
+        return cls(Records(records.dataset.isel(gauge=index)), _latencies(latency_min, gauges))
 
     @property
     def gauges(self) -> list[str]:
-        """Names of the gauges used."""
+        """Names of the gauges."""
         return self.records.gauges
 
-    @property
-    def waves(self) -> Any:
-        """What forecasts are made with."""
-        return self.model if self.bank is None else self.bank
+    def ends_min(self) -> np.ndarray:
+        """Return when the last sample of each gauge comes in, minutes after the origin."""
+        known = np.isfinite(self.records.sea_level.to_numpy())
+        return np.where(known, self.records.time_s / 60, -np.inf).max(axis=1) + self.latency_min
 
-    @property
-    def wave_gauges(self) -> list[str]:
-        """Names of the gauges at which the waves are known."""
-        return list(self.model.waves if self.bank is None else self.bank.gauges)
-
-    def labelled(self, last_s: np.ndarray) -> xr.Dataset:
-        """Label the times of last samples, shape (n_minutes, n_gauges)."""
-        return xr.Dataset(
-            {"last_sample": (("minute", "gauge_used"), last_s, _SECONDS)},
-            coords={"gauge_used": self.gauges, "latency": ("gauge_used", self.latency_min, {"units": "min"})},
-        )
-
-    def span_min(self) -> tuple[float, float]:
-        """Return the first and last minute that can be replayed."""
-        if self.model is not None:
-            return float(self.model.shortest_min), float(self.model.window_min)
-        hours = self.bank.dataset["gauge_hours"].to_numpy()[[self.bank.gauges.index(name) for name in self.gauges]]
-        return 0.0, 60 * float(hours.min()) + float(self.latency_min.min())
-
-    def steps(self, minutes: Sequence[float] | np.ndarray | None) -> np.ndarray:
-        """Check the minutes that are asked for, or choose them."""
-        first, last = self.span_min()
-        if minutes is None:
-            sent = np.isfinite(self.records.sea_level.to_numpy())
-            ends = np.where(sent, self.records.time_s / 60, -np.inf).max(axis=1) + self.latency_min
-            last, first = min(_LAST_MIN, last, float(np.ceil(ends.max()))), max(FIRST_MIN, first)
-            if last < first:
-                raise InputError(f"records must last beyond minute {first:g}, got an end at {ends.max():g}")
-            return np.arange(first, np.floor(last) + 1)
-        steps = np.asarray(minutes, dtype=float)
-        if steps.ndim != 1 or not steps.size or not (np.diff(steps) > 0).all() or not (steps > 0).all():
-            raise InputError(f"minutes must be a rising sequence of numbers > 0, got {minutes}")
-        if steps[0] < first or steps[-1] > last:
-            raise InputError(f"minutes must be in [{first:g}, {last:g}], got {steps[0]:g} to {steps[-1]:g}")
-        return steps
-
-    def with_ruptures(self, settings: RuptureSettings | None, last_min: float) -> _Watch:
-        """Draw once, for the longest window, ruptures that each inversion would else draw anew."""
-        window_min = last_min - float(self.latency_min.min())
-        drawn = ScenarioSet.build(
-            self.bank.with_window(self.gauges, window_min), count=_N_RUPTURES, seed=0, settings=settings
-        )
-        return replace(self, options={**self.options, "scenarios": drawn.with_split((1.0, 0.0, 0.0), 0)})
-
-    def sent(self, minute: float) -> tuple[Records, np.ndarray]:
+    def by(self, minute: float) -> tuple[Records, np.ndarray]:
         """Return the records as they were at a minute, and the time of each gauge's last sample, s; NaN for none."""
         ends = minute - self.latency_min
         seen = self.records.windowed({name: (-np.inf, end) for name, end in zip(self.gauges, ends)})
@@ -387,14 +344,12 @@ class _Watch:
         last_s = np.where(known, times_s, -np.inf).max(axis=1, initial=-np.inf)
         return seen, np.where(np.isfinite(last_s), last_s, np.nan)
 
-    def find(self, seen: Records, minute: float, last_s: np.ndarray) -> SlipEstimate:
-        """Invert what had been sent at a minute."""
-        if self.model is not None:
-            return invert(seen, self.bank, model=self.model, window_min=minute, **self.options)
-        heard = np.isfinite(last_s)
-        names = [name for name, has in zip(self.gauges, heard) if has]
-        window_min = float((minute - self.latency_min[heard]).max())
-        return invert(seen, self.bank, method=self.method, window_min=window_min, gauges=names, **self.options)
+    def labelled(self, last_s: np.ndarray) -> xr.Dataset:
+        """Label the times of last samples, shape (n_minutes, n_gauges)."""
+        return xr.Dataset(
+            {"last_sample": (("minute", "gauge_used"), last_s, _SECONDS)},
+            coords={"gauge_used": self.gauges, "latency": ("gauge_used", self.latency_min, {"units": "min"})},
+        )
 
 
 def _latencies(latency_min: float | Mapping[str, float], gauges: Sequence[str]) -> np.ndarray:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.io.labels import positions_of
+from slipcast.records.read import earliest_arrival
+from slipcast.records.records import Records
 
-__all__ = ["first_wave"]
+__all__ = ["first_wave", "first_wave_ends", "first_wave_span"]
 
 _ONSET = 0.1
 _CREST_S = 3600.0
 _TROUGH_S = 3600.0
+_SEARCH_S = 8 * 3600.0
 
 
 def first_wave(time_s, sea_level_m, *, after_s: float = 0.0) -> tuple[float, float]:
@@ -61,3 +67,43 @@ def first_wave(time_s, sea_level_m, *, after_s: float = 0.0) -> tuple[float, flo
     risen = np.flatnonzero(level[trough:] >= 0)
     end_s = time[trough] + _TROUGH_S if not risen.size else min(time[trough + risen[0]], time[trough] + _TROUGH_S)
     return float(time[start]), float(end_s)
+
+
+def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> dict[str, float]:
+    """Find where first waves end.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event; with their epicentre no wave is looked for before it can arrive.
+    gauges : iterable of str, optional
+        By default all.
+
+    Returns
+    -------
+    ends_min : dict of str to float
+        Whole minutes after the origin: windows for an inversion.
+
+    Raises
+    ------
+    InputError
+        If there are several events, or a gauge is unknown or has recorded no wave.
+    """
+    records = records.one_event()
+    names = [records.gauges[i] for i in positions_of(gauges, records.gauges, dim="gauge", where="in records")]
+    return {name: float(np.ceil(first_wave_span(records, name)[1] / 60)) for name in names}
+
+
+def first_wave_span(records: Records, gauge: str) -> tuple[float, float]:
+    """Find the first wave in the record of a gauge: its span, s since the origin; InputError if there is none."""
+    row = records.gauges.index(gauge)
+    after_s = 0.0
+    if "epicentre" in records.dataset.attrs:
+        lon, lat = (float(value) for value in records.dataset.attrs["epicentre"])
+        place = (float(records.dataset[name].to_numpy()[row]) for name in ("gauge_lon", "gauge_lat"))
+        after_s = earliest_arrival((lon, lat), *place)
+    within = (records.time_s > 0) & (records.time_s < after_s + _SEARCH_S)
+    try:
+        return first_wave(records.time_s[within], records.sea_level.to_numpy()[row, within], after_s=after_s)
+    except InputError as error:
+        raise InputError(f"gauge {gauge}: {error}") from error

@@ -131,6 +131,11 @@ class Records:
         """Write the records as netCDF4, whole or not at all."""
         write_netcdf(self.dataset, Path(path), "records")
 
+    def require_detided(self) -> None:
+        """Refuse records that still hold the tide; InputError."""
+        if not self.dataset.attrs.get("tide_removed", 0):
+            raise InputError("records must be free of the tide for a network, got tide_removed = 0")
+
     def one_event(self) -> Records:
         """Return the same without a dimension of events; InputError if there are several."""
         return Records(one_event(self.dataset, what="records"))

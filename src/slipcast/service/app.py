@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from slipcast.io.identity import package_version
-from slipcast.realtime.nowcast import Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.api.events import event_routes
 from slipcast.service.api.regions import about_routes
 from slipcast.service.metrics import Metrics
@@ -35,7 +35,7 @@ _ABOUT = (
 
 
 def create_app(
-    settings: Settings, engines: Mapping[str, Engine], *, poller: Poller | None = None, store: Store | None = None
+    settings: Settings, nowcasts: Mapping[str, Nowcast], *, poller: Poller | None = None, store: Store | None = None
 ) -> FastAPI:
     """Build the service.
 
@@ -43,7 +43,7 @@ def create_app(
     ----------
     settings : Settings
         Database, token, limits.
-    engines : mapping of str to Engine
+    nowcasts : mapping of str to Nowcast
         By the name of their region; loaded once.
     poller : Poller, optional
         Asks NDBC for what the buoys of current events have sent.
@@ -65,7 +65,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        watch = Watch(opened, engines, settings, metrics)
+        watch = Watch(opened, nowcasts, settings, metrics)
         app.state.watch = watch
         await watch.start()
         if poller is not None:
@@ -86,8 +86,8 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(about_routes(engines, metrics))
-    app.include_router(event_routes(engines))
+    app.include_router(about_routes(nowcasts, metrics))
+    app.include_router(event_routes(nowcasts))
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.add_exception_handler(HTTPException, _say_status)
     _add_page(app)

@@ -117,10 +117,10 @@ class Poller:
             return
         now = self._now()
         current = await self._current(watch, now)
-        wanted = {(event.id, name) for event in current for name in watch.engines[event.region].gauges}
+        wanted = {(event.id, name) for event in current for name in watch.nowcasts[event.region].gauges}
         self._stations = {key: state for key, state in self._stations.items() if key in wanted}
         for event in current:
-            for name in watch.engines[event.region].gauges:
+            for name in watch.nowcasts[event.region].gauges:
                 state = self._stations.setdefault((event.id, name), _Station())
                 if asyncio.get_running_loop().time() >= state.not_before_s:
                     outcome = await self._poll(watch, client, event, name, state, now)
@@ -132,7 +132,7 @@ class Poller:
         return [
             event
             for event in events
-            if event.region in watch.engines
+            if event.region in watch.nowcasts
             and not event.simulation
             and timedelta(0) <= now - datetime.fromisoformat(event.origin_time) <= _CURRENT
         ]

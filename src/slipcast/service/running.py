@@ -11,14 +11,16 @@ from pathlib import Path
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
+from slipcast.inversion.least_squares import run_min
+from slipcast.inversion.methods import method_named
 from slipcast.learning.inverters import model_names, open_posterior
-from slipcast.realtime.nowcast import Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.regions.region import Region
 from slipcast.service.app import create_app
 from slipcast.service.poller import Poller
 from slipcast.service.settings import Settings, data_folder, load_token
 
-__all__ = ["Serving", "load_engines", "one_memory_pool", "run"]
+__all__ = ["Serving", "load_nowcasts", "nowcast_by", "one_memory_pool", "run"]
 
 _ANYWHERE = ("0.0.0.0", "::")
 _MOST_CONNECTIONS = 1000
@@ -26,6 +28,7 @@ _BACKLOG = 512
 _HEADER_BYTES = 64 * 1024
 
 _METHOD = "tikhonov"
+_NOISE_SD_M = 0.02  # of a real record against a bank's waves
 _M_ARENA_MAX = -8  # of mallopt(3)
 
 
@@ -38,26 +41,26 @@ def one_memory_pool() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def load_engines(
+def load_nowcasts(
     regions: Sequence[str], models: Sequence[str], banks: Sequence[Path], method: str | None = None
-) -> Mapping[str, Engine]:
-    """Load regions with what answers for them.
+) -> Mapping[str, Nowcast]:
+    """Load regions with the method that answers for each.
 
     Parameters
     ----------
     regions : sequence of str
         Names; none: those of models and banks.
     models : sequence of str
-        Trained samplers: names of the package, or folders.
+        Trained posteriors: names of the package, or folders.
     banks : sequence of path
-        Banks; each says of which region it is. With a model of its region, forecasts are made with it; without one,
-        slip is found with it by ``method``.
+        Banks; each names its region. With a model of its region, forecasts are made with it; without one, slip is
+        found with it by ``method``.
     method : str, optional
         By default ``"tikhonov"``.
 
     Returns
     -------
-    engines : dict of str to Engine
+    nowcasts : dict of str to Nowcast
         By region.
 
     Raises
@@ -69,26 +72,35 @@ def load_engines(
     by_region = {bank.region.name: bank for bank in opened}
     if len(by_region) < len(opened):
         raise InputError("--bank must be given once a region")
-    samplers = [open_posterior(name) for name in models]
-    by_model = {sampler.region: sampler for sampler in samplers}
-    if len(by_model) < len(samplers):
+    posteriors = [open_posterior(name) for name in models]
+    by_model = {posterior.region: posterior for posterior in posteriors}
+    if len(by_model) < len(posteriors):
         raise InputError("--model must be given once a region")
     names = list(regions) or list(dict.fromkeys([*by_model, *by_region]))
     for name in names:
         if name not in by_model and name not in by_region and name in model_names():
             by_model[name] = open_posterior(name)
-    engines = {}
+    nowcasts = {}
     for name in names:
         model, bank = by_model.get(name), by_region.get(name)
         if model is None and bank is None:
-            Region.open(name)  # says so if there is none of this name
+            Region.open(name)  # raises if there is none of this name
             raise InputError(f"region {name} needs a bank (--bank), since the package has no model of it")
-        region = Region.open(name) if bank is None else bank.region
-        how = None if model is not None else method or _METHOD
-        engines[name] = Engine(region, model, bank, how)
-    if not engines:
+        if model is not None:
+            nowcasts[name] = Nowcast(model, bank)
+        elif bank is not None:
+            nowcasts[name] = nowcast_by(method, bank)
+    if not nowcasts:
         raise InputError("a service needs a region, a model or a bank, got none")
-    return engines
+    return nowcasts
+
+
+def nowcast_by(method: str | None, bank: GreensBank) -> Nowcast:
+    """Make a nowcast of a method without a model, for all DARTs of a bank and windows up to their shortest run."""
+    name = method or _METHOD
+    darts = bank.gauge_names("dart")
+    noise_sd_m = None if name == "nnls" else _NOISE_SD_M
+    return Nowcast(method_named(name, bank, window_min=run_min(bank, darts), gauges=darts, noise_sd_m=noise_sd_m))
 
 
 @dataclass(frozen=True)
@@ -147,14 +159,14 @@ class Serving:
         return cls(host, port, settings, source, proxy, ndbc_url, poll_s)
 
 
-def run(serving: Serving, engines: Mapping[str, Engine], *, ready: Callable[[str], None]) -> None:
+def run(serving: Serving, nowcasts: Mapping[str, Nowcast], *, ready: Callable[[str], None]) -> None:
     """Run a service until it is stopped.
 
     Parameters
     ----------
     serving : Serving
         Where and how.
-    engines : mapping of str to Engine
+    nowcasts : mapping of str to Nowcast
         By region.
     ready : callable
         Called with the address once it listens.
@@ -175,7 +187,7 @@ def run(serving: Serving, engines: Mapping[str, Engine], *, ready: Callable[[str
     except OSError as error:
         raise InputError(f"cannot listen at {serving.host} port {serving.port}: {error.strerror}") from error
     poller = None if serving.ndbc_url is None else Poller(serving.ndbc_url, every_s=serving.poll_s)
-    app = create_app(serving.settings, engines, poller=poller)
+    app = create_app(serving.settings, nowcasts, poller=poller)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from slipcast.realtime.detiding import GaugeLevels
-from slipcast.realtime.nowcast import Answer, Engine
+from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import Records
 from slipcast.service.api.cache import ResponseCache
+from slipcast.service.api.results import Alerts, detail, summary
 from slipcast.service.broker import Broker
 from slipcast.service.metrics import Metrics
 from slipcast.service.settings import Settings
@@ -89,7 +90,7 @@ class Watch:
     ----------
     store : Store
         Where everything is kept.
-    engines : mapping of str to Engine
+    nowcasts : mapping of str to Nowcast
         By region.
     settings : Settings
         Limits and times.
@@ -102,8 +103,8 @@ class Watch:
     together by the next one. A result depends on the event and its samples alone, so a restart finds the same.
     """
 
-    def __init__(self, store: Store, engines: Mapping[str, Engine], settings: Settings, metrics: Metrics):
-        self.store, self.engines, self.settings, self.metrics = store, engines, settings, metrics
+    def __init__(self, store: Store, nowcasts: Mapping[str, Nowcast], settings: Settings, metrics: Metrics):
+        self.store, self.nowcasts, self.settings, self.metrics = store, nowcasts, settings, metrics
         self.broker = Broker(settings.limits.streams, settings.limits.streams_per_client)
         self.bodies = ResponseCache(_BODY_BYTES)
         self.closing = False
@@ -120,12 +121,12 @@ class Watch:
 
     async def start(self) -> None:
         """Get ready to answer, and begin with what was left unanswered by the last run."""
-        for engine in self.engines.values():
+        for nowcast in self.nowcasts.values():
             # in the thread that answers: memory is kept for each
-            await asyncio.get_running_loop().run_in_executor(self._worker, engine.warm_up)
+            await asyncio.get_running_loop().run_in_executor(self._worker, nowcast.warm_up)
         self._n_events = (await self.read(self.store.events, 1, 0))[1]
         for event in await self.read(self.store.unanswered):
-            if event.region in self.engines:
+            if event.region in self.nowcasts:
                 self._due[event.id] = _Due(time.perf_counter())
         self._more.set()
         self._task = asyncio.create_task(self._answer_all())
@@ -266,15 +267,15 @@ class Watch:
             self.metrics.commit_seconds.observe(time.perf_counter() - begun)
         return Receipt(new, same, corrected, state.upto), state.event.row
 
-    def _keep_result(self, id_: str, upto: int, answer: Answer, series: bytes, since: float) -> None:
+    def _keep_result(self, id_: str, upto: int, made: _Made, since: float) -> None:
         """Write an answer; in the thread that writes."""
         state = self._load(id_)
         if state is None:
             raise LookupError(id_)
         number = 1 if state.latest is None else state.latest.number + 1
         about = {"number": number, "created": now_text(), "latency_ms": round(1e3 * (time.perf_counter() - since), 1)}
-        result = StoredResult(number, upto, answer.digest, answer.summary | about, answer.detail)
-        self.store.add_result(state.event.row, result, series)
+        result = StoredResult(number, upto, made.digest, made.summary | about, made.detail)
+        self.store.add_result(state.event.row, result, made.series)
         state.latest = result
 
     async def _answer_all(self) -> None:
@@ -305,16 +306,16 @@ class Watch:
 
     async def _answer(self, loop, state: _State, upto: int, heights_m: Mapping[Key, float], since: float) -> None:
         """Compute an answer and keep it."""
-        engine = self.engines.get(state.event.region)
-        if engine is None:
+        nowcast = self.nowcasts.get(state.event.region)
+        if nowcast is None:
             return
         begun = time.perf_counter()
         known = "" if state.latest is None else state.latest.digest
-        made = await loop.run_in_executor(self._worker, _compute, engine, state.event, heights_m, known)
+        made = await loop.run_in_executor(self._worker, _compute, nowcast, state.event, heights_m, known)
         if made is None:
             return
         self.metrics.answer_seconds.observe(time.perf_counter() - begun)
-        await self.write(self._keep_result, state.event.id, upto, *made, since)
+        await self.write(self._keep_result, state.event.id, upto, made, since)
         self.metrics.results.inc()
         self.metrics.latency_seconds.observe(time.perf_counter() - since)
         self.broker.wake(state.event.row)
@@ -355,40 +356,49 @@ class Watch:
         """Sort the samples of an event, once for all who ask until more come."""
         upto, heights_m = state.upto, state.heights_m
         if state.levels is None or state.levels[0] != upto:
-            sorting = self.read(_sorted, self.engines[state.event.region], state.event, heights_m)
+            sorting = self.read(_sorted, self.nowcasts[state.event.region], state.event, heights_m)
             state.levels = (upto, asyncio.ensure_future(sorting))
         return await asyncio.shield(state.levels[1])
 
     async def records_of(self, state: _State, result: StoredResult) -> Records:
         """Return the records that an answer knew, all of their times."""
         heights_m, _, _ = await self.read(self.store.samples, state.event.row, result.upto)
-        return await self.read(_records, self.engines[state.event.region], state.event, heights_m)
+        return await self.read(_records, self.nowcasts[state.event.region], state.event, heights_m)
 
-    async def again(self, state: _State, result: StoredResult) -> Answer | None:
-        """Compute an earlier answer once more, from the samples that it knew, with all its draws."""
+    async def again(self, state: _State, result: StoredResult) -> Result | None:
+        """Compute an earlier result once more, from the samples that it knew, with all its draws."""
         heights_m, _, _ = await self.read(self.store.samples, state.event.row, result.upto)
-        engine = self.engines[state.event.region]
+        nowcast = self.nowcasts[state.event.region]
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, engine.answer, state.event, heights_m)
+        return await loop.run_in_executor(self._worker, nowcast.answer, state.event, heights_m)
 
 
-def _compute(
-    engine: Engine, event: EventRow, heights_m: Mapping[Key, float], known: str
-) -> tuple[Answer, bytes] | None:
-    """Compute an answer, and pack its series."""
-    answer = engine.answer(event, heights_m, known=known)
-    return None if answer is None else (answer, pack_series(answer.forecast))
+@dataclass(frozen=True)
+class _Made:
+    """A result as it is kept: its digest, what clients get, and the packed series."""
+
+    digest: str
+    summary: dict[str, Any]
+    detail: dict[str, Any]
+    series: bytes
 
 
-def _records(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) -> Records:
+def _compute(nowcast: Nowcast, event: EventRow, heights_m: Mapping[Key, float], known: str) -> _Made | None:
+    """Compute a result, and write it as it is kept."""
+    found = nowcast.answer(event, heights_m, known=known)
+    if found is None:
+        return None
+    return _Made(found.digest, summary(found), detail(found, nowcast, Alerts()), pack_series(found.forecast))
+
+
+def _records(nowcast: Nowcast, event: EventRow, heights_m: Mapping[Key, float]) -> Records:
     """Put what was known of an event into records."""
-    levels = engine.levels(event, heights_m)
-    return engine.records(event, levels, [name for name, each in levels.items() if each.time_s.size])
+    return nowcast.records(event, nowcast.levels(event, heights_m))
 
 
-def _sorted(engine: Engine, event: EventRow, heights_m: Mapping[Key, float]) -> tuple[dict[str, GaugeLevels], bytes]:
+def _sorted(nowcast: Nowcast, event: EventRow, heights_m: Mapping[Key, float]) -> tuple[dict[str, GaugeLevels], bytes]:
     """Sort samples by gauge and time, and write them as clients get them."""
-    levels = engine.levels(event, heights_m)
+    levels = nowcast.levels(event, heights_m)
     rows = [
         {
             "gauge": name,

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 
 from slipcast.errors import InputError
+from slipcast.inversion.inverter import recorded_gauges
+from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint
 from slipcast.learning.checkpoint import checkpoint_folder, made_with
@@ -25,6 +27,7 @@ from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
 from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
+from slipcast.records import Records
 
 __all__ = ["N_NUMBERS", "NeuralPosterior", "features_of"]
 
@@ -169,6 +172,35 @@ class NeuralPosterior:
     def gaps(self) -> Literal["whole gauges"]:
         """Any sample may be missing, if one is there."""
         return "whole gauges"
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Region, and identity of the model."""
+        return {"region": self.region, "model": self.id}
+
+    @property
+    def window_range_min(self) -> tuple[float, float]:
+        """Shortest and longest window it was trained on, minutes after the origin."""
+        return self.shortest_min, self.window_min
+
+    def restricted(
+        self, *, gauges: Sequence[str] | None = None, window_min: float | None = None
+    ) -> RestrictedPosterior:
+        """Return the posterior for some of its gauges and a window; InputError if it does not know them."""
+        window = self.window_min if window_min is None else window_min
+        shortest, longest = self.window_range_min
+        if not shortest <= window <= longest:
+            raise InputError(
+                f"window_min must be in [{shortest:g}, {longest:g}] min, which the model was trained on, got {window:g}"
+            )
+        if gauges is not None and not gauges:
+            raise InputError("gauges must name at least one gauge, got none")
+        return RestrictedPosterior(self, window, tuple(gauges or ()))
+
+    def prepared(self, records: Records) -> RestrictedPosterior:
+        """Return the posterior for the gauges that records have; InputError if they have none, or hold the tide."""
+        records.require_detided()
+        return RestrictedPosterior(self, gauges=recorded_gauges(records, self.gauges, where="known to the model"))
 
     @property
     def shortest_min(self) -> float:

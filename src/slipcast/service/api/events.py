@@ -12,7 +12,7 @@ from fastapi import Path as InPath
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from slipcast.realtime.nowcast import Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.api.exports import EXPORTS, forecast_geojson, netcdf_bytes, slip_geojson, to_180
 from slipcast.service.api.regions import PROBLEMS
 from slipcast.service.api.schemas import (
@@ -48,12 +48,12 @@ _WRITE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def event_routes(engines: Mapping[str, Engine]) -> APIRouter:
+def event_routes(nowcasts: Mapping[str, Nowcast]) -> APIRouter:
     """Build the doors."""
     router = APIRouter(prefix="/api/events", responses=PROBLEMS)
-    _add_writes(router, engines)
+    _add_writes(router, nowcasts)
     _add_reads(router)
-    _add_results(router, engines)
+    _add_results(router, nowcasts)
     return router
 
 
@@ -66,7 +66,7 @@ async def _state(request: Request, id_: str) -> Any:
     """Return an event; 404 if there is none, or none whose region is served."""
     watch = _watch(request)
     state = await watch.state(id_)
-    if state is None or state.event.region not in watch.engines:
+    if state is None or state.event.region not in watch.nowcasts:
         raise HTTPException(404, "no such event")
     return state
 
@@ -107,14 +107,14 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def _add_writes(router: APIRouter, engines: Mapping[str, Engine]) -> None:
+def _add_writes(router: APIRouter, nowcasts: Mapping[str, Nowcast]) -> None:
     """Add what changes events."""
-    gauges = {name: set(engine.region.gauge_names()) for name, engine in engines.items()}
+    gauges = {name: set(nowcast.region.gauge_names()) for name, nowcast in nowcasts.items()}
 
     @router.post("", response_model=Event, status_code=201, responses=_WRITE)
     async def create(request: Request, about: EventIn) -> Response:
-        if about.region not in engines:
-            raise HTTPException(422, f"region: must be one of {', '.join(engines)}")
+        if about.region not in nowcasts:
+            raise HTTPException(422, f"region: must be one of {', '.join(nowcasts)}")
         content = about.model_dump() | {
             "origin_time": _text(about.origin_time),
             "longitude": float(to_180(about.longitude)),
@@ -206,7 +206,7 @@ def _add_reads(router: APIRouter) -> None:
         return EventStream(stream(watch, id, client, known))
 
 
-def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:
+def _add_results(router: APIRouter, nowcasts: Mapping[str, Nowcast]) -> None:
     """Add what tells of answers."""
 
     @router.get("/{id}/results", response_model=ResultList, responses=_NOT_FOUND)
@@ -263,7 +263,7 @@ def _add_results(router: APIRouter, engines: Mapping[str, Engine]) -> None:
         if name == "slip.geojson":
             content = slip_geojson(found.summary, found.detail["slip"])
         elif name == "forecast.geojson":
-            region = engines[state.event.region].region
+            region = nowcasts[state.event.region].region
             content = forecast_geojson(found.summary, found.detail["forecast"], region)
         else:
             content = await _netcdf(watch, state, found, name)

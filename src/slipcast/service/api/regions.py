@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from slipcast.io.identity import package_version
-from slipcast.realtime.nowcast import Engine
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.api.exports import coast_geojson, near_bounds, ring_of, to_180
 from slipcast.service.api.schemas import Health, Problem, RegionAbout
 from slipcast.service.metrics import Metrics
@@ -28,10 +28,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 _DAY = {"cache-control": "private, max-age=86400"}
 
 
-def about_routes(engines: Mapping[str, Engine], metrics: Metrics) -> APIRouter:
+def about_routes(nowcasts: Mapping[str, Nowcast], metrics: Metrics) -> APIRouter:
     """Build the doors."""
     router = APIRouter(responses=PROBLEMS)
-    regions = [_about(engine) for engine in engines.values()]
+    regions = [_about(nowcast) for nowcast in nowcasts.values()]
     coasts: dict[str, bytes] = {}
 
     @router.get("/health", response_model=Health, responses={503: {"model": Problem}})
@@ -41,7 +41,7 @@ def about_routes(engines: Mapping[str, Engine], metrics: Metrics) -> APIRouter:
             await watch.read(watch.store.ping)
         except SQLAlchemyError:
             return JSONResponse({"detail": "the database does not answer"}, 503)
-        about = {"status": "ok", "version": package_version(), "database": "ok", "regions": list(engines)}
+        about = {"status": "ok", "version": package_version(), "database": "ok", "regions": list(nowcasts)}
         return JSONResponse(about)
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
@@ -59,29 +59,29 @@ def about_routes(engines: Mapping[str, Engine], metrics: Metrics) -> APIRouter:
         responses={200: {"content": {"application/geo+json": {}}}, 404: {"model": Problem}},
     )
     async def coast(request: Request, region: Annotated[str, InPath(pattern=r"^[a-z0-9_-]{1,64}$")]) -> Response:
-        if region not in engines:
+        if region not in nowcasts:
             raise HTTPException(404, "no such region")
         if region not in coasts:
-            coasts[region] = await request.app.state.watch.read(coast_geojson, engines[region].region)
+            coasts[region] = await request.app.state.watch.read(coast_geojson, nowcasts[region].region)
         return Response(coasts[region], media_type="application/geo+json", headers=_DAY)
 
     return router
 
 
-def _about(engine: Engine) -> dict[str, Any]:
+def _about(nowcast: Nowcast) -> dict[str, Any]:
     """Describe a region."""
-    region = engine.region
+    region = nowcast.region
     return {
         "name": region.name,
         "title": region.title,
-        "model": engine.model_id,
-        "bank": engine.bank_id,
-        "method": engine.method or "sampler",
-        "window_min": list(engine.window_min),
+        "model": nowcast.model_id,
+        "bank": nowcast.bank_id,
+        "method": nowcast.inverter.method,
+        "window_min": list(nowcast.window_range_min),
         "bounds": list(near_bounds(region)),
         "gauges": [
             {"name": gauge.name, "kind": gauge.kind, "lon": float(to_180(gauge.lon)), "lat": gauge.lat}
             for gauge in region.gauges
         ],
-        "sources": [{"name": name, "polygon": ring_of(name)} for name in engine.sources],
+        "sources": [{"name": name, "polygon": ring_of(name)} for name in nowcast.sources],
     }

@@ -241,7 +241,7 @@ class GaugeRecord(BaseModel):
     """What a gauge has sent, without the tide."""
 
     gauge: str
-    state: Literal["silent", "listening", "wave seen"]
+    state: Literal["no data", "no wave detected", "wave detected"]
     earliest_s: float
     last_s: float | None
     seconds: list[float]

@@ -1,0 +1,128 @@
+"""Inversion of a real event: unit sources that can have broken, windows at each gauge, delays of real waves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slipcast.errors import InputError, check_kind
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion.candidates import candidate_sources
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.invert import invert_records
+from slipcast.inversion.inverter import Inverter
+from slipcast.inversion.methods import method_named
+from slipcast.inversion.timing import Timing, fit_timing
+from slipcast.records import Records
+from slipcast.records.first_wave import first_wave_ends
+
+__all__ = ["FIRST_WAVE", "EventInversion", "invert_event"]
+
+FIRST_WAVE = "first-wave"
+"""A window that ends with the first wave at each gauge."""
+
+
+@dataclass(frozen=True)
+class EventInversion:
+    """Slip of a real event, with what it was found from.
+
+    Attributes
+    ----------
+    slip : SlipEstimate
+        What was found; a forecast from it puts the delays back.
+    records : Records
+        The records with the delays taken out.
+    inverter : Inverter
+        The method, on the unit sources that can have broken.
+    windows_min : float or dict of str to float
+        Window of all gauges, or of each, minutes after the origin.
+    gauges : list of str or None
+        Gauges that were asked for.
+    timing : Timing or None
+        Delays of the waves, where they were looked for.
+    """
+
+    slip: SlipEstimate
+    records: Records
+    inverter: Inverter
+    windows_min: float | Mapping[str, float]
+    gauges: list[str] | None = None
+    timing: Timing | None = None
+
+
+def invert_event(
+    records: Records,
+    bank: GreensBank,
+    *,
+    method: str = "tikhonov",
+    window_min: float | str | Mapping[str, float] = FIRST_WAVE,
+    gauges: Sequence[str] | None = None,
+    epicentre: tuple[float, float] | None = None,
+    magnitude: float | None = None,
+    stretch: bool = False,
+    shifts: bool = False,
+    **options: Any,
+) -> EventInversion:
+    """Find the slip of a real event.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event, as :func:`~slipcast.records.read_records` leaves them.
+    bank : GreensBank
+        Responses of unit sources.
+    method : {"tikhonov", "nnls", "linear", "gaussian", "bayes"}, optional
+        As :func:`~slipcast.inversion.methods.method_named` takes it.
+    window_min : float, "first-wave", or mapping of gauge to float, optional
+        Minutes after the origin; by default to the end of the first wave at each gauge
+        (:func:`~slipcast.records.first_wave.first_wave_ends`).
+    gauges : sequence of str, optional
+        Gauges used; by default those of the records that the bank has.
+    epicentre : (float, float), optional
+        Longitude and latitude, degrees; by default that of the records.
+    magnitude : float, optional
+        Of the first bulletin: slip is then looked for on those unit sources alone that an earthquake as large can reach
+        from the epicentre (:func:`~slipcast.inversion.candidates.candidate_sources`); by default on all of the bank.
+    stretch, shifts : bool, optional
+        Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
+        (:func:`~slipcast.inversion.timing.fit_timing`).
+    **options
+        ``start_min``, ``noise_sd_m``, ``slip_sd_m``, ``scenarios``, ``ruptures``, ``joint_tide``, ``model_error``, as
+        :func:`~slipcast.inversion.methods.method_named` takes them.
+
+    Returns
+    -------
+    found : EventInversion
+
+    Raises
+    ------
+    InputError
+        If an argument is of a wrong kind or out of range, a name is unknown, no unit source is near enough, or a gauge
+        recorded no wave.
+    """
+    check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
+    check_kind(bank, GreensBank, "bank", "a GreensBank")
+    records = records.one_event()
+    names = None if gauges is None else list(gauges)
+    used = [name for name in records.gauges if name in bank.gauges] if names is None else names
+    windows = first_wave_ends(records, used) if window_min == FIRST_WAVE else window_min
+    if isinstance(windows, str):
+        raise InputError(f"window_min must be minutes, {FIRST_WAVE!r}, or minutes by gauge, got {windows!r}")
+    if epicentre is not None and magnitude is None:
+        raise InputError("epicentre chooses unit sources with a magnitude, got none")
+    near = bank
+    if magnitude is not None:
+        if epicentre is None and "epicentre" not in records.dataset.attrs:
+            raise InputError("magnitude chooses unit sources around an epicentre, and the records name none")
+        lon, lat = records.dataset.attrs["epicentre"] if epicentre is None else epicentre
+        near = bank.with_sources(candidate_sources(bank.sources, (float(lon), float(lat)), magnitude))
+    longest = max(windows.values(), default=0.0) if isinstance(windows, Mapping) else windows
+    inverter = method_named(method, near, window_min=longest, gauges=used, **options)
+    timing = None
+    if stretch or shifts:
+        timing = fit_timing(records, near, window_min=windows, gauges=used, stretch=stretch, shifts=shifts)
+        records = timing.applied(records)
+    slip = invert_records(records, inverter, window_min=windows, gauges=used)
+    slip = slip if timing is None else timing.noted(slip)
+    return EventInversion(slip, records, inverter, windows, names, timing)
