@@ -12,7 +12,6 @@ import pytest
 import xarray as xr
 from benchmarks.accuracy import AccuracyConfig, run_accuracy
 from benchmarks.accuracy.__main__ import main as command
-from benchmarks.accuracy.methods import narrowed
 from benchmarks.accuracy.page import accuracy_page
 
 from accuracy_fixtures import DARTS, GaussianSampler
@@ -202,13 +201,13 @@ def test_what_cannot_be_run(small_bank, sampler, tmp_path):
         run_accuracy(small_bank, object(), tmp_path / "a", config=TINY)
     with pytest.raises(InputError, match=r"window_min must be in \(0, 60\] and hold a sample, got 90"):
         run_accuracy(small_bank, sampler, tmp_path / "b", config=replace(TINY, windows_min=(30, 90)))
-    foreign, deaf = copy.copy(sampler), copy.copy(sampler)
-    foreign.sources = ["acsza60", *sampler.sources[1:]]
+    elsewhere, partial = copy.copy(sampler), copy.copy(sampler)
+    elsewhere.sources = ["acsza60", *sampler.sources[1:]]
     with pytest.raises(InputError, match="acsza60"):
-        run_accuracy(small_bank, foreign, tmp_path / "b", config=TINY)
-    deaf.waves = {name: wave for name, wave in sampler.waves.items() if name != "newport"}
+        run_accuracy(small_bank, elsewhere, tmp_path / "b", config=TINY)
+    partial.waves = {name: wave for name, wave in sampler.waves.items() if name != "newport"}
     with pytest.raises(InputError, match="unknown gauge 'newport' among the waves of the sampler"):
-        run_accuracy(small_bank, deaf, tmp_path / "b", config=TINY)
+        run_accuracy(small_bank, partial, tmp_path / "b", config=TINY)
     # a refused sampler leaves the folder to the next one
     assert not (tmp_path / "b").exists()
     for wrong, message in (
@@ -382,7 +381,7 @@ SOURCES = ["acsza57", "acsza58", "acsza59"]
 
 def test_moments_of_less_are_those_of_records_with_less(small_bank):
     moments = JointMoments.from_bank(small_bank, DARTS, 60, count=100, seed=4)
-    less = narrowed(moments, ["46419", "46404"], 20)
+    less = moments.restricted(["46419", "46404"], 20)
     records = np.random.default_rng(5).normal(0.0, 0.1, (3, 3, 60))
     known = np.full_like(records, np.nan)
     known[:, [0, 2], :20] = records[:, [0, 2], :20]
@@ -391,7 +390,7 @@ def test_moments_of_less_are_those_of_records_with_less(small_bank):
     )
 
 
-# --- off the training ground
+# --- shifted test sets
 
 
 def test_uniform_and_smooth_slip(main, small_bank):

@@ -20,7 +20,7 @@ from slipcast.evaluation.shifted_sets import (
     uniform_slip,
 )
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion import LeastSquaresSolver
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -181,6 +181,6 @@ class Cases:
         window_min = min(_TARGET_MIN, *(60 * hours[name] for name in methods.gauges))
         response = methods.bank.source_response(methods.gauges, window_min=window_min)
         records = self.some.load_records(methods.gauges, window_min, noise_sd_m=methods.config.noise_sd_m)
-        weights = LeastSquares(response).solve(records.to_numpy()).astype(np.float32)
+        weights = LeastSquaresSolver(response).solve(records.to_numpy()).astype(np.float32)
         data = self.some.dataset
         return ScenarioSet(data.assign(weights=data["weights"].copy(data=weights)).assign_attrs(target="least_squares"))

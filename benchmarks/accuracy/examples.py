@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.methods import Methods
-from slipcast.evaluation.scoring import Windowed, wave_matrices
-from slipcast.inversion import QUANTILES, magnitude_of_slip
+from slipcast.evaluation.scoring import wave_matrices
+from slipcast.inversion import QUANTILES, RestrictedPosterior, magnitude_of_slip
 from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -40,7 +40,7 @@ def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
     rng = np.random.default_rng([config.seed, 2])
     windows = {}
     for window_min in config.windows_min:
-        method = Windowed(methods.sampler, window_min, methods.gauges)
+        method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
         shape = (config.null_count, len(method.gauges), len(method.times_s))
         noise = config.noise_sd_m * rng.standard_normal(shape)
         slip = method.slip(method.draw(noise, config.n_draws, rng))
@@ -80,7 +80,7 @@ def forecast_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]
     config, windows = methods.config, {}
     for window_min in _WINDOWS_MIN:
         window_min = min(window_min, methods.longest_min)
-        method = Windowed(methods.sampler, window_min, methods.gauges)
+        method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
         seen = scenarios.load_records(methods.gauges, window_min, [number], noise_sd_m=config.noise_sd_m)
         draws = method.draw(seen.to_numpy(), config.n_draws, np.random.default_rng([config.seed, 3]))[0]
         level = method.sea_level(draws, gauge)
@@ -117,7 +117,7 @@ def measure_latency(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     import torch
 
     config = methods.config
-    method = Windowed(methods.sampler, config.table_window_min, methods.gauges)
+    method = RestrictedPosterior(methods.sampler, config.table_window_min, methods.gauges)
     seen = scenarios.load_records(methods.gauges, config.table_window_min, [0], noise_sd_m=config.noise_sd_m).to_numpy()
     waves = wave_matrices(method, scenarios)
     rng = np.random.default_rng(config.seed)

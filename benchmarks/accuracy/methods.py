@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import xarray as xr
 
 from benchmarks.accuracy.config import AccuracyConfig
 from benchmarks.accuracy.store import Store
 from slipcast.errors import InputError
-from slipcast.evaluation.scoring import Windowed
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import GaussianPosterior, Inverter, JointMoments, WaveInverter
-from slipcast.inversion.nonnegative import LeastSquares
-from slipcast.io.labels import positions_of
+from slipcast.inversion import (
+    GaussianPosterior,
+    Inverter,
+    JointMoments,
+    LeastSquaresSolver,
+    RestrictedPosterior,
+    WaveInverter,
+)
 from slipcast.learning.inverters import Network
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["LABELS", "Methods", "Sampler", "narrowed"]
+__all__ = ["LABELS", "Methods", "Sampler"]
 
 LABELS = {
     "nnls": "least squares",
@@ -95,13 +97,13 @@ class Methods:
         """Make a method for a window, with one of the DARTs missing if it is named."""
         gauges = [gauge for gauge in self.gauges if gauge != without]
         if name == "sampler":
-            return Windowed(self.sampler, window_min, gauges)
+            return RestrictedPosterior(self.sampler, window_min, gauges)
         if name == "network":
             return self._network(window_min)
         response = self.bank.source_response(gauges, window_min=window_min)
         if name in ("nnls", "tikhonov"):
-            return LeastSquares(response, slip_sd_m=None if name == "nnls" else "gcv")
-        moments = narrowed(self._moments, gauges, window_min)
+            return LeastSquaresSolver(response, slip_sd_m=None if name == "nnls" else "gcv")
+        moments = self._moments.restricted(gauges, window_min)
         if name != "linear":
             moments = moments.through(response)
         noise_sd_m = self.config.noise_sd_m
@@ -145,39 +147,3 @@ class Methods:
             device="cpu",
         )
         return Network(train(drawn, folder, config=config, resume=folder.is_dir()))
-
-
-def narrowed(moments: JointMoments, gauges: Sequence[str], window_min: float) -> JointMoments:
-    """Return the moments of fewer gauges and a shorter window.
-
-    Parameters
-    ----------
-    moments : JointMoments
-        Of more.
-    gauges : sequence of str
-        By name, in the order wanted.
-    window_min : float
-        Minutes after the origin.
-
-    Returns
-    -------
-    moments : JointMoments
-
-    Raises
-    ------
-    InputError
-        If a gauge is not among theirs.
-    """
-    rows = positions_of(gauges, moments.gauges, dim="gauge", where="of the moments")
-    samples = np.flatnonzero(moments.times_s <= 60 * window_min + 1e-6)
-    kept = (np.array(rows)[:, np.newaxis] * len(moments.times_s) + samples).ravel()
-    return JointMoments(
-        gauges=list(gauges),
-        sources=moments.sources,
-        times_s=moments.times_s[samples],
-        slip_mean=moments.slip_mean,
-        slip_covariance=moments.slip_covariance,
-        record_mean=moments.record_mean[kept],
-        record_covariance=moments.record_covariance[np.ix_(kept, kept)],
-        cross_covariance=moments.cross_covariance[:, kept],
-    )

@@ -22,9 +22,9 @@ from benchmarks.accuracy.store import Store
 from benchmarks.accuracy.tables import Tables
 from benchmarks.provenance import ROOT, code_digest, provenance, source_files, write_compact
 from slipcast.errors import InputError
-from slipcast.evaluation.scoring import Truth, Windowed, score_method
+from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import SamplingInverter
+from slipcast.inversion import RestrictedPosterior, SamplingInverter
 from slipcast.io.atomic import read_json
 from slipcast.io.labels import positions_of
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -101,7 +101,7 @@ def run_accuracy(
     positions_of(sampler.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
     positions_of(bank.region.observers, sampler.gauges, dim="gauge", where="of the sampler")
     positions_of(bank.gauges, list(sampler.waves), dim="gauge", where="among the waves of the sampler")
-    Windowed(sampler, config.windows_min[-1])
+    RestrictedPosterior(sampler, config.windows_min[-1])
     code = code_digest(parts_code())
     of_parts = {key: value for key, value in asdict(config).items() if key not in _CHOICES}
     key = {"bank": bank.id, "longest_min": config.windows_min[-1], "config": of_parts, "code": code}

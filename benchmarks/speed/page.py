@@ -150,9 +150,10 @@ def _latency(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"One record of {found['window_min']:g} min at {found['gauges']} DARTs, one core, everything loaded, forecasts "
         f"at {found['forecast_gauges']} gauges to the end of their runs; {found['n_draws']} draws where there are any. "
-        "*Arrays*: objects that were made once (`LeastSquares`, `GaussianPosterior`, `Checkpoint`, `NeuralPosterior`, "
-        "`PreparedForecast`) on plain numbers. *Labelled*: `slipcast.invert` and `slipcast.forecast`, with names, "
-        "checks and quantiles of sea level at every minute. The forecast counts from the record."
+        "*Arrays*: objects that were made once (`LeastSquaresSolver`, `GaussianPosterior`, `Checkpoint`, "
+        "`NeuralPosterior`, `PreparedForecast`) on plain numbers. *Labelled*: `slipcast.invert` and "
+        "`slipcast.forecast`, with names, checks and quantiles of sea level at every minute. The forecast "
+        "counts from the record."
     )
     rows = []
     for name in ("least squares", "Gaussian", "network", "sampler"):

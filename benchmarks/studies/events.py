@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,15 @@ from slipcast import plots
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import WaveFit, draw_event, fit_waves, leave_one_out
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import SlipEstimate, candidate_sources, fit_timing, invert
+from slipcast.inversion import (
+    GaussianPosterior,
+    Inverter,
+    LeastSquares,
+    SlipEstimate,
+    candidate_sources,
+    fit_timing,
+)
+from slipcast.inversion import invert_records as invert
 from slipcast.realtime.replay import replay
 from slipcast.records import (
     MASKS,
@@ -38,7 +48,6 @@ ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)
 BUOYS = ("21418", "21401", "21413", "21419", "21414", "21415")
 USED, NEAR = BUOYS[:3], BUOYS[:4]
 NOISE_M, SLIP_M = 0.02, 5.0
-DAMPED = {"method": "tikhonov", "noise_sd_m": NOISE_M, "slip_sd_m": SLIP_M}
 CHILE = (287.1, -36.12)
 
 
@@ -70,6 +79,11 @@ def magnitude_words(slip: SlipEstimate) -> str:
         ends = slip.dataset["magnitude_quantile"].to_numpy()
         interval = f" ({ends[0]:.2f} to {ends[-1]:.2f})"
     return f"{slip.magnitude:.2f}{interval}"
+
+
+def damped(bank: GreensBank, window_min: float, **options: Any) -> LeastSquares:
+    """Make damped least squares as the tables name it."""
+    return LeastSquares(bank, window_min, slip_sd_m=SLIP_M, noise_sd_m=NOISE_M, **options)
 
 
 def row_of(name: str, slip: SlipEstimate, fits: Sequence[WaveFit]) -> list[str]:
@@ -145,29 +159,29 @@ def invert_tohoku(folder: Path, bank: GreensBank, figures: Path) -> dict[str, Ro
     records = read(folder)
     _draw_raw(records, figures / "tohoku_raw.png")
     found = Rows("inversion", "Mw (90 %)", *BUOYS)
-    plain = invert(records, bank, gauges=USED, window_min=90, **DAMPED)
+    plain = invert(records, damped(bank, 90), gauges=USED)
     fits = fit_waves(records, forecast(plain, bank), used=USED)
     found.add(*row_of("damped least squares, 90 min", plain, fits))
-    gaussian = {"method": "gaussian", "noise_sd_m": 0.01, "joint_tide": True}
-    variants: dict[str, tuple[Records, dict]] = {
-        "the same, tide fitted jointly": (records, DAMPED | {"joint_tide": True}),
-        "the same, harmonic tide (21414, 21415: short)": (_harmonic(folder, records), DAMPED),
-        "the same, shaking kept": (read(folder, shaking="keep"), DAMPED),
-        "non-negative least squares": (records, {"method": "nnls"}),
+    gaussian = GaussianPosterior.from_bank(bank, 90, gauges=USED, noise_sd_m=0.01, joint_tide=True)
+    variants: dict[str, tuple[Records, Inverter]] = {
+        "the same, tide fitted jointly": (records, damped(bank, 90, joint_tide=True)),
+        "the same, harmonic tide (21414, 21415: short)": (_harmonic(folder, records), damped(bank, 90)),
+        "the same, shaking kept": (read(folder, shaking="keep"), damped(bank, 90)),
+        "non-negative least squares": (records, LeastSquares(bank, 90)),
         "Gaussian posterior, joint tide": (records, gaussian),
-        "Gaussian posterior, model error 10 %": (records, gaussian | {"model_error": 0.1}),
-        "posterior cut at zero, joint tide": (records, gaussian | {"method": "bayes"}),
+        "Gaussian posterior, model error 10 %": (records, replace(gaussian, model_error=0.1)),
+        "posterior cut at zero, joint tide": (records, replace(gaussian, nonnegative=True, method="bayes")),
     }
     kept = {}
-    for name, (of_variant, options) in variants.items():
-        kept[name] = slip = invert(of_variant, bank, gauges=USED, window_min=90, **options)
+    for name, (of_variant, inverter) in variants.items():
+        kept[name] = slip = invert(of_variant, inverter, gauges=USED)
         found.add(*row_of(name, slip, fit_waves(of_variant, forecast(slip, bank), used=USED)))
-    one = invert(records, bank, gauges=["21418"], window_min=45, **DAMPED)
+    one = invert(records, damped(bank, 45), gauges=["21418"])
     fits_of_one = fit_waves(records, forecast(one, bank), used=["21418"])
     found.add(*row_of("damped least squares, 45 min of 21418 alone", one, fits_of_one))
     chosen = candidate_sources(bank.sources, EPICENTRE, 9.0)
     timing = fit_timing(records, bank, window_min=110, gauges=USED)
-    retimed = timing.noted(invert(timing.applied(records), bank, gauges=USED, window_min=110, **DAMPED))
+    retimed = timing.noted(invert(timing.applied(records), damped(bank, 110), gauges=USED))
     found.add(
         *row_of(
             f"110 min, times stretched by {100 * timing.stretch:.2f} %",
@@ -182,11 +196,11 @@ def invert_tohoku(folder: Path, bank: GreensBank, figures: Path) -> dict[str, Ro
         name = fit.gauge if fit.used else f"{fit.gauge}, not used"
         arrivals.add(name, f"{fit.observed_m:.2f}", f"{fit.modelled_m:.2f}", *minutes)
     left_out = Rows("left out", "explained variance", "crest (m)", "modelled (m)", "Mw from the others")
-    for name, (slip, fit) in leave_one_out(records, bank, gauges=NEAR, window_min=110, **DAMPED).items():
+    for name, (slip, fit) in leave_one_out(records, damped(bank, 110), bank, gauges=NEAR).items():
         numbers = (fit.explained_variance, fit.observed_m, fit.modelled_m, slip.magnitude)
         left_out.add(name, *(f"{number:.2f}" for number in numbers))
     plots.save_figure(draw_event(records, plain, bank, title="Tohoku 2011"), figures / "tohoku_event.png")
-    played = replay(records, bank, gauges=USED, minutes=range(20, 121), joint_tide=True, **DAMPED)
+    played = replay(records, damped(bank, 120, joint_tide=True), gauges=USED, minutes=range(20, 121))
     print("\n" + "\n".join(findings(played, reference_magnitude=8.9)) + "\n")
     plots.save_figure(draw_replay(played, reference_magnitude=8.9), figures / "tohoku_replay.png")
     gaussian_slip = kept["Gaussian posterior, joint tide"]
@@ -210,19 +224,20 @@ def invert_chile(bank: GreensBank, figures: Path) -> dict[str, Rows]:
     records, used = packaged_records("chile2010"), ["32412"]
     reach = bank.with_sources(candidate_sources(bank.sources, CHILE, 8.8))
     timing = fit_timing(records, reach, window_min=240)
-    options = {"window_min": 240, "start_min": 60}
-    rows = Rows("inversion", "Mw (90 %)", "explained variance", "crest (m)", "modelled (m)")
-    for name, timed, how in (
-        ("damped least squares", False, DAMPED | options),
-        (f"damped least squares, times stretched by {100 * timing.stretch:.1f} %", True, DAMPED | options),
-        ("Gaussian posterior, stretched", True, {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240}),
+    gaussian = GaussianPosterior.from_bank(reach, 240, gauges=used, noise_sd_m=0.01)
+    ways: tuple[tuple[str, bool, Inverter], ...] = (
+        ("damped least squares", False, damped(reach, 240, start_min=60)),
         (
-            "Gaussian posterior, stretched, model error 10 %",
+            f"damped least squares, times stretched by {100 * timing.stretch:.1f} %",
             True,
-            {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240, "model_error": 0.1},
+            damped(reach, 240, start_min=60),
         ),
-    ):
-        slip = invert(timing.applied(records) if timed else records, reach, **how)
+        ("Gaussian posterior, stretched", True, gaussian),
+        ("Gaussian posterior, stretched, model error 10 %", True, replace(gaussian, model_error=0.1)),
+    )
+    rows = Rows("inversion", "Mw (90 %)", "explained variance", "crest (m)", "modelled (m)")
+    for name, timed, inverter in ways:
+        slip = invert(timing.applied(records) if timed else records, inverter, gauges=used)
         slip = timing.noted(slip) if timed else slip
         (fit,) = fit_waves(records, forecast(slip, bank), used=used)
         numbers = (fit.explained_variance, fit.observed_m, fit.modelled_m)

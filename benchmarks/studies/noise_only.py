@@ -16,9 +16,8 @@ import numpy as np
 
 from benchmarks.markdown import Rows
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
-from slipcast.evaluation.scoring import Windowed
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import magnitude_of_slip
+from slipcast.inversion import RestrictedPosterior, magnitude_of_slip
 from slipcast.learning.inverters import open_posterior
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.scenarios.stream import ScenarioStream
@@ -78,7 +77,7 @@ def main() -> None:
         found, counts = zip(
             *(exact(records[..., :window_min], magnitudes, one, sampler.noise_sd_m, null_share) for one in noise)
         )
-        method = Windowed(sampler, window_min, list(GAUGES))
+        method = RestrictedPosterior(sampler, window_min, list(GAUGES))
         slip = method.slip(method.draw(noise, DRAWS, rng))
         drawn_quantile = np.quantile(magnitude_of_slip(slip, list(method.sources)), LEVEL, axis=1, method="lower")
         cells = [_said(np.median(found)), _said(np.max(found)), f"{np.median(counts):,.0f}"]

@@ -4,7 +4,7 @@
 
 Three events are sent at once by four senders each, in small batches, some samples twice, some wrong and corrected
 later. After every kill the service starts again on the same database; all samples that it had acknowledged must be
-there with the value last acknowledged. At the end every event's answer must be that of an engine that got all samples
+there with the value last acknowledged. At the end every event's answer must be that of a nowcast that got all samples
 in one piece.
 """
 
@@ -23,8 +23,7 @@ import numpy as np
 from benchmarks.simulation import simulate
 from benchmarks.studies.service_process import HEADERS, Service
 from slipcast.learning.inverters import open_posterior
-from slipcast.realtime.nowcast import Engine
-from slipcast.regions.region import Region
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.storage.store import EventRow
 
 N_EVENTS = 3
@@ -200,11 +199,11 @@ def main() -> None:
 
 
 def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
-    """Return the answer of an engine that gets all samples at once."""
+    """Return the answer of a nowcast that gets all samples at once."""
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})
     heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in samples}
-    answer = Engine(Region.open("cascadia"), sampler).answer(row, heights)
+    answer = Nowcast(sampler).answer(row, heights)
     return answer.summary | answer.detail
 
 
