@@ -56,7 +56,7 @@ class AccuracyConfig:
 
     count: int = 2000
     test_sets: int = 5
-    headline_windows_min: tuple[float, ...] = (20, 45, 90)
+    headline_windows_min: tuple[float, ...] = (20, 45)
     other_count: int = 500
     bayes_count: int = 500
     null_count: int = 200
