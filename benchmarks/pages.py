@@ -124,8 +124,9 @@ def shift_words(root: Path) -> str:
     ]
     return (
         f"- Out of distribution ([accuracy](benchmarks/accuracy.md), {len(sets)} shifted test sets) the neural "
-        f"posterior's error of slip grows; it is {ends(shares, digits)} of the linear estimator's. Its 90 % intervals "
-        f"hold {covered[0]} of slip, and {covered[1]} of the highest waves."
+        f"posterior's slip MSE is {ends(shares, digits)} of the linear estimator's. Its 90 % intervals hold "
+        f"{covered[0]} of slip, and {covered[1]} of the highest waves. Made by `python -m benchmarks.accuracy`, "
+        f"{made_by_words(found['made_by'])}."
     )
 
 

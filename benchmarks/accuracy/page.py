@@ -143,7 +143,7 @@ def _what_was_run(headline: Mapping[str, Any]) -> str:
         f"{config['test_sets']} independent test sets of {config['count']} scenarios of region {about['region']}, bank "
         f"`{made_by['bank']}`, with which none was trained; records of DARTs {', '.join(about['gauges'])} with white "
         f"noise of {1e3 * config['noise_sd_m']:g} mm. Probabilistic methods are scored by {config['n_draws']} "
-        f"posterior samples. The {labels['network']}, one for each window, is trained with {config['train_count']} "
+        f"posterior samples. {labels['network']}, one for each window, is trained with {config['train_count']} "
         f"scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the {labels['gaussian']} are made "
         f"from {config['linear_count']}."
     )
