@@ -1,6 +1,6 @@
 """Gain from a search for better settings, and from more data; writes docs/tuning.md and its figures.
 
-    python -m benchmarks.studies.tuning --work /tmp/tuning
+    python -m benchmarks.studies.tuning --work runs/tuning
 
 About an hour on two cores. What is in the working folder and whole is not done again.
 """
