@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import pytest
 
+from cli_fixtures import run_cli
 from slipcast.errors import SlipcastWarning
 from slipcast.greens.bank import GreensBank
 from slipcast.regions.region import Region
@@ -42,6 +44,12 @@ def small_bank() -> GreensBank:
 @pytest.fixture(scope="session")
 def small_set(small_bank) -> ScenarioSet:
     return ScenarioSet.build(small_bank, count=40, seed=5)
+
+
+@pytest.fixture
+def slipcast(monkeypatch, capsys):
+    """Return a function that runs the command line: exit code, output, errors."""
+    return partial(run_cli, monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

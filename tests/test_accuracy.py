@@ -15,7 +15,7 @@ from benchmarks.accuracy.__main__ import main as command
 from benchmarks.accuracy.page import accuracy_page
 
 from accuracy_fixtures import DARTS, GaussianSampler
-from slipcast import metrics, plots
+from slipcast import metrics
 from slipcast.errors import InputError
 from slipcast.evaluation.bootstrap import ratio, resample_counts, scores_of, stated
 from slipcast.evaluation.shifted_sets import (
@@ -464,32 +464,3 @@ def test_noise_that_remembers_and_drifts():
     drifting = coloured_noise((3000, 2, 60), rng, sd_m=1e-9, drift_m_per_h=0.003)
     npt.assert_allclose(drifting[..., -1].std(), 0.003, rtol=0.05)
     npt.assert_allclose(drifting[..., 29], drifting[..., -1] / 2, atol=1e-7)
-
-
-# --- figures
-
-
-def test_figures_show_what_they_are_given():
-    ax = plots.plot_error_by_window([10, 45], {"a": [3.0, 2.0], "b": [np.nan, 1.0]}, reference=1.5, reference_label="c")
-    assert [line.get_label() for line in ax.get_lines()] == ["a", "b", "c"]
-    npt.assert_array_equal(ax.get_lines()[1].get_ydata(), [np.nan, 1.0])
-    assert ax.get_yscale() == "log"
-    axes = plots.plot_reliability([0.5, 0.9], {"slip": {"10 min": [0.4, 0.8]}, "waves": {"10 min": [0.5, 0.9]}})
-    npt.assert_array_equal(axes[0].get_lines()[1].get_ydata(), [0.4, 0.8])
-    fan = np.array([[-1.0], [-0.5], [0.0], [0.5], [1.0]]) * np.ones(3)
-    axes = plots.plot_prediction_intervals([0, 60, 120], [0.0, 0.1, 0.2], {1.0: fan, 2.0: 0.5 * fan}, title="west")
-    assert [ax.get_title(loc="left") for ax in axes] == ["west, after 1 min", "west, after 2 min"]
-    npt.assert_array_equal([line.get_xdata()[0] for line in axes[1].get_lines()][-1], 2.0)
-
-
-def test_figures_that_cannot_be_drawn():
-    for draw, message in (
-        (lambda: plots.plot_error_by_window([1], {}), "error_m2 must have at least one method, got none"),
-        (lambda: plots.plot_error_by_window([1], {"a": [1, 2]}), r"error_m2\['a'\] must have shape \(1,\)"),
-        (lambda: plots.plot_reliability([0.5], {}), "covered must have at least one quantity, got none"),
-        (lambda: plots.plot_reliability([0.5], {"s": {"a": []}}), r"covered\['s'\]\['a'\] must have shape \(1,\)"),
-        (lambda: plots.plot_prediction_intervals([0], [0], {}), "quantiles_m must have at least one window, got none"),
-        (lambda: plots.plot_prediction_interval([0], [0], np.ones((3, 1))), r"quantiles_m must have shape \(5, 1\)"),
-    ):
-        with pytest.raises(InputError, match=message):
-            draw()

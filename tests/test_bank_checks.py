@@ -18,18 +18,13 @@ from slipcast.greens.bank import GreensBank
 from slipcast.greens.checks import CHECKSUMS, gauge_checksums, unreadable_gauges
 
 
-def without_sums(bank: GreensBank) -> GreensBank:
-    attrs = {key: value for key, value in bank.dataset.attrs.items() if key != CHECKSUMS}
-    return GreensBank(bank.dataset.drop_attrs(deep=False).assign_attrs(attrs))
-
-
-def test_every_gauge_has_a_sum(small_bank):
-    sums = small_bank.dataset.attrs[CHECKSUMS].split()
-    assert len(set(sums)) == len(small_bank.gauges)
+def test_every_gauge_has_a_checksum(small_bank):
+    checksums = small_bank.dataset.attrs[CHECKSUMS].split()
+    assert len(set(checksums)) == len(small_bank.gauges)
     response = small_bank.dataset["response"].copy(deep=True)
     response[3, 17, 40] += 1e-6
     other = gauge_checksums(small_bank.dataset.assign(response=response)).split()
-    assert [one == another for one, another in zip(sums, other, strict=True)] == [True, True, True, False, True]
+    assert [one == another for one, another in zip(checksums, other, strict=True)] == [True, True, True, False, True]
 
 
 def test_numbers_changed_in_the_file_are_found_by_gauge(small_bank, tmp_path):
@@ -37,7 +32,7 @@ def test_numbers_changed_in_the_file_are_found_by_gauge(small_bank, tmp_path):
     with netCDF4.Dataset(tmp_path / "bank.nc", "a") as file:
         file["response"][2, 30, 5] += np.float32(1e-6)  # as a program would, with checksums of the storage made anew
     opened = GreensBank.open(tmp_path / "bank.nc")
-    with pytest.raises(InputError, match="bank cascadia: the response at gauge 46419 does not match its sum"):
+    with pytest.raises(InputError, match="bank cascadia: the response at gauge 46419 does not match its checksum"):
         opened.check()
 
 
@@ -80,28 +75,25 @@ def test_the_command_finds_damage(small_bank, tmp_path):
     assert "is damaged: the response at gauge" in str(result.exception)
 
 
-def test_banks_without_sums_open_and_say_so(small_bank, tmp_path):
-    old = without_sums(small_bank)
-    old.save(tmp_path / "old.nc")
-    opened = GreensBank.open(tmp_path / "old.nc")
-    opened.check()
-    assert (opened.id, opened.has_checksums) == (small_bank.id, False)
-    said = CliRunner().invoke(app, ["bank", "check", str(tmp_path / "old.nc")]).output
-    assert "all well" in said
-    assert "it carries no sums of its gauges" in said
-    small_bank.save(tmp_path / "new.nc")
-    assert "no sums" not in CliRunner().invoke(app, ["bank", "check", str(tmp_path / "new.nc")]).output
+def test_a_file_without_checksums_is_incomplete(small_bank, tmp_path):
+    attrs = {key: value for key, value in small_bank.dataset.attrs.items() if key != CHECKSUMS}
+    bare = GreensBank(small_bank.dataset.drop_attrs(deep=False).assign_attrs(attrs))
+    with pytest.raises(InputError, match="bank cascadia: it has 0 checksums for 5 gauges"):
+        bare.check()
+    bare.save(tmp_path / "bare.nc")
+    with pytest.raises(InputError, match=r"bare\.nc is an incomplete bank file: it lacks gauge_checksums"):
+        GreensBank.open(tmp_path / "bare.nc")
 
 
-def test_smaller_banks_have_sums_of_their_own(small_bank):
+def test_smaller_banks_have_checksums_of_their_own(small_bank):
     for part in (small_bank.with_window(["46404", "westport"], 30), small_bank.with_sources(["acsza58"])):
-        assert part.has_checksums
+        assert len(part.dataset.attrs[CHECKSUMS].split()) == len(part.gauges)
         part.check()
 
 
-def test_sums_of_other_gauges(small_bank):
+def test_checksums_of_other_gauges(small_bank):
     attrs = small_bank.dataset.attrs | {CHECKSUMS: "0123456789abcdef"}
-    with pytest.raises(InputError, match="bank cascadia: it has 1 sums for 5 gauges"):
+    with pytest.raises(InputError, match="bank cascadia: it has 1 checksums for 5 gauges"):
         GreensBank(small_bank.dataset.assign_attrs(attrs)).check()
 
 

@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cli_fixtures import check_usage_error
 from slipcast.cli import main as cli
 from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
@@ -32,21 +33,6 @@ def verbs(command, path=()):
 
 
 VERBS = sorted(verbs(typer.main.get_command(cli.app)))
-
-
-def run(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
-    """Run the command line in this process, as its entry point does: exit code, output, errors."""
-    monkeypatch.setattr(sys, "argv", ["slipcast", *(str(argument) for argument in arguments)])
-    with pytest.raises(SystemExit) as done:
-        cli.main()
-    out, err = capsys.readouterr()
-    return int(done.value.code or 0), out, err
-
-
-@pytest.fixture
-def slipcast(monkeypatch, capsys):
-    """Return a function that runs the command line."""
-    return lambda *arguments: run(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -245,14 +231,8 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(slipcast, files, tmp_path, monkeypatch, line, message):
     monkeypatch.chdir(tmp_path)
-    for word, name in (("BANK", "bank.nc"), ("SET", "set.zarr"), ("RECORDS", "records.nc"), ("FOLDER", "")):
-        line, message = (re.sub(rf"\b{word}\b", str(files / name), text) for text in (line, message))
-    code, out, err = slipcast(*line.split())
-    told = [each for each in err.splitlines() if each.startswith("slipcast: ")]
-    assert (code, out, len(told)) == (2, "", 1), err
-    assert message in told[0]
-    assert "Traceback" not in err
-    assert not list(tmp_path.iterdir())
+    words = {"BANK": "bank.nc", "SET": "set.zarr", "RECORDS": "records.nc", "FOLDER": ""}
+    check_usage_error(slipcast, line, message, files, words)
 
 
 def test_debug_shows_where(slipcast):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.testing as npt
 import pytest
 
+from cli_fixtures import check_usage_error
 from inversion_fixtures import invert_by, named
-from slipcast.cli import main as cli
+from record_fixtures import DARTS, TRUE_M
 from slipcast.forecasting.wave_fit import leave_one_out
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, Timing, candidate_sources, fit_timing
@@ -21,23 +21,8 @@ from slipcast.records import Records, read_records
 from slipcast.records.first_wave import first_wave_ends
 from tide_fixtures import ndbc_text, tide_m
 
-DARTS = ["46404", "46407", "46419"]
 ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (-125.5, 47.0)
 READ = ("--origin", ORIGIN, "--region", "cascadia", "--epicentre", *EPICENTRE)
-
-
-@pytest.fixture
-def slipcast(monkeypatch, capsys):
-    """Return a function that runs the command line: exit code, output, errors."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["slipcast", *(str(argument) for argument in arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +30,9 @@ def files(small_bank, tmp_path_factory):
     """Write a bank, the raw records of three DARTs, and what comes of them."""
     folder = tmp_path_factory.mktemp("files")
     small_bank.save(folder / "bank.nc")
-    slip = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
     time_s = np.union1d(np.arange(-86400.0, 0.0, 900.0), small_bank.time_s)
     rng = np.random.default_rng(6)
-    for name, level in zip(DARTS, small_bank.source_response(DARTS).to_numpy() @ slip, strict=True):
+    for name, level in zip(DARTS, small_bank.source_response(DARTS).to_numpy() @ TRUE_M, strict=True):
         wave = np.interp(time_s / 1.01, small_bank.time_s, level) * (time_s >= 0)
         height = 2800 + tide_m(time_s) + wave + 0.001 * rng.standard_normal(time_s.size)
         height[40] += 0.6 * (name == "46407")
@@ -288,11 +272,5 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
 )
 def test_a_mistake_is_one_line_and_exit_code_2(slipcast, files, tmp_path, monkeypatch, line, message):
     monkeypatch.chdir(tmp_path)
-    for word, name in (("BANK", "bank.nc"), ("RECORDS", "records.nc"), ("TEXT", "46404.txt"), ("FOLDER", "")):
-        line, message = (re.sub(rf"\b{word}\b", str(files / name), text) for text in (line, message))
-    code, out, err = slipcast(*line.split())
-    told = [each for each in err.splitlines() if each.startswith("slipcast: ")]
-    assert (code, out, len(told)) == (2, "", 1), err
-    assert message in told[0]
-    assert "Traceback" not in err
-    assert not list(tmp_path.iterdir())
+    words = {"BANK": "bank.nc", "RECORDS": "records.nc", "TEXT": "46404.txt", "FOLDER": ""}
+    check_usage_error(slipcast, line, message, files, words)

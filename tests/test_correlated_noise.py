@@ -10,6 +10,7 @@ import scipy.optimize
 import xarray as xr
 
 from inversion_fixtures import invert_by
+from record_fixtures import DARTS, TRUE_M, label_records
 from slipcast.errors import InputError
 from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquaresSolver
 from slipcast.records import Records
@@ -206,18 +207,13 @@ def test_what_a_bank_gets_wrong_is_correlated_over_ten_minutes():
 
 def twin(bank, *, tide_sd_m: float = 0.0, seed: int = 1) -> tuple[Records, np.ndarray]:
     """Make records of slip whose tide is off by columns that are known, as reading leaves them."""
-    gauges = ["46404", "46407", "46419"]
-    slip = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
     rng = np.random.default_rng(seed)
     hours = bank.time_s / 3600
     columns = tide_sd_m * np.stack([np.ones(hours.size), hours])
-    level = bank.source_response(gauges).to_numpy() @ slip + rng.standard_normal((3, 2)) @ columns
-    places = [bank.region.gauge(name) for name in gauges]
-    records = Records.from_arrays(
-        bank.time_s, level, gauges=gauges, lon_deg=[p.lon for p in places], lat_deg=[p.lat for p in places]
-    )
+    level = bank.source_response(DARTS).to_numpy() @ TRUE_M + rng.standard_normal((3, 2)) @ columns
+    records = label_records(bank, bank.time_s, level)
     dataset = records.dataset.assign(tide_column=(("gauge", "column", "time"), np.stack([columns] * 3)))
-    return Records(dataset.assign_attrs(tide_method="short")), slip
+    return Records(dataset.assign_attrs(tide_method="short")), TRUE_M
 
 
 @pytest.mark.parametrize("method", ["nnls", "tikhonov"])

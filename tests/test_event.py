@@ -11,6 +11,9 @@ import xarray as xr
 
 from conftest import SMALL_SOURCES, build_quietly, small_region
 from inversion_fixtures import invert_by
+from record_fixtures import DARTS, TRUE_M
+from record_fixtures import label_records as label
+from record_fixtures import records_of as twin
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
@@ -31,27 +34,12 @@ from slipcast.records import Records, packaged_records
 from slipcast.records.first_wave import first_wave, first_wave_ends
 from slipcast.regions.region import Region
 
-DARTS = ["46404", "46407", "46419"]
-TRUE_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
 MINUTES_S = 60.0 * np.arange(200)
-
-
-def label(bank, time_s, level_m, gauges=DARTS, **options) -> Records:
-    """Label what DARTs recorded."""
-    places = [bank.region.gauge(name) for name in gauges]
-    return Records.from_arrays(
-        time_s, level_m, gauges=gauges, lon_deg=[p.lon for p in places], lat_deg=[p.lat for p in places], **options
-    )
 
 
 def estimate_of(slip_m) -> SlipEstimate:
     """Label slip."""
     return SlipEstimate.from_slip(slip_m, SMALL_SOURCES, method="nnls", window_min=90, region="cascadia")
-
-
-def twin(bank, slip_m=TRUE_M, gauges=DARTS) -> Records:
-    """Make what DARTs see of slip."""
-    return label(bank, bank.time_s, bank.source_response(gauges).to_numpy() @ slip_m, gauges)
 
 
 # first waves

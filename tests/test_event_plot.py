@@ -8,15 +8,18 @@ import pytest
 import xarray as xr
 
 from inversion_fixtures import invert_by
+from plot_fixtures import texts
+from record_fixtures import DARTS, records_of
 from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
-from slipcast.forecasting.wave_fit import draw_event, fit_waves
+from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.records import Records
+from slipcast.reports.event import draw_event
 
 TIME_S = np.arange(0.0, 10800.0, 60.0)
 GAUGES = ["21418", "21401", "21413"]
-SOURCES, SLIP_M = ["kisza26", "kiszb26"], [12.0, 20.0]
+SOURCES, TRUE_M = ["kisza26", "kiszb26"], [12.0, 20.0]
 
 
 def wave(middle_min: float, height_m: float) -> np.ndarray:
@@ -31,16 +34,12 @@ def figure(n_gauges=3, **options) -> Any:
     spans = {name: (60.0 * (30 + 10 * i), 60.0 * (55 + 10 * i)) for i, name in enumerate(names)}
     arguments = {"used": names[:2], "first_waves_s": spans, "windows_min": dict.fromkeys(names, 60.0)} | options
     modelled = arguments.pop("modelled", {name: 0.9 * row for name, row in observed.items()})
-    return plots.plot_event(TIME_S, arguments.pop("observed", observed), modelled, SOURCES, SLIP_M, **arguments)
+    return plots.plot_event(TIME_S, arguments.pop("observed", observed), modelled, SOURCES, TRUE_M, **arguments)
 
 
 def series(ax):
     """Return what is drawn against time, but for the line at zero."""
     return [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == TIME_S.size]
-
-
-def texts(ax):
-    return [item.get_text() for item in (*ax.texts, ax.title)]
 
 
 def test_a_panel_for_each_gauge_and_a_map():
@@ -134,16 +133,7 @@ def test_what_does_not_fit():
 
 
 def test_an_event_is_drawn_from_its_parts(small_bank, small_set):
-    gauges = ["46404", "46407", "46419"]
-    slip_m = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
-    places = [small_bank.region.gauge(name) for name in gauges]
-    records = Records.from_arrays(
-        small_bank.time_s,
-        small_bank.source_response(gauges).to_numpy() @ slip_m,
-        gauges=gauges,
-        lon_deg=[p.lon for p in places],
-        lat_deg=[p.lat for p in places],
-    )
+    gauges, records = DARTS, records_of(small_bank)
     options = {"window_min": 60, "gauges": gauges[:2]}
     plain = invert_by(records, small_bank, method="nnls", **options)
     axes = draw_event(records, plain, small_bank, title="a twin")

@@ -168,8 +168,8 @@ def test_a_file_that_is_there_is_replaced(get, tmp_path):
     ("station", "message"),
     [
         ("99999", "NDBC has no file http.*99999t2011.txt.gz: there is no such station, or nothing of it for this time"),
-        ("11111", "11111t2011.txt.gz came cut or spoilt: it cannot be unpacked; try again"),
-        ("11112", "11112t2011.txt.gz came cut or spoilt: it cannot be unpacked; try again"),
+        ("11111", "11111t2011.txt.gz is truncated or corrupt: it cannot be unpacked; try again"),
+        ("11112", "11112t2011.txt.gz is truncated or corrupt: it cannot be unpacked; try again"),
         ("11113", "11113t2011.txt.gz came cut: its last line has no end; try again"),
         ("11114", "11114t2011.txt.gz came cut: its last line has no end; try again"),
         ("11115", "11115t2011.txt.gz is not in NDBC's format: no line begins with YY MM DD hh mm ss"),

@@ -16,20 +16,15 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from cli_fixtures import run_script
 from slipcast.errors import InputError
 from slipcast.io import identity
-from slipcast.io.atomic import atomic_path, check_target, is_running, read_json, write_json, write_text
+from slipcast.io.atomic import _is_running, atomic_path, check_target, read_json, write_json, write_text
 from slipcast.io.identity import fingerprint
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.zarr import read_zarr, write_zarr
 
 DATASET = xr.Dataset({"slip": ("source", np.arange(3.0), {"units": "m"})}, coords={"source": ["a", "b", "c"]})
-
-
-def run(script: str, *arguments) -> subprocess.CompletedProcess:
-    """Run a script in a process of its own."""
-    command = [sys.executable, "-c", textwrap.dedent(script), *(str(argument) for argument in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize(("write", "read"), [(write_netcdf, read_netcdf), (write_zarr, read_zarr)])
@@ -88,7 +83,7 @@ def test_kill_9_leaves_the_old_file_and_the_next_writer_clears_up(tmp_path):
             temporary.write_text("half of the n")
             os.kill(os.getpid(), signal.SIGKILL)
     """
-    assert run(script, tmp_path / "a.txt").returncode == -signal.SIGKILL
+    assert run_script(script, tmp_path / "a.txt").returncode == -signal.SIGKILL
     assert (tmp_path / "a.txt").read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 2  # the half, hidden
     write_text(tmp_path / "a.txt", "new")
@@ -104,12 +99,12 @@ def test_the_temporary_of_a_running_writer_is_left_alone(tmp_path):
 
 def test_processes_that_run():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert is_running(process.pid)
+        assert _is_running(process.pid)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert is_running(process.pid) != sys.platform.startswith("linux")  # ended, its number not given back
-    assert not is_running(process.pid)
-    assert is_running(1)
+        assert _is_running(process.pid) != sys.platform.startswith("linux")  # ended, its number not given back
+    assert not _is_running(process.pid)
+    assert _is_running(1)
 
 
 WRITE_AGAIN_AND_AGAIN = """
@@ -170,7 +165,7 @@ def test_kill_9_while_a_folder_is_swapped(tmp_path, step):
     target = tmp_path / "set"
     target.mkdir()
     (target / "a").write_text("old")
-    assert run(script, target, step).returncode == -signal.SIGKILL
+    assert run_script(script, target, step).returncode == -signal.SIGKILL
     if target.exists():
         assert (target / "a").read_text() == ("new" if step == 3 else "old")
     with atomic_path(target) as temporary:
@@ -245,7 +240,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, kind):
         write_zarr(DATASET, target, "scenarios")
     else:
         write_netcdf(DATASET, target, "slip")
-    done = run(script, target, kind)
+    done = run_script(script, target, kind)
     assert done.returncode == 1, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("told")]
     assert line.startswith(f"told: cannot write {target}: the ")

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from record_fixtures import TRUE_M as SLIP_M
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, _quantiles, arrival_time, forecast
 from slipcast.inversion import QUANTILES, SlipEstimate
-
-SLIP_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
 
 
 def estimate(slip_m, sources) -> SlipEstimate:
@@ -69,6 +68,30 @@ def test_several_events(small_bank):
 )
 def test_arrivals(level, arrival):
     npt.assert_equal(float(arrival_time(np.array(level), 60.0 * np.arange(4))), arrival)
+
+
+def test_a_level_at_the_threshold_has_not_arrived():
+    level = np.array([0.0, 0.01, 0.02])  # 1 cm exactly, then more
+    assert arrival_time(level, 60.0 * np.arange(3)).item() == 120.0
+
+
+def test_samples_on_subfaults_are_carried_to_the_gauges_that_are_asked_for(small_bank):
+    on_subfaults = np.random.default_rng(3).gamma(2.0, 2.0, (7, len(small_bank.subfaults)))
+    on_sources = on_subfaults @ small_bank.subfaults.averaging_matrix().T
+    slip = SlipEstimate.from_slip(
+        on_sources.mean(axis=0),
+        small_bank.sources,
+        method="gaussian",
+        window_min=45,
+        region="cascadia",
+        samples_m=on_sources,
+        subfault_samples_m=on_subfaults,
+    )
+    chosen = ["newport", "46404"]
+    whole, some = forecast(slip, small_bank), forecast(slip, small_bank, gauges=chosen)
+    npt.assert_allclose(some.sea_level, whole.sea_level.sel(gauge=chosen), rtol=1e-5, atol=1e-7)
+    name = "max_amplitude_quantile"
+    npt.assert_allclose(some.dataset[name], whole.dataset[name].sel(gauge=chosen), rtol=1e-5)
 
 
 def test_no_slip_no_wave(small_bank):

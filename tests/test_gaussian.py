@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from inversion_fixtures import invert_by
+from record_fixtures import TRUE_M
 from slipcast.errors import InputError
 from slipcast.inversion import GaussianPosterior, JointMoments, SamplingInverter
 from slipcast.records import simulated_records
@@ -142,7 +143,7 @@ def test_physics_of_uniform_slip(small_bank, small_set):
 
 
 def test_a_noise_free_twin_is_found(small_bank, small_set):
-    true = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
+    true = TRUE_M
     response = small_bank.source_response(DARTS, window_min=120)
     moments = JointMoments.from_scenarios(small_set, DARTS, 120, split=None)
     matrix = response.to_numpy().reshape(-1, 9)

@@ -242,7 +242,7 @@ def test_a_check_finds_what_was_changed(small_bank):
     for bank, message in (
         (
             changed(small_bank, response=flipped),
-            "the response at gauge 46407 does not match its sum .*; it was changed or damaged",
+            "the response at gauge 46407 does not match its checksum .*; it was changed or damaged",
         ),
         (changed(small_bank, response=lost), "the response at gauge 46419 is not finite"),
         (changed(small_bank, response=silent), "no wave reaches gauge 46404 in 2 hours"),
@@ -266,7 +266,9 @@ def test_files_that_are_no_bank(small_bank, small_set, tmp_path):
     with pytest.raises(InputError, match=r"foreign.nc holds no slipcast file, not a bank of Green's functions"):
         GreensBank.open(tmp_path / "foreign.nc")
     xr.Dataset({"a": ("x", [1.0])}, attrs={"slipcast": "bank"}).to_netcdf(tmp_path / "half.nc")
-    with pytest.raises(InputError, match=r"half.nc is no whole bank: it lacks gauge_hours, response, subfault_source"):
+    with pytest.raises(
+        InputError, match=r"half.nc is an incomplete bank file: it lacks gauge_hours, response, subfault_source"
+    ):
         GreensBank.open(tmp_path / "half.nc")
     xr.Dataset({"a": ("x", [1.0])}, attrs={"slipcast": "slip"}).to_netcdf(tmp_path / "slip.nc")
     with pytest.raises(InputError, match=r"slip.nc holds a slip estimate, not a bank"):
@@ -363,7 +365,7 @@ def test_a_check_finds_times_that_were_changed(small_bank, change):
 def test_a_bank_that_does_not_say_what_it_is(small_bank, tmp_path, lost):
     attrs = {key: value for key, value in small_bank.dataset.attrs.items() if key != lost} | {"slipcast": "bank"}
     small_bank.dataset.drop_attrs().assign_attrs(attrs).to_netcdf(tmp_path / "bank.nc")
-    with pytest.raises(InputError, match=rf"bank.nc is no whole bank: it lacks {lost}"):
+    with pytest.raises(InputError, match=rf"bank.nc is an incomplete bank file: it lacks {lost}"):
         GreensBank.open(tmp_path / "bank.nc")
 
 

@@ -38,6 +38,7 @@ HEAVY = {
     "fastapi": ("service",),
     "sqlalchemy": ("service",),
     "plotly": ("reports",),
+    "jinja2": ("reports",),
 }
 
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -99,7 +100,7 @@ def test_nothing_heavy_is_loaded_unasked(arguments):
     done = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "slipcast" in loaded
-    assert not loaded & {"torch", "matplotlib", "plotly", "numba", "xarray", "zarr", "netCDF4", "distributed"}
+    assert not loaded & {"torch", "matplotlib", "plotly", "numba", "xarray", "zarr", "netCDF4", "distributed", "jinja2"}
     assert not loaded & {"fastapi", "starlette", "sqlalchemy", "alembic", "uvicorn", "httpx"}
 
 

@@ -8,26 +8,10 @@ import pytest
 import scipy.optimize
 
 from inversion_fixtures import invert_by, least_squares
+from record_fixtures import DARTS, TRUE_M, records_of
 from slipcast.errors import InputError
 from slipcast.inversion import LeastSquaresSolver, SlipEstimate
 from slipcast.records import Records, simulated_records
-
-DARTS = ["46404", "46407", "46419"]
-
-
-def records_of(bank, slip_m, gauges=None, *, noise_sd_m: float = 0.0) -> Records:
-    """Make what the DARTs see of slip on unit sources, in any number of events."""
-    gauges = gauges or DARTS
-    response = bank.source_response(gauges)
-    level = np.tensordot(slip_m, response.to_numpy(), axes=(-1, -1))
-    level = level + noise_sd_m * np.random.default_rng(9).standard_normal(level.shape)
-    places = [bank.region.gauge(name) for name in gauges]
-    return Records.from_arrays(
-        bank.time_s, level, gauges=gauges, lon_deg=[p.lon for p in places], lat_deg=[p.lat for p in places]
-    )
-
-
-TRUE_M = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
 
 
 def test_a_noise_free_twin_is_found(small_bank):

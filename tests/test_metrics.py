@@ -57,6 +57,13 @@ def test_the_top_decile():
     npt.assert_allclose(metrics.top_decile_bias(TRUE, predicted), 0.5)
 
 
+def test_the_top_decile_of_fifteen_is_of_two():
+    true = np.arange(1.0, 16.0)
+    predicted = true.copy()
+    predicted[13] = 0.0  # of 14 and 15, the truth of the highest two, the first is missed
+    assert metrics.top_decile_bias(true, predicted).item() == pytest.approx(15 / 29 - 1)
+
+
 @pytest.mark.parametrize("score", [metrics.weight_mse, metrics.bias, metrics.r2, metrics.explained_variance])
 def test_arrays_that_cannot_be_compared(score):
     with pytest.raises(InputError, match=r"true and predicted must have one shape \(n, ...\), got \(2,\) and \(3,\)"):
@@ -81,6 +88,12 @@ def test_where_a_loss_begins_to_rise():
     assert metrics.rising_epoch([3.0, 2.0, 4.0]) is None
     with pytest.raises(InputError, match=r"loss must be finite and of shape \(n_epochs,\), got shape \(1, 2\)"):
         metrics.rising_epoch([[1.0, 2.0]])
+
+
+def test_the_epoch_is_that_in_the_middle_of_the_running_median():
+    # a kink at epoch 100; the median over 11 epochs is 1.03 from epoch 97 (of 92 to 102) to epoch 103, first come first
+    epochs = np.arange(1, 201)
+    assert metrics.rising_epoch(1 + np.abs(epochs - 100) / 100) == 97
 
 
 def test_crps_of_a_normal_distribution():

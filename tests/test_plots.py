@@ -9,6 +9,7 @@ import numpy.testing as npt
 import pytest
 import xarray as xr
 
+from plot_fixtures import texts
 from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.io.atomic import atomic_path
@@ -19,11 +20,6 @@ from slipcast.regions.region import Region, region_names
 
 TIME_S = np.arange(0.0, 7200.0, 60.0)
 RECORDS = {"46404": 0.3 * np.sin(TIME_S / 900.0), "46407": 0.1 * np.cos(TIME_S / 900.0)}
-
-
-def texts(ax: Any):
-    """All that is written on axes."""
-    return [item.get_text() for item in (*ax.texts, ax.title)]
 
 
 @pytest.fixture(scope="module")
@@ -324,6 +320,32 @@ def test_bank_traces():
     assert {"largest (mm/m)", "20.0", "0.0"} <= set(texts(ax))
     with pytest.raises(InputError, match="response_m_per_m must have shape"):
         plots.plot_bank(TIME_S, response, ["46404"], source="acsza58")
+
+
+def test_a_prediction_interval():
+    bands = np.array([[-1.0], [-0.5], [0.1], [0.5], [1.0]]) * np.ones(3)
+    time_s, level = [0.0, 60.0, 120.0], [0.1, 0.2, 0.3]
+    ax = plots.plot_prediction_interval(
+        time_s, level, bands, true_m=[0.0, 0.1, 0.0], label="median", window_min=1.5, title="hilo"
+    )
+    lines = {line.get_label(): line for line in ax.lines}
+    npt.assert_array_equal(lines["median"].get_ydata(), level)
+    npt.assert_array_equal(lines["median"].get_xdata(), [0.0, 1.0, 2.0])
+    npt.assert_array_equal(lines["truth"].get_ydata(), [0.0, 0.1, 0.0])
+    npt.assert_array_equal(lines["end of the window"].get_xdata(), 1.5)
+    shades = {shade.get_label(): shade.get_datalim(ax.transData).intervaly for shade in ax.collections}
+    npt.assert_array_equal(shades["90 % interval"], [-1.0, 1.0])
+    npt.assert_array_equal(shades["50 % interval"], [-0.5, 0.5])
+    assert ax.get_title(loc="left") == "hilo"
+    plain = plots.plot_prediction_interval(time_s, level)
+    assert [text.get_text() for text in plain.get_legend().get_texts()] == ["forecast"]
+    for arguments, options, message in (
+        (([0.0], [1.0, 2.0]), {}, r"level_m must have shape \(1,\)"),
+        (([0.0], [1.0], np.ones((3, 1))), {}, r"quantiles_m must have shape \(5, 1\)"),
+        (([0.0], [1.0]), {"true_m": [1.0, 2.0]}, r"true_m must have shape \(1,\)"),
+    ):
+        with pytest.raises(InputError, match=message):
+            plots.plot_prediction_interval(*arguments, **options)
 
 
 # skill

@@ -1,11 +1,10 @@
 """Quality control of raw records: what cannot be the sea is flagged, tides and tsunamis never."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.testing as npt
 import pytest
 
+from record_fixtures import tohoku_record
 from slipcast.errors import InputError
 from slipcast.records.quality import (
     MASKS,
@@ -16,22 +15,7 @@ from slipcast.records.quality import (
     sampling_runs,
 )
 
-EVENTS = Path(__file__).parents[2] / "shared" / "events" / "tohoku2011"
 STATIONS = ("21401", "21413", "21414", "21415", "21418", "21419")
-ORIGIN = np.datetime64("2011-03-11T05:46:24")
-
-
-def tohoku(station):
-    """Times s since the origin, heights and intervals of a real record, sorted, a finer sample before a coarser."""
-    if not (path := EVENTS / f"{station}.txt").is_file():
-        pytest.skip("the records of Tohoku 2011 are not in ../shared/events")
-    rows = np.loadtxt(path)
-    clock = [np.datetime64("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}".format(*row)) for row in rows[:, :6].astype(int)]
-    time = (np.array(clock) - ORIGIN).astype(float)
-    order = np.lexsort((-rows[:, 6], time))
-    order = order[np.insert(np.diff(time[order]) > 0, 0, True)]
-    height = np.where(rows[:, 7] > 9000.0, np.nan, rows[:, 7])
-    return time[order], height[order], np.array([900, 60, 15])[rows[order, 6].astype(int) - 1]
 
 
 def tide(time_s):
@@ -164,7 +148,7 @@ def test_arguments_are_left_alone():
 
 @pytest.mark.parametrize("station", STATIONS)
 def test_tohoku(station):
-    time, height, interval = tohoku(station)
+    time, height, interval = tohoku_record(station)
     flags = check_quality(time, height, interval)
     flagged_min = time[flags > 0] / 60.0
     if station != "21418":
@@ -178,7 +162,7 @@ def test_tohoku(station):
 
 @pytest.mark.parametrize("station", STATIONS)
 def test_tohoku_thinned_to_quarter_hours_is_good(station):
-    time, height, interval = tohoku(station)
+    time, height, interval = tohoku_record(station)
     # the sensor of 21418 was faulty later
     minutes = np.isfinite(height) & (interval > 15) & ((time < 6000.0) | (station != "21418"))
     time, height = time[minutes], height[minutes]
@@ -194,7 +178,7 @@ def test_tohoku_thinned_to_quarter_hours_is_good(station):
 @pytest.mark.parametrize("station", STATIONS)
 @pytest.mark.parametrize("until_min", [34.0, 68.0, 83.0, 92.0, 195.0, 225.0])
 def test_tohoku_as_it_came_in(station, until_min):
-    time, height, interval = tohoku(station)
+    time, height, interval = tohoku_record(station)
     told = time <= 60.0 * until_min
     flags = check_quality(time[told], height[told], interval[told])
     flagged_min = time[told][flags > 0] / 60.0

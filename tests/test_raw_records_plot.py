@@ -45,7 +45,7 @@ def test_two_panels_for_each_gauge():
     assert axes.shape == (2, 2)
     assert [ax.get_title(loc="left") for ax in axes[:, 0]] == ["DART 21400", "DART 21401"]
     assert axes[0, 1].get_title() == "an event"
-    assert [ax.get_ylabel() for ax in axes[0]] == ["height (m)", "sea level (cm)"]
+    assert [ax.get_ylabel() for ax in axes[0]] == ["water column (m)", "sea level (cm)"]
     assert [ax.get_xlabel() for ax in axes[-1]] == ["time after the origin (h)"] * 2
     median = np.nanmedian(arguments[1][0])
     npt.assert_allclose(lines(axes[0, 0])["tide"].get_ydata(), arguments[2][0] - median)

@@ -353,7 +353,7 @@ def test_a_file_comes_back(with_draws, tmp_path, monkeypatch, records):
     with pytest.raises(InputError, match=r"records.nc holds records, not a replay"):
         Replay.open(tmp_path / "records.nc")
     Replay(opened.dataset.drop_vars("slip")).save(tmp_path / "less.nc")
-    with pytest.raises(InputError, match=r"less.nc is no whole replay: it lacks slip"):
+    with pytest.raises(InputError, match=r"less.nc is an incomplete replay file: it lacks slip"):
         Replay.open(tmp_path / "less.nc")
 
 

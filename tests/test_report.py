@@ -3,7 +3,11 @@
 import re
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import numpy.testing as npt
@@ -139,6 +143,30 @@ def test_an_image_is_read_from_a_file(tmp_path):
     assert page_of(tmp_path, Image(PNG)) == page_of(tmp_path, Image(tmp_path / "still.png"))
 
 
+def test_template_and_style_are_packaged(tmp_path):
+    # what setuptools takes into a wheel, by the patterns of pyproject.toml
+    root = Path(__file__).parents[1]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["slipcast"]
+    for name in ("template.html", "style.css"):
+        assert resources.files("slipcast.reports").joinpath(name).is_file()
+        assert any(fnmatch(f"reports/{name}", pattern) for pattern in patterns), name
+    style = resources.files("slipcast.reports").joinpath("style.css").read_text(encoding="utf-8")
+    assert f"<style>\n{style}</style>" in page_of(tmp_path, Text("Text."))
+
+
+def test_captions_are_escaped_but_figures_are_not(tmp_path):
+    figure = figures.forecast_figure(TIME_S, RECORDS)
+    page = page_of(tmp_path, Figure(figure, "<b>bold</b>"), Image(PNG, '"quoted"'))
+    assert '<div id="figure-1"' in page
+    assert "<figcaption>&lt;b&gt;bold&lt;/b&gt;</figcaption>" in page
+    assert Tags(page).all("img")[0]["alt"] == '"quoted"'
+    assert not Tags(page).all("b")
+
+
+def test_a_page_without_headings_has_no_contents(tmp_path):
+    assert not Tags(page_of(tmp_path, Text("Text."))).all("nav")
+
+
 def test_the_page_is_for_phones_dark_rooms_and_paper(tmp_path):
     page = page_of(tmp_path, Text("Text."))
     for rule in ("width=device-width", "prefers-color-scheme: dark", "@media print", "max-width: 600px"):
@@ -173,7 +201,7 @@ def test_the_same_report_is_the_same_file(tmp_path):
 def test_plotly_and_matplotlib_wait():
     code = (
         "import sys, slipcast.reports.html, slipcast.reports.interactive\n"
-        "assert not {'plotly', 'matplotlib', 'torch'} & set(sys.modules)\n"
+        "assert not {'plotly', 'matplotlib', 'torch', 'jinja2'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -7,10 +7,9 @@ import json
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
-import subprocess
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +17,14 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from cli_fixtures import run_script
 from conftest import build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens import reciprocity
 from slipcast.greens.parts import remove_parts
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.netcdf import read_netcdf, write_netcdf
-from slipcast.parallel.executor import connect, run_on
+from slipcast.parallel.executor import connect, run_tasks
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.regions.region import Region
 from slipcast.scenarios import writing as scenario_writing
@@ -37,12 +37,6 @@ def quick_region(**grid) -> Region:
     content = small_region().model_dump()
     content["grids"]["near"] |= {"spacing_arcmin": 12.0, "hours": 0.5} | grid
     return Region.model_validate(content)
-
-
-def run(script: str, *arguments) -> subprocess.CompletedProcess:
-    """Run a script in a process of its own."""
-    command = [sys.executable, "-c", textwrap.dedent(script), *(str(argument) for argument in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +188,7 @@ BUILD = """
 def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
     (tmp_path / "region.json").write_text(quick_region().json_text())
     folder = parts_folder(tmp_path / "bank.nc")
-    assert run(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
+    assert run_script(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
     assert len(list(folder.glob("*.nc"))) == 3
     bank = build_quietly(quick_region(), parts=folder)
     assert len(computed) == 2
@@ -206,9 +200,9 @@ def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
 def test_two_builds_into_one_path(tmp_path):
     folder = parts_folder(tmp_path / "bank.nc")
     with lock(folder):
-        with pytest.raises(InputError, match=rf"bank.nc.parts is held by process {os.getpid()} on .* since 2"):
+        with pytest.raises(InputError, match=rf"bank.nc.parts is locked by process {os.getpid()} on .* since 2"):
             build_quietly(quick_region(), parts=folder)
-        with pytest.raises(InputError, match="is held by process"):
+        with pytest.raises(InputError, match="is locked by process"):
             remove_parts(folder)
 
 
@@ -260,7 +254,7 @@ def test_a_written_set_is_that_of_memory(quick_bank, tmp_path, kinematic):
         progress=lambda *of: told.append(of),
     )
     assert written.id == built.id
-    assert told == [(BATCH, BATCH + 9), (BATCH + 9, BATCH + 9)]
+    assert told == [(BATCH, BATCH + 9, ""), (BATCH + 9, BATCH + 9, "")]
     npt.assert_array_equal(written.indices("test"), built.indices("test"))
     for name in expected.variables:
         assert written.dataset[name].dtype == expected[name].dtype
@@ -304,7 +298,7 @@ def test_a_set_that_was_stopped_goes_on(quick_bank, in_one_go, tmp_path, drawn):
     told = []
     write_scenarios(quick_bank, target, count=COUNT, seed=5, progress=lambda *of: told.append(of))
     assert drawn == [0, 1, 2]
-    assert told == [(2 * BATCH, COUNT), (COUNT, COUNT)]
+    assert told == [(2 * BATCH, COUNT, ""), (COUNT, COUNT, "")]
     assert content(target) == content(in_one_go)
     assert [path.name for path in tmp_path.iterdir()] == ["set.zarr"]
 
@@ -340,7 +334,7 @@ WRITE = """
     import os, signal, sys
     from slipcast.greens.bank import GreensBank
     from slipcast.scenarios.writing import write_scenarios
-    def progress(done, total):
+    def progress(done, total, note):
         if done > 0:
             os.kill(os.getpid(), signal.SIGKILL)
     if __name__ == "__main__":
@@ -353,7 +347,7 @@ WRITE = """
 def test_kill_9_while_scenarios_are_written(quick_bank, in_one_go, tmp_path, workers):
     bank, target = tmp_path / "bank.nc", tmp_path / "set.zarr"
     quick_bank.save(bank)
-    assert run(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
+    assert run_script(WRITE, bank, target, COUNT, workers).returncode == -signal.SIGKILL
     assert not target.exists()
     write_scenarios(quick_bank, target, count=COUNT, seed=5)
     assert content(target) == content(in_one_go)
@@ -385,7 +379,7 @@ def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
     for options, message in cases:
         with pytest.raises(InputError, match=message):
             write_scenarios(quick_bank, target, **{"count": 1, "seed": 1} | options)
-    with lock(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is held by process \d+ on "):
+    with lock(parts_folder(target)), pytest.raises(InputError, match=r"set.zarr.parts is locked by process \d+ on "):
         write_scenarios(quick_bank, target, count=1, seed=1)
     assert not list(tmp_path.iterdir())
 
@@ -402,7 +396,7 @@ def test_sets_that_cannot_be_written(quick_bank, tmp_path, monkeypatch):
 def test_a_worker_that_is_killed_leaves_its_part_to_the_others(quick_bank, tmp_path, workers):
     target, killed, told = tmp_path / "set.zarr", [], []
 
-    def kill_one(done, total):
+    def kill_one(done, total, note):
         told.append(done)
         children = multiprocessing.active_children()
         if children and not killed:
@@ -456,11 +450,24 @@ def test_a_cluster_that_does_not_see_the_folder(quick_bank, in_one_go, tmp_path,
     assert content(target) == content(in_one_go)
 
 
+def sent(work: _Work) -> _Work:
+    """Return what another process gets."""
+    return pickle.loads(pickle.dumps(work))
+
+
+def test_what_was_made_of_a_bank_is_not_sent(quick_bank, tmp_path):
+    work = _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1)
+    before = pickle.dumps(work)
+    work.draw(0)
+    assert {"_bank", "_response", "_generator"} <= vars(work).keys()
+    assert len(pickle.dumps(work)) == len(before)
+
+
 def test_a_folder_of_the_same_name_is_not_the_same_folder(quick_bank, tmp_path):
     work = _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
-    assert not work.fresh().is_here()  # no set in it yet
+    assert not sent(work).is_here()  # no set in it yet
     work.store.mkdir()
-    assert work.fresh().is_here()
+    assert sent(work).is_here()
     _Work(tmp_path, quick_bank.dataset, RuptureSettings(), 1, 1).marked()
     assert not work.is_here()
     assert not replace(work, folder=tmp_path / "gone").is_here()
@@ -477,8 +484,9 @@ def end_the_first_time(marker: Path, task: int) -> int:
 def test_a_cluster_goes_on_with_workers_that_come_later(tmp_path):
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as started, connect(started.scheduler_address) as client:
-        found = dict(run_on(client, end_the_first_time, ((tmp_path / "ended", task) for task in range(6))))
+    with distributed.LocalCluster(**options) as started:
+        tasks = ((tmp_path / "ended", task) for task in range(6))
+        found = dict(run_tasks(end_the_first_time, tasks, kind="processes", scheduler=started.scheduler_address))
     assert (tmp_path / "ended").exists()
     assert found == {task: 10 * task for task in range(6)}
 
@@ -512,5 +520,5 @@ def test_clusters_without_workers(quick_bank, tmp_path, cluster, monkeypatch):
         raise distributed.CancelledError("lost")
 
     monkeypatch.setattr(distributed.Future, "result", lost)
-    with pytest.raises(InputError, match="the Dask cluster lost its workers; go on when it has some, what is done is"):
+    with pytest.raises(InputError, match="the Dask cluster lost its workers; resume when it has some, what is done is"):
         build_quietly(quick_region(), scheduler=cluster)

@@ -233,7 +233,7 @@ def test_folders_that_are_no_set(small_set, tmp_path):
         ScenarioSet.open(tmp_path / "foreign.zarr")
     kind = xr.Dataset({"a": ("x", [1.0])}, attrs={"slipcast": "scenarios"})
     kind.to_zarr(tmp_path / "half.zarr", zarr_format=2, consolidated=True)
-    with pytest.raises(InputError, match=r"half.zarr is no whole scenario set: it lacks records, source_resp"):
+    with pytest.raises(InputError, match=r"half.zarr is an incomplete scenario set: it lacks records, source_resp"):
         ScenarioSet.open(tmp_path / "half.zarr")
     small_set.save(tmp_path / "set.zarr")
     (tmp_path / "set.zarr" / ".zmetadata").unlink()
@@ -289,7 +289,7 @@ def test_a_set_that_does_not_say_what_it_is(small_set, tmp_path, lost):
     attrs = {key: value for key, value in small_set.dataset.attrs.items() if key != lost} | {"slipcast": "scenarios"}
     dataset = small_set.dataset.drop_attrs().assign_attrs(attrs)
     dataset.to_zarr(tmp_path / "set.zarr", zarr_format=2, consolidated=True)
-    with pytest.raises(InputError, match=rf"set.zarr is no whole scenario set: it lacks {lost}"):
+    with pytest.raises(InputError, match=rf"set.zarr is an incomplete scenario set: it lacks {lost}"):
         ScenarioSet.open(tmp_path / "set.zarr")
 
 

@@ -45,6 +45,13 @@ def test_a_body_larger_than_all_is_given_and_not_kept():
     assert asked(bodies, "b", "b", size=5) == ["b"]
 
 
+def test_a_body_that_is_too_large_leaves_the_others():
+    bodies = ResponseCache(25)
+    asked(bodies, "a", "b")
+    assert asked(bodies, "c", size=26) == ["c"]
+    assert asked(bodies, "a", "b") == []
+
+
 def test_what_a_writer_raises_is_raised_and_nothing_is_kept():
     bodies = ResponseCache(100)
 

@@ -1,16 +1,12 @@
 """The span of shaking: found where the real buoys show it, nowhere in tide, noise or a tsunami."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.testing as npt
 import pytest
 
+from record_fixtures import tohoku_record
 from slipcast.errors import InputError
 from slipcast.records.shaking import find_shaking
-
-EVENTS = Path(__file__).parents[2] / "shared" / "events" / "tohoku2011"
-ORIGIN = np.datetime64("2011-03-11T05:46:24")
 
 # station, earliest arrival by eye, and between which times shaking begins and ends by eye, min
 TOHOKU = [
@@ -21,19 +17,6 @@ TOHOKU = [
     ("21418", 27.0, (1.0, 3.0), (18.0, 27.0)),
     ("21419", 78.0, (1.0, 6.0), (70.0, 78.0)),
 ]
-
-
-def tohoku(station):
-    """Times s since the origin, heights and intervals of a real record, sorted, a finer sample before a coarser."""
-    if not (path := EVENTS / f"{station}.txt").is_file():
-        pytest.skip("the records of Tohoku 2011 are not in ../shared/events")
-    rows = np.loadtxt(path)
-    clock = [np.datetime64("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}".format(*row)) for row in rows[:, :6].astype(int)]
-    time = (np.array(clock) - ORIGIN).astype(float)
-    order = np.lexsort((-rows[:, 6], time))
-    order = order[np.insert(np.diff(time[order]) > 0, 0, True)]
-    height = np.where(rows[:, 7] > 9000.0, np.nan, rows[:, 7])
-    return time[order], height[order], np.array([900, 60, 15])[rows[order, 6].astype(int) - 1]
 
 
 def quiet(interval_s=60.0, *, noise_m=0.005, start_s=-7200.0, seed=1):
@@ -57,7 +40,7 @@ def shaking(time_s, begins_s, ends_s, amplitude_m, *, seed=2):
 
 @pytest.mark.parametrize(("station", "until_min", "begins_min", "ends_min"), TOHOKU)
 def test_tohoku(station, until_min, begins_min, ends_min):
-    span = find_shaking(*tohoku(station), until_s=60.0 * until_min)
+    span = find_shaking(*tohoku_record(station), until_s=60.0 * until_min)
     assert span is not None
     assert begins_min[0] <= span[0] / 60.0 <= begins_min[1]
     assert ends_min[0] <= span[1] / 60.0 <= ends_min[1]
@@ -65,7 +48,7 @@ def test_tohoku(station, until_min, begins_min, ends_min):
 
 @pytest.mark.parametrize("station", ["21401", "21413", "21414", "21415", "21418", "21419"])
 def test_two_hours_before_tohoku_are_quiet(station):
-    time, height, interval = tohoku(station)
+    time, height, interval = tohoku_record(station)
     # the clock set back, so that the hour before the origin is where shaking is searched
     assert find_shaking(time + 3600.0, height, interval, until_s=3500.0) is None
 

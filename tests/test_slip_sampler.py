@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from itertools import islice
 
@@ -206,6 +207,7 @@ def test_little_is_kept_of_patterns_of_gaps_and_answers_stay_the_same():
         known = np.arange(12) < last
         npt.assert_array_equal(*(each.estimate(size * records, known, 0.05).latent for each in (everything, little)))
     assert (len(everything._operators), len(little._operators)) == (3, 1)
+    assert len(pickle.loads(pickle.dumps(everything))._operators) == 3
 
 
 def test_records_that_the_model_cannot_make_are_taken_for_noisy():

@@ -5,17 +5,18 @@ from __future__ import annotations
 import builtins
 import csv
 import json
+import os
 import re
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from typer.testing import CliRunner
 
 from learning_fixtures import changed, scenario_set
 from slipcast import plots
 from slipcast.cli import main as cli
 from slipcast.errors import InputError
+from slipcast.io.lock import lock
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.train import train
@@ -164,11 +165,8 @@ def test_a_trial_that_diverges_is_no_end(scenarios, tmp_path):
         tune(scenarios, tmp_path / "one", config=config, space=space, trials=1)
 
 
-def test_a_search_is_held_by_one_process(scenarios, tmp_path):
-    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=r"another search holds .*; --workers lets"):
-        tune(scenarios, tmp_path, config=CONFIG, trials=1)
-    (tmp_path / ".holder").write_text(" (process 7 on there)")
-    with FileLock(tmp_path / ".lock"), pytest.raises(InputError, match=r"another search \(process 7 on there\) holds"):
+def test_a_search_is_locked_by_one_process(scenarios, tmp_path):
+    with lock(tmp_path), pytest.raises(InputError, match=rf"{tmp_path.name} is locked by process {os.getpid()} on"):
         tune(scenarios, tmp_path, config=CONFIG, trials=1)
 
 

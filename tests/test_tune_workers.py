@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from learning_fixtures import scenario_set
 from slipcast.cli import main as cli
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.tuning.search import tune
@@ -111,20 +112,51 @@ def test_the_verb_takes_them_at_once(scenarios, tmp_path):
         CliRunner().invoke(cli.app, [*map(str, arguments), "--together", "0"], catch_exceptions=False)
 
 
+@pytest.fixture
+def not_here(monkeypatch):
+    """Let no trial run in this process."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a trial runs in the process of the search")
+
+    for name in ("train", "train_many"):
+        monkeypatch.setattr(f"slipcast.learning.tuning.trials.{name}", refuse)
+
+
+def test_one_worker_is_this_process(scenarios, tmp_path, not_here):
+    for together in (1, 2):
+        with pytest.raises(AssertionError, match="in the process of the search"):
+            tune(scenarios, tmp_path / f"{together}", config=CONFIG, space=SPACE, trials=2, together=together)
+
+
 @pytest.mark.slow
-def test_a_killed_process_leaves_its_trials_to_others(scenarios, tmp_path):
+@pytest.mark.parametrize("together", [1, 2])
+def test_processes_run_the_trials(scenarios, tmp_path, not_here, together):
+    told = []
+    options = {"config": CONFIG, "space": SPACE, "trials": 6, "workers": 2, "together": together}
+    found = tune(scenarios, tmp_path, **options, progress=lambda *of: told.append(of))
+    assert_whole(found, tmp_path, 6)
+    assert (found.trials[0]["hidden"], found.trials[0]["learning_rate"]) == (40, 5e-4)
+    # also those that were asked for before any had finished
+    assert len({trial["learning_rate"] for trial in found.trials}) == 6
+    assert told[-1][:2] == (6, 6)
+    assert told[-1][2] == f"best validation {found.best_loss_m2:.2f} m²"
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_its_trials_to_others(scenarios, tmp_path, not_here):
     killed = []
 
     def kill_one(done: int, total: int, note: str) -> None:
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        if done and not killed and workers:
-            killed.append(workers[0])
-            os.kill(int(workers[0]), signal.SIGKILL)
+        if not killed:
+            killed.append(multiprocessing.active_children()[0])
+            killed[0].kill()
 
-    found = tune(scenarios, tmp_path, config=LONG, space=SPACE, trials=16, workers=2, together=2, progress=kill_one)
-    assert killed
+    options = {"config": LONG, "space": SPACE, "trials": 16, "workers": 2, "together": 2}
+    with pytest.warns(SlipcastWarning, match="one of 2 workers was killed, perhaps for want of memory; going on"):
+        found = tune(scenarios, tmp_path, **options, progress=kill_one)
     assert_whole(found, tmp_path, 16)
+    assert sorted(row["trial"] for row in found.trials) == list(range(16))
 
 
 def distributed_of_processes(count: int):
@@ -134,7 +166,7 @@ def distributed_of_processes(count: int):
 
 
 @pytest.mark.slow
-def test_a_cluster_runs_the_trials(scenarios, tmp_path):
+def test_a_cluster_runs_the_trials(scenarios, tmp_path, not_here):
     with distributed_of_processes(2) as cluster:
         found = tune(
             scenarios, tmp_path, config=CONFIG, space=SPACE, trials=5, together=2, scheduler=cluster.scheduler_address
@@ -144,7 +176,7 @@ def test_a_cluster_runs_the_trials(scenarios, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_of_a_cluster(scenarios, tmp_path):
+def test_a_killed_worker_of_a_cluster(scenarios, tmp_path, not_here):
     killed = []
     with distributed_of_processes(2) as cluster:
 

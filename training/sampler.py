@@ -23,11 +23,11 @@ def main() -> None:
     given = parser.parse_args()
     begin, said = time.monotonic(), 0.0
 
-    def progress(what: str, done: int, total: int, note: str) -> None:
+    def progress(done: int, total: int, note: str) -> None:
         nonlocal said
         if done == total or time.monotonic() - said > 30:
             said = time.monotonic()
-            print(f"{what} {done:,} of {total:,}, {said - begin:.0f} s {note}", flush=True)
+            print(f"{done:,} of {total:,} {note}, {said - begin:.0f} s", flush=True)
 
     sampler = train_posterior(
         GreensBank.open(given.bank),

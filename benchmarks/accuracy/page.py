@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import figures
 from benchmarks.accuracy.tables import BY_MAGNITUDE, WITHOUT
 from benchmarks.markdown import digits, made_by_words, table
 from slipcast import plots
@@ -295,7 +296,7 @@ def _draw_errors(results: Mapping[str, Any]) -> Any:
         ends = [(np.nan, np.nan) if score is None else score["interval"] for score in found]
         intervals[label] = np.transpose(ends)
     reference = windows[at].get("network", {}).get("weight_mse_m2")
-    return plots.plot_error_by_window(
+    return figures.plot_error_by_window(
         minutes,
         errors,
         intervals=intervals,
@@ -308,7 +309,7 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
     """Draw how often intervals hold the truth."""
     found = results["reliability"]
     titles = {"slip": "slip on unit sources", "max_amplitude": "maximum amplitude"}
-    return plots.plot_reliability(
+    return figures.plot_reliability(
         found["nominal"],
         {
             title: {f"{window} min": shares[name] for window, shares in found["windows"].items()}
@@ -320,7 +321,7 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
 def _draw_forecast(found: Mapping[str, Any]) -> Any:
     """Draw a forecast with its prediction intervals after each window."""
     bands = {float(window): np.array(quantiles) for window, quantiles in found["windows"].items()}
-    return plots.plot_prediction_intervals(
+    return figures.plot_prediction_intervals(
         found["time_s"],
         found["true_m"],
         bands,

@@ -21,7 +21,7 @@ from benchmarks.markdown import Rows
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast import plots
 from slipcast.forecasting.forecast import forecast
-from slipcast.forecasting.wave_fit import WaveFit, draw_event, fit_waves, leave_one_out
+from slipcast.forecasting.wave_fit import WaveFit, fit_waves, leave_one_out
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import (
     GaussianPosterior,
@@ -42,6 +42,7 @@ from slipcast.records import (
     read_dart,
     read_records,
 )
+from slipcast.reports.event import draw_event
 from slipcast.reports.replay import draw_replay, findings
 
 ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)

@@ -1,4 +1,4 @@
-"""slipcast: deep-ocean tsunami records to fault slip, and slip to a forecast.
+"""Deep-ocean tsunami records to fault slip, and slip to a forecast.
 
 The names below are loaded when first used, so that ``import slipcast`` is quick and reads nothing.
 """

@@ -1,4 +1,4 @@
-"""What slipcast says when an input is wrong: one line with the argument, the rule and the value got."""
+"""Errors and warnings: one line with the argument, the rule and the value got."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good an inversion is: plain functions of true and predicted arrays."""
+"""Scores of predictions: plain functions of true and predicted arrays."""
 
 from __future__ import annotations
 

@@ -234,17 +234,11 @@ def _summary(slip: SlipEstimate) -> dict[str, Any]:
 
 
 def _in_words(slip: SlipEstimate) -> str:
-    """Say magnitude and largest slip."""
-    import numpy as np
+    """Word magnitude and largest slip."""
+    from slipcast.inversion.estimate import magnitude_words
 
-    if not slip.slip.any():
-        return "no slip"
-    interval = ""
-    if slip.samples is not None:
-        spread = slip.dataset["magnitude_quantile"].to_numpy()
-        low = f"{spread[0]:.2f}" if np.isfinite(spread[0]) else "no slip"
-        interval = f" (90 %: {low} to {spread[-1]:.2f})"
-    return f"Mw {slip.magnitude:.2f}{interval}, largest slip {float(slip.slip.max()):.1f} m"
+    words = magnitude_words(slip.dataset)
+    return f"{words}, largest slip {float(slip.slip.max()):.1f} m" if slip.slip.any() else words
 
 
 def _by_probability(quantiles: np.ndarray) -> dict[str, float | None]:

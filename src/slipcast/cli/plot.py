@@ -144,10 +144,10 @@ def plot_event(
 
     Example: slipcast plot event records.nc --slip slip.nc --bank bank.nc --out event.png
     """
-    from slipcast.forecasting.wave_fit import draw_event
     from slipcast.greens.bank import GreensBank
     from slipcast.inversion import SlipEstimate
     from slipcast.records import PACKAGED, Records, packaged_records
+    from slipcast.reports.event import draw_event
 
     opened = packaged_records(records) if records in PACKAGED else Records.open(records)
     estimate = SlipEstimate.open(slip).one_event()
@@ -175,28 +175,9 @@ def plot_forecast(forecast: Path, out: Out = Path("forecast.png")) -> None:
 
     Example: slipcast plot forecast forecast.nc --out forecast.png
     """
-    from slipcast import plots
     from slipcast.forecasting.forecast import Forecast
 
-    made = Forecast.open(forecast).one_event()
-    intervals: dict[str, Any] = {}
-    if "sea_level_quantile" in made.dataset:
-        ends = made.dataset.sel(quantile=[0.05, 0.95])
-        intervals = {
-            "interval_m": ends["sea_level_quantile"].to_numpy(),
-            "max_interval_m": ends["max_amplitude_quantile"].to_numpy(),
-        }
-    _save(
-        plots.plot_forecast(
-            made.sea_level["time"].to_numpy(),
-            made.sea_level.to_numpy(),
-            made.gauges,
-            made.max_amplitude.to_numpy(),
-            arrival_time_s=made.arrival_time.to_numpy(),
-            **intervals,
-        ),
-        out,
-    )
+    _save(Forecast.open(forecast).plot(), out)
 
 
 def _save(drawn: Any, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration: the whole way on Cascadia, then on the real record of Chile 2010."""
+"""Demonstration of all steps on simulated Cascadia events and on the real record of Chile 2010."""
 
 from slipcast.demo.run import run_demo
 

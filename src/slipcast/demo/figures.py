@@ -1,4 +1,4 @@
-"""The printed figures of the demonstration."""
+"""Figures of the demonstration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from slipcast import plots
 from slipcast.demo.results import DARTS, CascadiaResult, ChileResult
-from slipcast.forecasting.wave_fit import draw_event
+from slipcast.reports.event import draw_event
 
 __all__ = ["demo_figures"]
 
@@ -73,7 +73,7 @@ def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Call
 
 
 def _overview(cascadia: CascadiaResult):
-    """Draw the idea on one page: what the buoys recorded, what happened, what the network found."""
+    """Draw records at the DARTs, the true slip and the slip found by the network."""
     truth, network = cascadia.slip["truth"], cascadia.slip["network"]
     darts = cascadia.records.sea_level
     time_s = darts["time"].to_numpy()

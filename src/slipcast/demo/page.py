@@ -1,4 +1,4 @@
-"""The page of the demonstration."""
+"""Report page of the demonstration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_page(path: str | os.PathLike, metrics: dict, cascadia: CascadiaResult,
     path : path
         Target, HTML.
     metrics : dict
-        What ``metrics.json`` holds.
+        Contents of ``metrics.json``.
     cascadia : CascadiaResult
         The simulated part.
     chile : ChileResult
@@ -40,7 +40,7 @@ def write_page(path: str | os.PathLike, metrics: dict, cascadia: CascadiaResult,
 
 
 def _introduction(metrics: dict) -> list[Section]:
-    """Say what was done."""
+    """Describe the demonstration."""
     part = metrics["cascadia"]
     near, darts = part["near_spacing_arcmin"], ", ".join(part["darts"])
     return [
@@ -52,7 +52,7 @@ def _introduction(metrics: dict) -> list[Section]:
             f"to find slip from the first 45 minutes at DARTs {darts}. Part two inverts a real record: DART 32412 "
             "during the Maule tsunami of 2010."
         ),
-        Text("A demonstration for research. It is no tsunami warning."),
+        Text("A demonstration for research, not a tsunami warning."),
     ]
 
 
@@ -170,7 +170,7 @@ def _comparison(metrics: dict, cascadia: CascadiaResult) -> list[Section]:
         Table(
             [
                 "method",
-                "weight MSE (m²)",
+                "slip MSE (m²)",
                 "mean Mw error",
                 "mean |Mw error|",
                 "DART fit, median",
@@ -178,7 +178,7 @@ def _comparison(metrics: dict, cascadia: CascadiaResult) -> list[Section]:
                 "R²",
             ],
             overall,
-            f"Variance of the true weights: {scores[methods[0]]['weight_variance_m2']:.1f} m². DART fit: energy of the "
+            f"Variance of the true slip: {scores[methods[0]]['weight_variance_m2']:.1f} m². DART fit: energy of the "
             "noise-free records over four hours that the slip explains. Explained variance and R² of maximum "
             "amplitude, mean over the forecast points.",
         ),
@@ -247,9 +247,9 @@ def _chile(metrics: dict, chile: ChileResult) -> list[Section]:
 
 
 def _limits() -> list[Section]:
-    """Say what this is not."""
+    """State the limits."""
     return [
-        Heading("What this is not"),
+        Heading("Limits"),
         Text(
             "Waves are linear: no wetting, breaking, friction or dispersion. On the shelf the model rings longer and "
             "higher than the sea does, so near forecast points are indices of size, not heights at the coast. Training "

@@ -1,4 +1,4 @@
-"""What the demonstration plans and what it makes."""
+"""Settings and results of the demonstration."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class DemoPlan:
 
     @classmethod
     def full(cls) -> DemoPlan:
-        """Return the plan of ``slipcast demo``: the seed's recipe on 1,300 scenarios."""
+        """Return the plan of ``slipcast demo``: Liu's training recipe on 1,300 scenarios."""
         return cls({"near": 2.0, "pacific": 6.0}, 6.0, scenarios=1300, epochs=300)
 
     @classmethod
@@ -68,7 +68,7 @@ class DemoPlan:
 
 @dataclass(frozen=True)
 class CascadiaResult:
-    """What the first part made."""
+    """Results of the simulated part."""
 
     bank: GreensBank
     scenarios: ScenarioSet
@@ -82,7 +82,7 @@ class CascadiaResult:
 
 @dataclass(frozen=True)
 class ChileResult:
-    """What the second part made."""
+    """Results of the real record."""
 
     bank: GreensBank
     records: Records

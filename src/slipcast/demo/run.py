@@ -1,11 +1,10 @@
-"""The demonstration, step by step; what is there and valid is used again."""
+"""Steps of the demonstration; existing valid results are used again."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -205,14 +204,9 @@ def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, show: ShowProgress)
                 advance(1, 1, "")
             return scenarios
     with show("Cascadia: scenarios") as advance:
-        built = ScenarioSet.build(bank, count=plan.scenarios, seed=plan.seed, progress=partial(_without_note, advance))
+        built = ScenarioSet.build(bank, count=plan.scenarios, seed=plan.seed, progress=advance)
         built.save(path)
     return ScenarioSet.open(path)
-
-
-def _without_note(advance: Progress, done: int, total: int) -> None:
-    """Report progress that has no note."""
-    advance(done, total, "")
 
 
 def _train(scenarios: ScenarioSet, folder: Path, plan: DemoPlan, show: ShowProgress) -> Checkpoint:

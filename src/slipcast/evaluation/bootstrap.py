@@ -1,4 +1,4 @@
-"""Scores of what methods made of scenarios, each with an interval from a bootstrap over the scenarios."""
+"""Scores of methods with bootstrap intervals over scenarios."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def resample_counts(n_scenarios: int, resamples: int, seed: int) -> np.ndarray:
     return np.concatenate([np.ones((1, n_scenarios)), drawn])
 
 
-def scores_of(judged: xr.Dataset, truth: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
+def scores_of(scored: xr.Dataset, truth: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Compute all scores of a method.
 
     Parameters
     ----------
-    judged, truth : xarray.Dataset
+    scored, truth : xarray.Dataset
         As :func:`~slipcast.evaluation.scoring.score_method` and :class:`~slipcast.evaluation.scoring.Truth` give
         them, for the same scenarios.
     counts : array, shape (resamples + 1, n_scenarios)
@@ -56,14 +56,14 @@ def scores_of(judged: xr.Dataset, truth: xr.Dataset, counts: np.ndarray) -> dict
         NaN where a score is undefined; those of intervals are there only if the method has any.
     """
     points = truth["gauge"].to_numpy()[truth["gauge_kind"].to_numpy() == "forecast"]
-    true, found = (data[name].to_numpy().astype(float) for data, name in ((truth, "weights_true"), (judged, "weights")))
+    true, found = (data[name].to_numpy().astype(float) for data, name in ((truth, "weights_true"), (scored, "weights")))
     scores = _slip_scores(true, found, truth, counts)
-    scores["dart_fit_median"] = _median(judged["dart_fit"].to_numpy(), counts)
-    true_at, found_at = truth.sel(gauge=points), judged.sel(gauge=points)
+    scores["dart_fit_median"] = _median(scored["dart_fit"].to_numpy(), counts)
+    true_at, found_at = truth.sel(gauge=points), scored.sel(gauge=points)
     scores |= _wave_scores(true_at, found_at, counts)
-    if "weights_pit" in judged and bool(np.isfinite(judged["weights_pit"]).all()):
+    if "weights_pit" in scored and bool(np.isfinite(scored["weights_pit"]).all()):
         for what, variable, true_part, part in (
-            ("slip", "weights", truth, judged),
+            ("slip", "weights", truth, scored),
             ("max_amplitude", "max_amplitude", true_at, found_at),
         ):
             scores |= {f"{what}_{name}": score for name, score in _spread(variable, true_part, part, counts).items()}
@@ -85,15 +85,15 @@ def _slip_scores(true: np.ndarray, found: np.ndarray, truth: xr.Dataset, counts:
     }
 
 
-def _wave_scores(truth: xr.Dataset, judged: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
+def _wave_scores(truth: xr.Dataset, scored: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Compute what concerns waves at the forecast points, each the mean over them."""
     true, found = (
-        data[name].to_numpy().astype(float) for data, name in ((truth, "max_amplitude_true"), (judged, "max_amplitude"))
+        data[name].to_numpy().astype(float) for data, name in ((truth, "max_amplitude_true"), (scored, "max_amplitude"))
     )
     error = found - true
     variance = _mean((true - true.mean(axis=0)) ** 2, counts) - _mean(true - true.mean(axis=0), counts) ** 2
     bias, square = _mean(error, counts), _mean(error**2, counts)
-    late = np.abs(judged["arrival"].to_numpy() - truth["arrival_true"].to_numpy())
+    late = np.abs(scored["arrival"].to_numpy() - truth["arrival_true"].to_numpy())
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "max_amplitude_explained_variance": (1 - (square - bias**2) / variance).mean(axis=1),
@@ -105,13 +105,13 @@ def _wave_scores(truth: xr.Dataset, judged: xr.Dataset, counts: np.ndarray) -> d
         }
 
 
-def _spread(variable: str, truth: xr.Dataset, judged: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
+def _spread(variable: str, truth: xr.Dataset, scored: xr.Dataset, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Compute how well a method knows how uncertain it is, of slip or of maxima."""
     true = truth[f"{variable}_true"].to_numpy().astype(np.float32)
-    pit = judged[f"{variable}_pit"].to_numpy()
-    scores = {"crps_m": _mean(judged[f"{variable}_crps"].to_numpy().mean(axis=1), counts)}
+    pit = scored[f"{variable}_pit"].to_numpy()
+    scores = {"crps_m": _mean(scored[f"{variable}_crps"].to_numpy().mean(axis=1), counts)}
     for share, probabilities in _SHARES.items():
-        low, high = (judged[f"{variable}_quantile"].sel(quantile=p).to_numpy() for p in probabilities)
+        low, high = (scored[f"{variable}_quantile"].sel(quantile=p).to_numpy() for p in probabilities)
         scores[f"closed_coverage_{share}"] = _mean(((low <= true) & (true <= high)).mean(axis=1), counts)
         scores[f"coverage_{share}"] = _mean((np.abs(pit - 0.5) <= int(share) / 200).mean(axis=1), counts)
         scores[f"width_{share}_m"] = _mean((high - low).mean(axis=1), counts)

@@ -1,4 +1,4 @@
-"""A checkpoint and baselines judged over the same scenarios, with the same noise."""
+"""Evaluation of inversion methods on the same scenarios with the same noise."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from slipcast.errors import InputError, check_kind
 from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
 from slipcast.inversion.least_squares import NOISE_SD_M, LeastSquares
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import Network, open_inverter
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "evaluate", "evaluate_with_baselines"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Summarised):
     """What methods made of a part of a scenario set.
 
     Attributes
@@ -61,6 +62,20 @@ class Evaluation:
     def darts(self) -> list[str]:
         """Names of the DARTs that the methods used, in order."""
         return self.dataset.attrs["gauges"].split()
+
+    def _summary(self) -> Summary:
+        about, sizes = self.dataset.attrs, self.dataset.sizes
+        facts = [
+            ("scenarios", f"{sizes['scenario']} of the {about.get('split', '')} part"),
+            ("unit sources", str(sizes["source"])),
+            ("DARTs", shortened(self.darts)),
+            ("forecast points", shortened(self.forecast_points)),
+        ]
+        true = self.dataset["weights_true"].to_numpy()
+        error = ((self.dataset["weights"].to_numpy() - true) ** 2).mean(axis=(1, 2)).tolist()
+        windows = self.dataset["window_min"].to_numpy().tolist()
+        rows = [[name, f"{minutes:g}", f"{value:.3g}"] for name, minutes, value in zip(self.methods, windows, error)]
+        return Summary("Evaluation", facts, ["method", "window (min)", "slip MSE (m²)"], rows)
 
     def max_amplitude_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, list[float | None]]]:
         """Return maximum amplitude at the forecast points, for a scatter plot.
@@ -199,7 +214,7 @@ def evaluate(
     fit_min: float | None = None,
     n_draws: int = 200,
 ) -> Evaluation:
-    """Judge methods on a part of a scenario set.
+    """Score methods on a part of a scenario set.
 
     Parameters
     ----------
@@ -214,9 +229,9 @@ def evaluate(
     noise_sd_m : float, optional
         Noise on the records that methods see, the same for all, m.
     fit_min : float, optional
-        Minutes over which the fit at the DARTs is judged; by default the longest window of the methods.
+        Minutes over which the fit at the DARTs is scored; by default the longest window of the methods.
     n_draws : int, optional
-        Draws of slip by which methods that know their uncertainty are judged.
+        Draws of slip by which methods that give intervals are scored.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a method makes of scenarios, held against their truth: slip, waves, and how well it knows both."""
+"""Scoring of a method on scenarios: slip, waves and their intervals against the truth."""
 
 from __future__ import annotations
 
@@ -129,15 +129,15 @@ def score_method(
         What the method is given, with noise, m: the scenarios of the truth in their order, and at least the gauges and
         times of the method.
     fit_min : float
-        Minutes over which the fit at the method's gauges is judged, on records without noise.
+        Minutes over which the fit at the method's gauges is scored, on records without noise.
     n_draws : int, optional
-        Draws of slip by which it is judged, if it can draw; zero for none.
+        Draws of slip by which it is scored, if it can draw; zero for none.
     seed : int, optional
         What they are drawn from.
 
     Returns
     -------
-    judged : xarray.Dataset
+    scored : xarray.Dataset
         ``weights(scenario, source)``, ``max_amplitude(scenario, gauge)`` m, ``arrival(scenario, gauge)`` s and
         ``dart_fit(scenario)``. With draws also ``weights_quantile(quantile, scenario, source)``, ``weights_crps`` m
         and ``weights_pit(scenario, source)``, and the same three of ``max_amplitude``; NaN if the method cannot draw.

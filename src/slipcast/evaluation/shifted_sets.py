@@ -1,4 +1,4 @@
-"""Scenarios of a kind that no method has learnt from: other slip, another sea floor, other noise."""
+"""Out-of-distribution test sets: other slip, another bathymetry, other noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forecasts: slip turned into sea level at every gauge, with arrivals and maxima."""
+"""Forecasts of sea level at gauges from slip, with arrival times and maxima."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,13 +15,17 @@ import xarray as xr
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import SAMPLE_S, GreensBank
 from slipcast.greens.responses import SourceResponses
-from slipcast.inversion.estimate import QUANTILES, SlipEstimate
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate, check_probability
 from slipcast.inversion.inverter import Inverter, WaveInverter
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.inversion.timing import Timing
 from slipcast.io.labels import align, one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import open_inverter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Forecast", "arrival_time", "forecast", "wave_source"]
 
@@ -29,11 +33,12 @@ _Level = Callable[[np.ndarray], np.ndarray]  # draws, shape (n_draws, n), to wav
 _METRES = {"units": "m"}
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
+_MOST_ROWS = 8
 _FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(Summarised):
     """Sea level to come at gauges.
 
     Attributes
@@ -41,7 +46,7 @@ class Forecast:
     dataset : xarray.Dataset
         ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``,
         the highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
-        From slip with draws also their quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
+        From slip with posterior samples also quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
         ``max_amplitude_quantile([event,] quantile, gauge)``, m.
 
     Notes
@@ -84,6 +89,132 @@ class Forecast:
         """First arrival, s since the origin, dims ([event,] gauge)."""
         return self.dataset["arrival_time"]
 
+    def interval(self, probability: float = 0.9, *, of: str = "max_amplitude") -> xr.DataArray:
+        """Return the central prediction interval of maxima or of sea level.
+
+        Parameters
+        ----------
+        probability : {0.9, 0.5}, optional
+            That the interval holds the truth; a forecast keeps the quantiles of these two alone.
+        of : {"max_amplitude", "sea_level"}, optional
+            Which of the two.
+
+        Returns
+        -------
+        interval : xarray.DataArray
+            m, dims ([event,] bound, gauge) or ([event,] bound, gauge, time), ``bound`` "low" and "high".
+
+        Raises
+        ------
+        InputError
+            If the forecast keeps no such quantiles, is of slip without posterior samples, or ``of`` is unknown.
+
+        Examples
+        --------
+        >>> quantiles = ("quantile", [0.05, 0.25, 0.5, 0.75, 0.95])
+        >>> levels = (("quantile", "gauge"), [[0.1], [0.2], [0.3], [0.4], [0.5]])
+        >>> made = Forecast(
+        ...     xr.Dataset({"max_amplitude_quantile": levels}, coords={"quantile": quantiles, "gauge": ["newport"]})
+        ... )
+        >>> made.interval(0.5).sel(gauge="newport").values.tolist()
+        [0.2, 0.4]
+        """
+        if of not in ("max_amplitude", "sea_level"):
+            raise InputError(f"of must be max_amplitude or sea_level, got {of!r}")
+        half = check_probability(probability) / 2
+        if f"{of}_quantile" not in self.dataset:
+            raise InputError(
+                f"method {self.dataset.attrs.get('method', '')!r} gives no posterior samples, so its forecast has no "
+                "intervals; methods gaussian and bayes and neural posteriors do"
+            )
+        quantiles = self.dataset[f"{of}_quantile"]
+        kept = quantiles["quantile"].to_numpy()
+        places = [np.flatnonzero(np.isclose(kept, end, rtol=0, atol=1e-9)) for end in (0.5 - half, 0.5 + half)]
+        if not all(place.size for place in places):
+            known = " or ".join(f"{high - low:g}" for low, high in zip(kept, kept[::-1]) if high > low)
+            raise InputError(
+                f"probability must be {known} (the forecast keeps no other quantiles), got {probability:g}"
+            )
+        found = quantiles.isel(quantile=[int(place[0]) for place in places]).rename(quantile="bound")
+        found = found.assign_coords(bound=["low", "high"]).rename(f"{of}_interval")
+        return found.assign_attrs(units="m", probability=float(probability))
+
+    def plot(self, gauge: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the forecast of one event, with its prediction intervals where it has them.
+
+        Parameters
+        ----------
+        gauge : str, optional
+            By :func:`slipcast.plots.plot_prediction_interval` at this gauge; by default by
+            :func:`slipcast.plots.plot_forecast` at all, the largest maximum first.
+        ax : Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        ax : Axes
+
+        Raises
+        ------
+        InputError
+            If there are several events, or the gauge is unknown.
+
+        Examples
+        --------
+        >>> level = (("gauge", "time"), [[0.0, 0.1, 0.3]])
+        >>> made = Forecast(xr.Dataset({"sea_level": level}, coords={"gauge": ["newport"], "time": [0.0, 60.0, 120.0]}))
+        >>> made.plot("newport").get_ylabel()
+        'sea level (m)'
+        """
+        from slipcast import plots
+
+        one = self.one_event()
+        time_s, spread = one.dataset["time"].to_numpy(), "sea_level_quantile" in one.dataset
+        if gauge is None:
+            return plots.plot_forecast(
+                time_s,
+                one.sea_level.to_numpy(),
+                one.gauges,
+                one.max_amplitude.to_numpy(),
+                arrival_time_s=one.arrival_time.to_numpy(),
+                interval_m=one.interval(of="sea_level").to_numpy() if spread else None,
+                max_interval_m=one.interval().to_numpy() if spread else None,
+                ax=ax,
+            )
+        positions_of([gauge], one.gauges, dim="gauge", where="in the forecast")
+        here = one.dataset.sel(gauge=gauge)
+        return plots.plot_prediction_interval(
+            time_s,
+            here["sea_level"].to_numpy(),
+            here["sea_level_quantile"].to_numpy() if spread else None,
+            label="mean" if spread else "forecast",
+            window_min=here.attrs.get("window_min"),
+            title=f"{gauge}, {here.attrs.get('method', '')}".rstrip(", "),
+            ax=ax,
+        )
+
+    def _summary(self) -> Summary:
+        about, events = self.dataset.attrs, self.dataset.sizes.get("event")
+        title = f"Forecast: {about.get('region') or 'no region'}, {len(self.gauges)} gauges"
+        last_min = float(self.dataset["time"][-1]) / 60
+        facts = [
+            ("from", f"{about.get('method', '')}, window to {float(about.get('window_min', 0.0)):g} min"),
+            ("to", f"{last_min:g} min after the origin"),
+        ]
+        if events is not None:
+            return Summary(f"{title}, {events} events", [*facts, ("gauges", shortened(self.gauges))])
+        columns = ["gauge", "arrival (min)", "maximum (m)"]
+        spread = self.interval().to_numpy() if "max_amplitude_quantile" in self.dataset else None
+        rows = []
+        for place in np.argsort(-self.max_amplitude.to_numpy(), kind="stable")[:_MOST_ROWS].tolist():
+            arrival = float(self.arrival_time[place]) / 60
+            row = [self.gauges[place], f"{arrival:.0f}" if np.isfinite(arrival) else "-"]
+            row.append(f"{float(self.max_amplitude[place]):.2f}")
+            if spread is not None:
+                row.append(f"{spread[0, place]:.2f} to {spread[1, place]:.2f}")
+            rows.append(row)
+        return Summary(title, facts, [*columns, *(["90 % interval (m)"] if spread is not None else [])], rows)
+
 
 def arrival_time(sea_level_m, time_s) -> np.ndarray:
     """Find when a wave arrives.
@@ -122,8 +253,8 @@ def forecast(
     Parameters
     ----------
     slip : SlipEstimate
-        On all or some of the bank's unit sources; where it has none, there is no slip. Its draws, if it has any, are
-        carried to the gauges one by one; then sea level and its maximum are the means of those of the draws. Delays
+        On all or some of the bank's unit sources; where it has none, there is no slip. Its posterior samples, if it has
+        any, are carried to the gauges one by one; then sea level and its maximum are the means over the samples. Delays
         that were found with it are put back.
     waves : GreensBank, ScenarioSet, Inverter, str or path
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all

@@ -1,30 +1,25 @@
-"""How an inversion stands beside the waves that buoys recorded, used for it or not."""
+"""Fit of modelled to recorded first waves, at gauges used for the inversion and others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from slipcast import plots
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
-from slipcast.geodesy import great_circle_distance
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.invert import invert_records
 from slipcast.inversion.inverter import Inverter, PreparedInverter, WaveInverter
 from slipcast.metrics import explained_variance
-from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_span
 
-__all__ = ["WaveFit", "draw_event", "fit_waves", "leave_one_out"]
+__all__ = ["WaveFit", "fit_waves", "leave_one_out"]
 
 _ARRIVED = 0.2
-_ON_MAP_M = 1500e3
 
 
 @dataclass(frozen=True)
@@ -111,77 +106,6 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
 def _arrival(time_s: np.ndarray, level_m: np.ndarray) -> float:
     """Find when a level first reaches a fifth of its highest."""
     return float(time_s[np.argmax(level_m >= _ARRIVED * level_m.max())]) if level_m.max() > 0 else float("nan")
-
-
-def draw_event(records: Records, slip: SlipEstimate, waves: SourceResponses, *, title: str = "") -> np.ndarray:
-    """Draw an event on one page (:func:`~slipcast.plots.plot_event`).
-
-    Parameters
-    ----------
-    records : Records
-        Of one event, whole.
-    slip : SlipEstimate
-        From some of them.
-    waves : GreensBank
-        Whose gauges are shown where they have a record; those within 1,500 km of the unit sources on the map.
-    title : str, optional
-        What event this is.
-
-    Returns
-    -------
-    axes : array of Axes
-
-    Raises
-    ------
-    InputError
-        If no gauge of the records has both a first wave and a response.
-    """
-    used = str(slip.dataset.attrs["gauges"]).split()
-    made = forecast(slip, waves)
-    fits = fit_waves(records, made, used=used)
-    if not fits:
-        raise InputError("no gauge of the records has recorded a first wave that the bank forecasts")
-    gauges = [fit.gauge for fit in fits]
-    more: dict[str, Any] = {}
-    if slip.samples is not None:
-        level = made.dataset["sea_level_quantile"].sel(gauge=gauges)
-        more = {
-            "interval_m": (level.sel(quantile=0.05), level.sel(quantile=0.95)),
-            "slip_sd_m": slip.dataset["slip_sd"].to_numpy(),
-            "magnitude_interval": tuple(slip.dataset["magnitude_quantile"].to_numpy()[[0, -1]]),
-        }
-    time_s = made.dataset["time"].to_numpy()
-    return plots.plot_event(
-        time_s,
-        records.resample(time_s, gauges),
-        made.sea_level,
-        slip.sources,
-        slip.slip.to_numpy(),
-        used=used,
-        first_waves_s={fit.gauge: (fit.start_s, fit.end_s) for fit in fits},
-        windows_min=dict.fromkeys(used, slip.dataset.attrs["window_min"]),
-        magnitude=slip.magnitude,
-        notes={
-            fit.gauge: f"explained variance {fit.explained_variance:.2f}, "
-            f"crest {fit.modelled_m:.2f} m ({fit.observed_m:.2f})"
-            for fit in fits
-        },
-        gauges=_near(records, slip.sources, gauges),
-        title=title,
-        **more,
-    )
-
-
-def _near(records: Records, sources: Sequence[str], gauges: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Return the positions of gauges that fit on a map of some unit sources."""
-    middle = unit_source(sources[len(sources) // 2])
-    places = {}
-    for name in gauges:
-        row = records.gauges.index(name)
-        lon, lat = (float(records.dataset[key].to_numpy()[row]) for key in ("gauge_lon", "gauge_lat"))
-        if great_circle_distance(middle.lon_deg, middle.lat_deg, lon, lat) < _ON_MAP_M:
-            places[name] = (lon, lat)
-    return places
 
 
 def leave_one_out(

@@ -1,4 +1,4 @@
-"""Green's functions: sea level at every gauge per metre of slip on every subfault, by one run a gauge."""
+"""Banks of Green's functions: sea level at gauges per metre of slip on subfaults, one run per gauge."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from slipcast.io.identity import require
 from slipcast.io.labels import align, positions_of, window_samples
 from slipcast.io.lock import lock
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.parallel.progress import Progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
@@ -32,8 +33,8 @@ __all__ = ["GreensBank"]
 _ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura")
 
 
-@dataclass(frozen=True)
-class GreensBank:
+@dataclass(frozen=True, repr=False)
+class GreensBank(Summarised):
     """A bank of Green's functions.
 
     Attributes
@@ -106,8 +107,8 @@ class GreensBank:
         Raises
         ------
         InputError
-            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, another process holds the
-            folder of the parts, no scheduler answers, or the device is not there.
+            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, the folder of the
+            parts is locked by another process, no scheduler answers, or the device is not there.
 
         Warns
         -----
@@ -168,7 +169,7 @@ class GreensBank:
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> GreensBank:
-        """Read a bank; InputError if the file is missing, truncated, damaged or no bank."""
+        """Read a bank; InputError if the file is missing, incomplete, truncated, damaged or no bank."""
         try:
             dataset = read_netcdf(path, "bank")
         except InputError as error:
@@ -177,9 +178,8 @@ class GreensBank:
                     f"{path} is damaged: the response at gauge {', '.join(lost)} cannot be read"
                 ) from error
             raise
-        require(
-            dataset, {"response", "subfault_source", "gauge_hours"}, {"id", "region_json"}, f"{path} is no whole bank"
-        )
+        variables, attributes = {"response", "subfault_source", "gauge_hours"}, {"id", "region_json", CHECKSUMS}
+        require(dataset, variables, attributes, f"{path} is an incomplete bank file")
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -187,6 +187,18 @@ class GreensBank:
         # a chunk for each gauge, so that damage to one leaves the others
         chunks = {"response": (1, *self.dataset["response"].shape[1:])}
         write_netcdf(self.dataset, Path(path), "bank", chunks=chunks)
+
+    def _summary(self) -> Summary:
+        subfaults, about = self.dataset.sizes["subfault"], self.dataset.attrs
+        facts = [
+            ("unit sources", f"{len(self.sources)} on {subfaults} subfaults"),
+            ("gauges", shortened(self.gauges)),
+            ("time", f"0 to {float(self.dataset['time'][-1]) / 3600:g} h after the origin"),
+            ("grids", str(about.get("grids") or "unknown")),
+            ("bathymetry", str(about.get("bathymetry") or "unknown")),
+            ("id", self.id),
+        ]
+        return Summary(f"GreensBank: {self.region.name}", facts)
 
     def with_window(self, gauges: Iterable[str], window_min: float) -> GreensBank:
         """Return a smaller bank: some gauges, in the order of the region, from time zero to the end of a window.
@@ -224,11 +236,6 @@ class GreensBank:
         depths = dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
         about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
         return self.from_series(region, series, depths_m=depths, attributes=about)
-
-    @property
-    def has_checksums(self) -> bool:
-        """Whether each gauge has a sum, which :meth:`check` verifies; banks made before there were any have none."""
-        return CHECKSUMS in self.dataset.attrs
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Whether a bank is whole: fingerprints of its numbers, a sum for each gauge, and what a file of one must hold."""
+"""Consistency checks of a bank: digests, a checksum for each gauge, contents of its file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKSUMS", "bank_id", "check_bank", "gauge_checksums", "unreadable_gauges"]
 
 CHECKSUMS = "gauge_checksums"
-"""Attribute of a bank with a sum for each gauge, in order, between blanks; older banks have none."""
+"""Attribute of a bank with a checksum for each gauge, in order, separated by blanks."""
 
 
 def bank_id(dataset: xr.Dataset) -> str:
@@ -31,12 +31,12 @@ def bank_id(dataset: xr.Dataset) -> str:
 
 
 def gauge_checksums(dataset: xr.Dataset) -> str:
-    """Fingerprint the response at each gauge."""
+    """Return the checksums of the responses at the gauges, in order, separated by blanks."""
     return " ".join(fingerprint(values) for values in dataset["response"].to_numpy())
 
 
 def check_bank(bank: GreensBank) -> None:
-    """Verify a bank: labels against its region, finite where it must be, the sums of its gauges, and its fingerprint.
+    """Verify a bank: labels against its region, finite where it must be, checksums of its gauges, and its fingerprint.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def check_bank(bank: GreensBank) -> None:
     labels = [str(source) for source in bank.dataset["subfault_source"].to_numpy()]
     if labels != [bank.sources[i] for i in bank.subfaults.source_index]:
         raise InputError(f"{name}: its subfaults are not those of its region")
-    kept = str(bank.dataset.attrs.get(CHECKSUMS, "")).split()
-    if kept and len(kept) != len(bank.gauges):
-        raise InputError(f"{name}: it has {len(kept)} sums for {len(bank.gauges)} gauges")
+    checksums = str(bank.dataset.attrs.get(CHECKSUMS, "")).split()
+    if len(checksums) != len(bank.gauges):
+        raise InputError(f"{name}: it has {len(checksums)} checksums for {len(bank.gauges)} gauges")
     hours = bank.dataset["gauge_hours"].to_numpy()
     for index, gauge in enumerate(bank.gauges):
         values = bank.dataset["response"].to_numpy()[index]
@@ -60,9 +60,10 @@ def check_bank(bank: GreensBank) -> None:
             raise InputError(f"{name}: the response at gauge {gauge} is not finite")
         if not np.abs(valid).max() > 0:
             raise InputError(f"{name}: no wave reaches gauge {gauge} in {hours[index]:g} hours")
-        if kept and fingerprint(values) != kept[index]:
+        if fingerprint(values) != checksums[index]:
             raise InputError(
-                f"{name}: the response at gauge {gauge} does not match its sum {kept[index]}; it was changed or damaged"
+                f"{name}: the response at gauge {gauge} does not match its checksum {checksums[index]}; "
+                "it was changed or damaged"
             )
     if bank_id(bank.dataset) != bank.id:
         raise InputError(f"{name}: its numbers do not match its fingerprint {bank.id}; it was changed or damaged")

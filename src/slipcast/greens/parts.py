@@ -1,4 +1,4 @@
-"""Responses of gauges that are done, kept one a file until the bank of all of them is written."""
+"""Intermediate files of a bank that is being built, one per gauge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from slipcast.regions.region import Region
 
 __all__ = ["ResponseParts", "remove_parts"]
 
-_FORMAT = 2
+_FORMAT = 3
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
 
 
@@ -32,7 +32,7 @@ class ResponseParts:
     Attributes
     ----------
     folder : Path
-        Where they are; to be held by the one process that computes them (:func:`slipcast.io.lock.hold`).
+        Where they are; to be locked by the one process that computes them (:func:`slipcast.io.lock.lock`).
     keys : mapping of gauge name to str
         Fingerprints of all that a response depends on, which its file is named by.
     """
@@ -71,21 +71,21 @@ class ResponseParts:
         return cls(Path(folder), keys)
 
     def find(self, gauge: str, shape: tuple[int, int]) -> np.ndarray | None:
-        """Read the response at a gauge, shape (n_times, n_subfaults); None where there is none that is whole."""
+        """Read the response at a gauge, shape (n_times, n_subfaults); None where there is none that is complete."""
         path = self._path(gauge)
         if not path.is_file():
             return None
         try:
             part = read_netcdf(path, "response")
             response = part["response"].to_numpy()
-            whole = part.attrs["key"] == self.keys[gauge] and part.attrs["content"] == fingerprint(response)
+            matches = part.attrs["key"] == self.keys[gauge] and part.attrs["checksum"] == fingerprint(response)
         except (InputError, KeyError):
             return None
-        return response if whole and response.shape == shape else None
+        return response if matches and response.shape == shape else None
 
     def keep(self, gauge: str, response: np.ndarray) -> None:
         """Write the response at a gauge, whole or not at all."""
-        about = {"gauge": gauge, "key": self.keys[gauge], "content": fingerprint(response)}
+        about = {"gauge": gauge, "key": self.keys[gauge], "checksum": fingerprint(response)}
         part = xr.Dataset({"response": (("time", "subfault"), response, {"units": "m m-1"})}, attrs=about)
         write_netcdf(part, self._path(gauge), "response")
 
@@ -99,10 +99,10 @@ def remove_parts(folder: str | os.PathLike) -> None:
     Raises
     ------
     InputError
-        If another process holds it.
+        If it is locked by another process.
     """
     if Path(folder).is_dir():
-        with lock(folder) as held:
-            for path in held.iterdir():
+        with lock(folder) as locked:
+            for path in locked.iterdir():
                 if _PART.fullmatch(path.name):
                     remove(path)

@@ -1,13 +1,12 @@
-"""Responses of all subfaults at every gauge of a region, by one run of the solver a gauge."""
+"""Responses of all subfaults at every gauge of a region by reciprocity, one run per gauge."""
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.greens.parts import ResponseParts
-from slipcast.parallel.executor import connect, run_on
+from slipcast.parallel.executor import run_tasks, worker_count
 from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
@@ -23,7 +22,7 @@ from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.regions.region import Region
 
-__all__ = ["SAMPLE_S", "Progress", "check_region", "run_gauges", "warn_if_coarse"]
+__all__ = ["SAMPLE_S", "check_region", "run_gauges", "warn_if_coarse"]
 
 SAMPLE_S = 60.0
 """Time between samples, s."""
@@ -156,18 +155,13 @@ def _run_all(
     progress: Progress | None,
 ) -> dict[str, np.ndarray]:
     """Compute the responses that are not found."""
-    workers = (os.cpu_count() or 1) if workers is None else workers
-    if workers < 1:
-        raise InputError(f"workers must be >= 1, got {workers}")
+    workers = worker_count(workers)
     series, total = dict(found), len(found) + len(runs)
     if progress and found:
         progress(len(found), total, "found")
     # the longest first, so that no core ends up alone with one of them
     runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
-    if device != "cpu":
-        computed = _on_device(runs, device)
-    else:
-        computed = _in_threads(runs, workers) if scheduler is None else _on_cluster(runs, scheduler)
+    computed = _by_workers(runs, workers, scheduler) if device == "cpu" else _on_device(runs, device)
     with closing(computed) as responses:
         for name, response in responses:
             series[name] = response
@@ -178,29 +172,15 @@ def _run_all(
     return series
 
 
-def _in_threads(runs: list[_Run], workers: int) -> Generator[tuple[str, np.ndarray], None, None]:
-    """Compute responses in threads (the kernels let go of the interpreter lock)."""
+def _by_workers(runs: list[_Run], workers: int, scheduler: str | None) -> Generator[tuple[str, np.ndarray], None, None]:
+    """Compute responses in threads (the kernels let go of the interpreter lock), or on a cluster."""
     stop = threading.Event()
-    # products are added up in another order by another number of threads
-    with single_threaded(blas_alone=True), ThreadPoolExecutor(workers) as pool:
-        try:
-            futures = {
-                pool.submit(projection.response, stencil, interval_s=SAMPLE_S, count=count, stop=stop): name
-                for name, projection, stencil, count in runs
-            }
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _on_cluster(runs: list[_Run], scheduler: str) -> Generator[tuple[str, np.ndarray], None, None]:
-    """Compute responses on a cluster, which is sent the grid of the gauges once."""
+    respond = partial(_respond, stop=stop) if scheduler is None else _respond
     tasks = ((projection, (name, stencil, count)) for name, projection, stencil, count in runs)
-    with connect(scheduler) as client:
-        for (name, *_), response in run_on(client, _respond, tasks):
+    how: dict[str, Any] = {"kind": "threads", "workers": workers, "scheduler": scheduler, "stop": stop}
+    # products are added up in another order by another number of threads
+    with single_threaded(blas_alone=True), closing(run_tasks(respond, tasks, **how)) as results:
+        for (name, *_), response in results:
             yield name, response
 
 
@@ -227,8 +207,10 @@ def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray
             yield name, response
 
 
-def _respond(projection: SubfaultProjection, run: tuple[str, GaugeStencil, int]) -> np.ndarray:
+def _respond(
+    projection: SubfaultProjection, run: tuple[str, GaugeStencil, int], *, stop: threading.Event | None = None
+) -> np.ndarray:
     """Compute one response."""
     _, stencil, count = run
     with single_threaded(blas_alone=True):
-        return projection.response(stencil, interval_s=SAMPLE_S, count=count)
+        return projection.response(stencil, interval_s=SAMPLE_S, count=count, stop=stop)

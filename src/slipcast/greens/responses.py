@@ -1,4 +1,4 @@
-"""Responses of unit sources at gauges: what inversions and forecasts need of a bank or a scenario set."""
+"""Protocol of unit-source responses, which banks and scenario sets have."""
 
 from __future__ import annotations
 

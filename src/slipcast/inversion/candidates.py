@@ -1,4 +1,4 @@
-"""Which unit sources an earthquake may have broken: those near its epicentre, by its magnitude."""
+"""Candidate unit sources around an epicentre, by magnitude."""
 
 from __future__ import annotations
 

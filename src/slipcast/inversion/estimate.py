@@ -1,4 +1,4 @@
-"""What an inversion finds: slip on every unit source, with its magnitude and where it came from."""
+"""Slip estimates: slip on unit sources with magnitude, intervals and provenance."""
 
 from __future__ import annotations
 
@@ -6,21 +6,34 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.io.labels import one_event
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import unit_source
 
-__all__ = ["QUANTILES", "SlipEstimate", "centroid_latitude", "magnitude_of_slip"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "QUANTILES",
+    "SlipEstimate",
+    "centroid_latitude",
+    "check_probability",
+    "magnitude_of_slip",
+    "magnitude_words",
+]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Whose quantiles go with an uncertain result: the ends of its 90 % and 50 % intervals, and the median."""
+"""Probabilities of the quantiles of a probabilistic result: ends of its 90 % and 50 % intervals, and the median."""
+
+_MOST_ROWS = 5
 
 
 def magnitude_of_slip(slip_m, sources: Sequence[str]):
@@ -73,19 +86,53 @@ def centroid_latitude(slip_m, sources: Sequence[str]) -> np.ndarray:
         return (moment @ latitude) / moment.sum(axis=-1)
 
 
-@dataclass(frozen=True)
-class SlipEstimate:
+def check_probability(probability: float) -> float:
+    """Return the probability of an interval as a float.
+
+    Raises
+    ------
+    InputError
+        If it is no number in (0, 1).
+
+    Examples
+    --------
+    >>> check_probability(0.9)
+    0.9
+    """
+    check_kind(probability, (int, float, np.floating), "probability", "a number in (0, 1)")
+    if not 0 < probability < 1:
+        raise InputError(f"probability must be a number in (0, 1), got {probability:g}")
+    return float(probability)
+
+
+@dataclass(frozen=True, repr=False)
+class SlipEstimate(Summarised):
     """Slip on unit sources, of one event or several.
 
     Attributes
     ----------
     dataset : xarray.Dataset
         ``slip([event,] source)`` m, >= 0; ``magnitude([event])``; attributes ``method``, ``window_min``, ``region``,
-        ``model``, ``bank``. Where the method knows how uncertain it is: ``slip_sample([event,] sample, source)`` m,
-        draws that fit the records; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
-        ``magnitude_quantile([event,] quantile)`` of these draws. From a model that draws whole earthquakes, the same
-        draws as ``subfault_sample([event,] sample, subfault)`` m, slip on the subfaults of the region, and as
-        ``amplitude_sample([event,] sample, mode)``, from which the model knows the waves.
+        ``model``, ``bank``. From a probabilistic method also ``slip_sample([event,] sample, source)`` m, posterior
+        samples; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
+        ``magnitude_quantile([event,] quantile)`` of these samples. From a neural posterior, the same samples as
+        ``subfault_sample([event,] sample, subfault)`` m, slip on the subfaults of the region, and as
+        ``amplitude_sample([event,] sample, mode)``, from which the model computes the waves.
+
+    Examples
+    --------
+    >>> slip = SlipEstimate.from_slip(
+    ...     [2.0, 8.0], ["acsza58", "acszb58"], method="nnls", window_min=45, region="cascadia", gauges=["46404"]
+    ... )
+    >>> slip
+    <SlipEstimate: cascadia, 2 unit sources>
+      magnitude  Mw 8.13
+      method     nnls
+      window     0 to 45 min after the origin
+      gauges     46404
+      unit source  slip (m)
+      acszb58      8.00
+      acsza58      2.00
     """
 
     dataset: xr.Dataset
@@ -126,11 +173,11 @@ class SlipEstimate:
         model, bank : str, optional
             Identity of the checkpoint and of the bank.
         samples_m : array, shape ([n_events,] n_samples, n_sources), optional
-            Draws of slip that fit the records, m, >= 0.
+            Posterior samples of slip, m, >= 0.
         subfault_samples_m : array, shape ([n_events,] n_samples, n_subfaults), optional
-            The same draws on subfaults, m.
+            The same samples on subfaults, m.
         amplitude_samples : array, shape ([n_events,] n_samples, n_modes), optional
-            The same draws as the model's amplitudes.
+            The same samples as the model's amplitudes.
 
         Returns
         -------
@@ -204,12 +251,178 @@ class SlipEstimate:
 
     @property
     def samples(self) -> xr.DataArray | None:
-        """Draws of slip that fit the records, m, dims ([event,] sample, source); None if the method has none."""
+        """Posterior samples of slip, m, dims ([event,] sample, source); None if the method has none."""
         return self.dataset.get("slip_sample")
+
+    def interval(self, probability: float = 0.9) -> xr.DataArray:
+        """Compute the central interval of slip.
+
+        Parameters
+        ----------
+        probability : float, optional
+            That the interval holds the slip, in (0, 1).
+
+        Returns
+        -------
+        interval : xarray.DataArray
+            m, dims ([event,] bound, source), ``bound`` "low" and "high".
+
+        Raises
+        ------
+        InputError
+            If the probability is not in (0, 1), or the method gives no posterior samples.
+
+        Examples
+        --------
+        >>> slip = SlipEstimate.from_slip(
+        ...     [2.0], ["acsza58"], method="gaussian", window_min=45, region="cascadia", samples_m=[[1.0], [2.0], [3.0]]
+        ... )
+        >>> slip.interval(0.5).sel(source="acsza58").values.tolist()
+        [1.5, 2.5]
+        """
+        samples, ends = self._samples_and_ends(probability)
+        found = samples.astype(float).quantile(ends, dim="sample").rename(quantile="bound")
+        found = found.assign_coords(bound=["low", "high"]).transpose(..., "bound", "source")
+        return found.rename("slip_interval").assign_attrs(units="m", probability=float(probability))
+
+    def magnitude_interval(self, probability: float = 0.9) -> tuple[Any, Any]:
+        """Compute the central interval of the moment magnitude.
+
+        Parameters
+        ----------
+        probability : float, optional
+            That the interval holds the magnitude, in (0, 1).
+
+        Returns
+        -------
+        low, high : float, or array of shape (n_events,) for several events
+            Mw; each is the magnitude of a posterior sample (the next lower one), -inf where that has no slip.
+
+        Raises
+        ------
+        InputError
+            If the probability is not in (0, 1), or the method gives no posterior samples.
+
+        Examples
+        --------
+        >>> slip = SlipEstimate.from_slip(
+        ...     [2.0], ["acsza58"], method="gaussian", window_min=45, region="cascadia", samples_m=[[1.0], [2.0], [3.0]]
+        ... )
+        >>> print("{:.2f} to {:.2f}".format(*slip.magnitude_interval(0.9)))
+        7.47 to 7.67
+        """
+        samples, ends = self._samples_and_ends(probability)
+        magnitude = magnitude_of_slip(samples.transpose(..., "sample", "source").to_numpy().astype(float), self.sources)
+        low, high = np.quantile(magnitude, ends, axis=-1, method="lower")
+        return (float(low), float(high)) if magnitude.ndim == 1 else (low, high)
+
+    def _samples_and_ends(self, probability: float) -> tuple[xr.DataArray, list[float]]:
+        """Return the posterior samples, and which quantiles are the ends of an interval."""
+        half = check_probability(probability) / 2
+        if self.samples is None:
+            raise InputError(
+                f"method {self.dataset.attrs.get('method', '')!r} gives no posterior samples, so no intervals; methods "
+                "gaussian and bayes and neural posteriors do"
+            )
+        return self.samples, [round(0.5 - half, 12), round(0.5 + half, 12)]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the slip of one event as a map (:func:`slipcast.plots.plot_slip`).
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw.
+
+        Returns
+        -------
+        ax : Axes
+
+        Raises
+        ------
+        InputError
+            If there are several events.
+
+        Examples
+        --------
+        >>> slip = SlipEstimate.from_slip([2.0], ["acsza58"], method="nnls", window_min=45, region="cascadia")
+        >>> slip.plot().get_title()
+        'cascadia, nnls: $M_w$ 7.67'
+        """
+        from slipcast import plots
+
+        one = self.one_event()
+        subtitle = _magnitude_interval_words(one.dataset)
+        title = ", ".join(filter(None, (one.dataset.attrs.get("region"), one.dataset.attrs.get("method"))))
+        return plots.plot_slip(
+            one.sources, one.slip.to_numpy(), magnitude=one.magnitude, title=title, subtitle=subtitle, ax=ax
+        )
+
+    def _summary(self) -> Summary:
+        about, events = self.dataset.attrs, self.dataset.sizes.get("event")
+        title = f"SlipEstimate: {about.get('region') or 'no region'}, {len(self.sources)} unit sources"
+        start, end = (f"{float(about.get(name, 0.0)):g}" for name in ("start_min", "window_min"))
+        facts = [
+            ("method", str(about.get("method", ""))),
+            ("window", f"{start} to {end} min after the origin"),
+            ("gauges", shortened(str(about.get("gauges", "")).split())),
+        ]
+        if events is None:
+            return Summary(
+                title,
+                [("magnitude", magnitude_words(self.dataset)), *facts],
+                ["unit source", "slip (m)", *(["90 % interval (m)"] if self.samples is not None else [])],
+                _largest_slips(self.dataset),
+            )
+        rows = [[str(i), magnitude_words(self.dataset.isel(event=i))] for i in range(min(events, _MOST_ROWS))]
+        return Summary(f"{title}, {events} events", facts, ["event", "magnitude"], rows)
+
+
+def magnitude_words(dataset: xr.Dataset) -> str:
+    """Word the magnitude of one event, with its 90 % interval where there is one.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With ``magnitude()``, -inf or NaN without slip, and perhaps ``magnitude_quantile(quantile)``.
+
+    Returns
+    -------
+    words : str
+
+    Examples
+    --------
+    >>> magnitude_words(xr.Dataset({"magnitude": 8.5, "magnitude_quantile": ("quantile", [8.4, 8.5, 8.62])}))
+    'Mw 8.50 (90 %: 8.40 to 8.62)'
+    """
+    magnitude, interval = float(dataset["magnitude"]), _magnitude_interval_words(dataset)
+    if not np.isfinite(magnitude):
+        return "no slip"
+    return f"Mw {magnitude:.2f}" + (f" ({interval})" if interval else "")
+
+
+def _magnitude_interval_words(dataset: xr.Dataset) -> str:
+    """Word the 90 % interval of the magnitude of one event; empty where there is none."""
+    if "magnitude_quantile" not in dataset:
+        return ""
+    ends = dataset["magnitude_quantile"].to_numpy()[[0, -1]]
+    return "90 %: " + " to ".join(f"{end:.2f}" if np.isfinite(end) else "no slip" for end in ends)
+
+
+def _largest_slips(dataset: xr.Dataset) -> list[list[str]]:
+    """Tabulate the largest slips of one event, with the 90 % interval where there is one."""
+    slip, rows = dataset["slip"].to_numpy(), []
+    for place in np.argsort(-slip, kind="stable")[:_MOST_ROWS].tolist():
+        row = [str(dataset["source"].to_numpy()[place]), f"{slip[place]:.2f}"]
+        if "slip_quantile" in dataset:
+            low, high = dataset["slip_quantile"].to_numpy()[[0, -1], place]
+            row.append(f"{low:.2f} to {high:.2f}")
+        rows.append(row)
+    return rows
 
 
 def _spread(samples: np.ndarray, shape: tuple[int, ...], lead: tuple[str, ...], sources: Sequence[str]) -> dict:
-    """Summarise draws of slip as variables of a dataset."""
+    """Summarise posterior samples of slip as variables of a dataset."""
     if samples.ndim != len(shape) + 1 or (*samples.shape[:-2], samples.shape[-1]) != shape:
         expected = ", ".join(str(size) for size in (*shape[:-1], "n_samples", shape[-1]))
         raise InputError(f"samples_m must have shape ({expected}), got {samples.shape}")

@@ -1,4 +1,4 @@
-"""Slip as a Gaussian posterior in closed form: the linear minimum-mean-square estimate with its covariance."""
+"""Gaussian posterior of slip in closed form, and the linear minimum-mean-square estimate."""
 
 from __future__ import annotations
 

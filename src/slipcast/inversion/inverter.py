@@ -1,4 +1,4 @@
-"""Inversion methods: what all of them have in common."""
+"""Protocols of inversion methods, and operations common to all of them."""
 
 from __future__ import annotations
 

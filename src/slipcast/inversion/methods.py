@@ -1,4 +1,4 @@
-"""Inversion methods that need no trained model, by name."""
+"""Inversion methods without a trained model, by name."""
 
 from __future__ import annotations
 

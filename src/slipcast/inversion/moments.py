@@ -1,4 +1,4 @@
-"""Means and covariances of slip and records over ruptures: what a linear or Gaussian inversion knows beforehand."""
+"""Means and covariances of slip and records over ruptures: the prior of linear and Gaussian inversions."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ class DrawnMoments:
 
 
 def _within(times_s: np.ndarray, window_min: float) -> np.ndarray:
-    """Select the samples of a window; InputError if there is none, or the window goes on after the last one."""
+    """Select the samples of a window; InputError if there is none, or the window ends later than the last one."""
     within = times_s <= 60 * window_min + 1e-6
     step_s = times_s[1] - times_s[0] if times_s.size > 1 else times_s[0]
     if not within.any() or 60 * window_min >= times_s[-1] + step_s:

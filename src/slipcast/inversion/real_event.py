@@ -1,4 +1,4 @@
-"""Inversion of a real event: unit sources that can have broken, windows at each gauge, delays of real waves."""
+"""Inversion of a real event: candidate unit sources, windows by gauge, travel-time corrections."""
 
 from __future__ import annotations
 

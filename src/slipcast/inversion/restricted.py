@@ -1,4 +1,4 @@
-"""A posterior that is given less than it can take: fewer gauges, a shorter window."""
+"""Posteriors restricted to fewer gauges or a shorter window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delays of real waves behind modelled ones: a stretch of all travel times, a shift at each gauge."""
+"""Travel-time corrections: a stretch of all travel times and a shift at each gauge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples of a normal distribution that is cut at zero, for slip that cannot be negative."""
+"""Samples of a multivariate normal distribution truncated at zero."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Files and folders written whole or not at all, and text and JSON written so.
 
-A writer works on a hidden temporary beside the target and renames it at the end, so a killed run leaves the
-old file or none.
+A writer works on a hidden temporary beside the target. At the end it is synced to the disk and renamed, so a killed
+run, or a power cut, leaves the old file or none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shutil
+import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +24,6 @@ from slipcast.errors import InputError
 __all__ = [
     "atomic_path",
     "check_target",
-    "is_running",
     "put_in_place",
     "read_json",
     "remove",
@@ -32,6 +33,15 @@ __all__ = [
 ]
 
 _REMOVALS, _REMOVAL_WAIT_S = 20, 0.05
+_SPECIAL = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
+# what systems say that cannot sync a folder, or do not let it be opened
+_NO_FOLDER_SYNC = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.EBADF, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextmanager
@@ -51,9 +61,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the folder cannot be made or written to, or the disk is full; the message names the target.
+        If the folder cannot be made or written to, the disk is full, or the target is neither a file nor a folder
+        (a device, a named pipe, a socket, a symbolic link); the message names the target.
     """
     target = Path(path)
+    _refuse_special(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,14 +83,51 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, target: Path) -> None:
-    """Rename a finished temporary over its target; a folder is swapped, since it cannot be replaced."""
+    """Sync a finished temporary and rename it over its target; a folder is swapped, since it cannot be replaced."""
+    _sync(temporary)
     if temporary.is_dir() and target.is_dir():
         old = temporary.with_suffix(".old.partial")
         os.rename(target, old)
         os.rename(temporary, target)
+        _sync_folder(target.parent)
         remove(old)
     else:
         os.replace(temporary, target)
+        _sync_folder(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file to the disk; of a folder, every file and folder in it."""
+    if not path.is_dir():
+        _sync_file(path)
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _sync_file(Path(folder, name))
+        _sync_folder(Path(folder))
+
+
+def _sync_file(path: Path) -> None:
+    """Have the system write a file to the disk."""
+    # Windows syncs what is open for writing alone; elsewhere a file that is read-only is synced, too
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the system write the names in a folder to the disk, where it can."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
 def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
@@ -94,10 +143,12 @@ def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
     Raises
     ------
     InputError
-        If the target cannot be made or written, is a folder where a file is to be, a file where a folder is to be,
-        or a folder with something else in it, which would be lost.
+        If the target cannot be made or written, is neither a file nor a folder (a device, a named pipe, a socket, a
+        symbolic link), is a folder where a file is to be, a file where a folder is to be, or a folder with something
+        else in it, which would be lost.
     """
     target = Path(path)
+    _refuse_special(target)
     try:
         if target.is_dir() and not folder:
             raise InputError(f"cannot write {target}: it is a folder")
@@ -111,6 +162,16 @@ def check_target(path: str | os.PathLike, *, folder: bool = False) -> None:
         probe.rmdir()
     except OSError as error:
         raise write_error(target, error) from error
+
+
+def _refuse_special(target: Path) -> None:
+    """Refuse a target that is there and would be replaced, but is neither a file nor a folder."""
+    try:
+        kind = stat.S_IFMT(target.lstat().st_mode)
+    except OSError:  # there is none, or what is wrong is said when it is written
+        return
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):
+        raise InputError(f"cannot write {target}: it is {_SPECIAL.get(kind, 'no regular file')}")
 
 
 def _is_labelled(folder: Path) -> bool:
@@ -170,8 +231,10 @@ def remove(path: Path) -> None:
         time.sleep(_REMOVAL_WAIT_S)
 
 
-def is_running(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     """Tell whether a process with this number runs; one that has ended and whose parent does not ask does not."""
+    if sys.platform == "win32":  # where signal 0 is Ctrl-C
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -189,5 +252,5 @@ def _clear_stale(target: Path) -> None:
     """Delete temporaries of this target that a killed process left behind."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(?:\.old|\.probe)?\.partial")
     for path in target.parent.iterdir():
-        if (found := pattern.fullmatch(path.name)) and not is_running(int(found.group(1))):
+        if (found := pattern.fullmatch(path.name)) and not _is_running(int(found.group(1))):
             remove(path)

@@ -1,25 +1,27 @@
-"""The folder beside a target where the parts of a long task are kept, and its use by one process at a time."""
+"""The folder beside a target where the parts of a long task are kept, and its lock against other processes."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import uuid
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from filelock import FileLock, Timeout
 
 from slipcast.errors import InputError
-from slipcast.io.atomic import is_running, remove, write_error
+from slipcast.io.atomic import write_error, write_json
 
 __all__ = ["lock", "parts_folder"]
 
-_LOCK, _OWNER = "held", "owner.json"
-# a process number alone cannot tell this process from an earlier one of the same number
-_HELD_HERE: set[Path] = set()
+_LOCK, _OWNER = ".lock", ".lock.json"
+
+_File = tuple[int, int]
+"""Device and number of a file."""
 
 
 def parts_folder(target: str | os.PathLike) -> Path:
@@ -30,103 +32,120 @@ def parts_folder(target: str | os.PathLike) -> Path:
 
 @contextmanager
 def lock(folder: str | os.PathLike) -> Iterator[Path]:
-    """Hold a folder, made if need be, against other processes.
+    """Lock a folder, made if need be, against other processes and other uses in this one.
 
     Parameters
     ----------
     folder : path
-        To be held. What a killed process of this machine held is taken over.
+        To be locked.
 
     Yields
     ------
     folder : Path
-        The same. Removed at the end where nothing is in it.
+        The same, absolute. Removed at the end where nothing is in it.
 
     Raises
     ------
     InputError
-        If another process holds it, which the message names, or the folder cannot be made or written to.
+        If it is locked already, by whom the message says, or cannot be made or written to.
 
     Notes
     -----
-    The lock is a folder with a file in it, renamed into place: a rename onto a folder that is not empty fails on
-    every system, and what says who holds it is whole from the beginning.
+    The lock is the operating system's, on a file in the folder: it is free as soon as its process ends, however that
+    ends. The file is deleted while it is still locked, and a lock counts only on the file that has the name after it
+    was locked, so that a process which waits with the deleted file gets nothing.
     """
     folder = Path(folder).absolute()
-    lock = folder / _LOCK
-    mine = {
-        "process": os.getpid(),
-        "machine": platform.node(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "key": uuid.uuid4().hex,
-    }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _take(lock, mine)
+        taken, file = _take(folder)
     except OSError as error:
         raise write_error(folder, error) from error
-    _HELD_HERE.add(folder)
     try:
         yield folder
     finally:
-        _HELD_HERE.discard(folder)
-        _free(lock, mine)
-        with suppress(OSError):  # parts are in it, or another process came
-            folder.rmdir()
+        _free(folder, taken, file)
 
 
-def _take(lock: Path, mine: dict[str, Any]) -> None:
-    """Put a lock in its place, over that of a process that is no more."""
-    ready = lock.with_name(f".{_LOCK}.{mine['key']}")
-    try:
-        ready.mkdir()
-        (ready / _OWNER).write_text(json.dumps(mine), encoding="utf-8")
-        if (owner := _owner(lock)) is not None:
-            if _is_alive(owner, lock.parent):
-                raise _held_by(owner, lock)
-            _free(lock, owner)
+def _take(folder: Path) -> tuple[FileLock, _File]:
+    """Lock a folder; return the lock and the file that it is on."""
+    while True:
         try:
-            os.rename(ready, lock)
-        except OSError:
-            if (owner := _owner(lock)) is not None:  # another process was quicker
-                raise _held_by(owner, lock) from None
-            raise
-    finally:
-        remove(ready)
-
-
-def _free(lock: Path, owner: dict[str, Any]) -> None:
-    """Remove the lock of an owner, and no other that came in between."""
-    aside = lock.with_name(f".{_LOCK}.{uuid.uuid4().hex}")
-    with suppress(FileNotFoundError):
-        os.rename(lock, aside)
-        if _owner(aside) != owner:
-            os.rename(aside, lock)
-        remove(aside)
-
-
-def _owner(lock: Path) -> dict[str, Any] | None:
-    """Read who holds a lock; None where nobody does, an empty mapping where it does not say."""
+            folder.mkdir(parents=True, exist_ok=True)
+            found = _lock_file(folder)
+        except (FileNotFoundError, FileExistsError):
+            if _is_other(folder):
+                raise
+            continue  # another process has just removed the folder
+        if found is not None:
+            break
     try:
-        found = json.loads((lock / _OWNER).read_text(encoding="utf-8"))
-    except OSError:
+        _write_owner(folder)
+    except BaseException:
+        _free(folder, *found)
+        raise
+    return found
+
+
+def _lock_file(folder: Path) -> tuple[FileLock, _File] | None:
+    """Lock the file in a folder; None where it has lost its name meanwhile."""
+    # open until the file is known to have its name still: no other can have its number meanwhile
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        file = _file_of(os.fstat(descriptor))
+        taken = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+        try:
+            taken.acquire()
+        except Timeout:
+            raise InputError(f"{folder} is locked by {_owner(folder)}; wait for it") from None
+        if _has_name(folder, file):
+            return taken, file
+        taken.release()
         return None
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    finally:
+        os.close(descriptor)
 
 
-def _is_alive(owner: dict[str, Any], folder: Path) -> bool:
-    """Tell whether the process that holds a folder runs; one of another machine may."""
-    process, machine = owner.get("process"), owner.get("machine")
-    if not isinstance(process, int):
+def _is_other(folder: Path) -> bool:
+    """Tell whether something else than a folder has the name of a folder."""
+    try:
+        return not stat.S_ISDIR(folder.lstat().st_mode)
+    except FileNotFoundError:
         return False
-    if machine != platform.node():
-        return True
-    return folder in _HELD_HERE if process == os.getpid() else is_running(process)
 
 
-def _held_by(owner: dict[str, Any], lock: Path) -> InputError:
-    """Say who holds a folder."""
-    who = f"process {owner.get('process')} on {owner.get('machine')} since {owner.get('since')}"
-    return InputError(f"{lock.parent} is held by {who}; wait for it, or delete {lock} if it is no more")
+def _free(folder: Path, taken: FileLock, file: _File) -> None:
+    """Free a folder, unless its lock file was deleted and another process has locked a new one."""
+    if _has_name(folder, file):
+        for name in (_OWNER, _LOCK):
+            with suppress(OSError):  # Windows deletes no file that is open: filelock does it
+                (folder / name).unlink()
+    taken.release()
+    with suppress(OSError):  # parts are in it, or another process came
+        folder.rmdir()
+
+
+def _has_name(folder: Path, file: _File) -> bool:
+    """Tell whether a file is the one that has the name of the lock."""
+    try:
+        return _file_of((folder / _LOCK).stat()) == file
+    except OSError:
+        return False
+
+
+def _file_of(status: os.stat_result) -> _File:
+    return status.st_dev, status.st_ino
+
+
+def _write_owner(folder: Path) -> None:
+    """Write down who locked a folder, for the messages to others."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(folder / _OWNER, {"process": os.getpid(), "machine": platform.node(), "since": now})
+
+
+def _owner(folder: Path) -> str:
+    """Say who locked a folder, as far as that is known."""
+    try:
+        owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
+        return f"process {owner['process']} on {owner['machine']} since {owner['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it is being written or deleted
+        return "another process"

@@ -31,7 +31,7 @@ def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
         try:
             labelled_zarr(dataset, temporary, kind)
         except OSError:
-            time.sleep(_SETTLE_S)  # other threads of the writer are still at work, and would make the folder anew
+            time.sleep(_SETTLE_S)  # other threads of the writer are still at work, and would make the folder again
             raise
         seal_zarr(temporary)
 
@@ -80,7 +80,10 @@ def read_zarr(
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{target} cannot be read as Zarr: it is incomplete or of another format") from error
     dataset = checked_kind(dataset, target, kind)
-    require(dataset, variables, attributes, f"{target} is no whole {FILE_KINDS[kind].removeprefix('a ')}")
+    incomplete = f"{target} is an incomplete {FILE_KINDS[kind].removeprefix('a ')}"
+    require(dataset, variables, attributes, incomplete)
+    if not (target / _SIZES).is_file():
+        raise InputError(f"{incomplete}: it lacks {_SIZES}")
     found, sizes = _array_bytes(target), read_json(target / _SIZES)
     for name in sorted(found.keys() | sizes.keys()):
         if found.get(name) != sizes.get(name):

@@ -1,1 +1,1 @@
-"""The physics: sea floor, faults, displacement, propagation and ruptures. Plain functions of arrays."""
+"""Physics: bathymetry, faults, displacement, propagation and ruptures, as plain functions of arrays."""

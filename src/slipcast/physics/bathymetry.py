@@ -1,4 +1,4 @@
-"""The sea floor: read it, crop it, and bring it onto a grid of any spacing."""
+"""Bathymetry: reading, cropping and regridding."""
 
 from __future__ import annotations
 

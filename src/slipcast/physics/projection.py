@@ -1,4 +1,4 @@
-"""Waves at a gauge projected onto subfaults: a reciprocal run and the uplift of every subfault make its response."""
+"""Projection of a reciprocal run onto subfaults by their uplift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper on which figures are drawn: colours, axes without global state, and the file at the end."""
+"""Common parts of figures: colours, axes without global state, legends, PNG files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods beside the truth: one scenario on a page, and errors against what they may depend on."""
+"""Comparison of methods with the truth: one scenario, and errors against magnitude or latitude."""
 
 from __future__ import annotations
 

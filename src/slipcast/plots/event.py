@@ -1,4 +1,4 @@
-"""A real event on one page: records beside a model at buoys used and not used, slip, and how sure it is."""
+"""Figure of a real event: records and model at DARTs used and not used, slip with its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a map is made of: its extent, the coast, outlines of unit sources, labels that keep apart.
+"""Parts of a map: extent, coast, outlines of unit sources, labels that do not overlap.
 
 Shared by the printed figures and those of the report; draws nothing itself.
 """

@@ -1,4 +1,4 @@
-"""Raw records of bottom pressure: the tide that was taken out, what is left, and which samples were not believed."""
+"""Raw records of bottom pressure: tide removed, residual, and samples that failed quality control."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKERS = ("s", "^", "D", "v", "o", "p", "h", "8")
 _MARKER_COLOURS = (COLOURS[3], COLOURS[1], COLOURS[2], COLOURS[5], COLOURS[4])
 _SHADE = "#f6efdb"
 _LONGEST_LINE_H = 0.35
-# heights farther from their median are no sea, and would flatten the tide
+# levels farther from their median are not of the sea, and would flatten the tide
 _FARTHEST_M = 10.0
 
 
@@ -38,7 +38,7 @@ def plot_raw_records(
     title: str = "",
     axes: Any = None,
 ) -> np.ndarray:
-    """Draw raw records with their tide, and beside each what is left with the flagged samples marked.
+    """Draw raw records with their tide, and beside each the residual with the flagged samples marked.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def plot_raw_records(
     tide_m : array, shape (n_gauges, n_times)
         Tide of the same water column, m; NaN where it is not known.
     sea_level_m : array, shape (n_gauges, n_times)
-        What is left, m; NaN where a sample is missing or not believed. The vertical axes fit it.
+        Residual, m; NaN where a sample is missing or failed quality control. The vertical axes fit it.
     flags : array of integers, shape (n_gauges, n_times)
         Sum of the bits in ``masks`` of the tests that a sample fails. Each is marked at height less tide, or at the
         edge of the panel where that is beyond.
@@ -71,7 +71,7 @@ def plot_raw_records(
     Returns
     -------
     axes : array of Axes, shape (n_gauges, 2)
-        Of raw heights less their median, and of what is left.
+        Of raw levels less their median, and of the residual.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def plot_raw_records(
         _draw_height(left, time_h, height[row], tide[row])
         _draw_level(right, time_h, scale * level[row])
         _mark(right, time_h, scale * (height[row] - tide[row]), bits[row], tests, list(masks))
-        left.set_ylabel("height (m)")
+        left.set_ylabel("water column (m)")
         right.set_ylabel(f"sea level ({unit})")
         left.set_title(f"DART {name}", loc="left", fontsize=8)
         for ax in (left, right):
@@ -174,7 +174,7 @@ def _fit(ax: Axes, values: np.ndarray) -> None:
 
 
 def _draw_height(ax: Axes, time_h: np.ndarray, height: np.ndarray, tide: np.ndarray) -> None:
-    """Draw the raw heights of one gauge and the tide on top."""
+    """Draw the raw levels of one gauge and the tide on top."""
     known = height[np.isfinite(height)]
     middle = float(np.median(known)) if known.size else 0.0
     _line(
@@ -185,7 +185,7 @@ def _draw_height(ax: Axes, time_h: np.ndarray, height: np.ndarray, tide: np.ndar
 
 
 def _draw_level(ax: Axes, time_h: np.ndarray, level: np.ndarray) -> None:
-    """Draw what is left at one gauge."""
+    """Draw the residual at one gauge."""
     ax.axhline(0.0, color="#999999", lw=0.5, zorder=1)
     _line(ax, time_h, level, color="black", lw=0.7, marker=".", ms=1.5, label="tide removed", zorder=3)
     _fit(ax, level)

@@ -1,4 +1,4 @@
-"""A tsunami as it happened: magnitude and forecast heights, minute by minute."""
+"""Retrospective real-time replay: magnitude and forecast maxima, minute by minute."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plot_replay(
     title: str = "",
     axes: Any = None,
 ) -> np.ndarray:
-    """Draw magnitude and forecast heights at gauges against the minutes after the earthquake.
+    """Draw magnitude and forecast maxima at gauges against the minutes after the earthquake.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def plot_replay(
     max_amplitude_quantiles_m : mapping of gauge to array, shape (5, n_minutes), optional
         Likewise of the maxima, m.
     observed_maximum_m : mapping of gauge to float, optional
-        What was recorded in the end, m: a line, where a gauge of the panels has one.
+        What was recorded, m: a line, where a gauge of the panels has one.
     used : iterable of str, optional
         Gauges from whose records the slip is; the titles say so.
     contribution_min : mapping of gauge to float, optional
@@ -75,12 +75,12 @@ def plot_replay(
     at = np.asarray(minutes, dtype=float)
     if not max_amplitude_m:
         raise InputError("max_amplitude_m must have at least one gauge, got none")
-    heights = {name: _series(values, at, f"max_amplitude_m[{name!r}]") for name, values in max_amplitude_m.items()}
+    maxima = {name: _series(values, at, f"max_amplitude_m[{name!r}]") for name, values in max_amplitude_m.items()}
     spread = {
         name: _quantiles(values, at, f"max_amplitude_quantiles_m[{name!r}]")
         for name, values in (max_amplitude_quantiles_m or {}).items()
     }
-    axes = many_axes(axes, 1 + len(heights), 6.8, 1.6 + 1.35 * (1 + len(heights)), 1, sharex=True)
+    axes = many_axes(axes, 1 + len(maxima), 6.8, 1.6 + 1.35 * (1 + len(maxima)), 1, sharex=True)
     of_magnitude = None if magnitude_quantiles is None else _quantiles(magnitude_quantiles, at, "magnitude_quantiles")
     _draw_bands(axes[0], at, of_magnitude)
     axes[0].plot(at, _series(magnitude, at, "magnitude"), color=COLOURS[0], lw=1.4, zorder=4)
@@ -89,20 +89,20 @@ def plot_replay(
         _write_at_end(axes[0], reference_magnitude, f"Mw {reference_magnitude:g}")
     axes[0].set_ylabel("Mw")
     chosen = set(used)
-    for ax, (name, height) in zip(axes[1:], heights.items()):
+    for ax, (name, maximum) in zip(axes[1:], maxima.items()):
         _draw_bands(ax, at, spread.get(name))
-        ax.plot(at, height, color=COLOURS[0], lw=1.4, label="estimate", zorder=4)
+        ax.plot(at, maximum, color=COLOURS[0], lw=1.4, label="estimate", zorder=4)
         if (recorded := (observed_maximum_m or {}).get(name)) is not None:
             ax.axhline(recorded, color=_OBSERVED, lw=0.9, ls=_LINE, zorder=3)
             _write_at_end(ax, recorded, f"{recorded:.2f} m")
         ax.set_ylabel("maximum (m)")
-        ax.set_ylim(0.0, _top(height, spread.get(name), recorded))
+        ax.set_ylim(0.0, _top(maximum, spread.get(name), recorded))
         ax.set_title(f"{name}, {'used' if name in chosen else 'not used'}", loc="left", fontsize=8)
     rows = _draw_marks(axes, contribution_min or {}, float(at[-1]))
     axes[-1].set_xlim(0.0, at[-1])
     axes[-1].set_xlabel("time after the earthquake (min)")
     # without data, so that the legend has it even if the last panel has no such line
-    axes[-1].plot([], [], color=_OBSERVED, lw=0.9, ls=_LINE, label="recorded in the end")
+    axes[-1].plot([], [], color=_OBSERVED, lw=0.9, ls=_LINE, label="recorded")
     legend_below(axes[-1], 4)
     axes[0].set_title(title, fontsize=TITLE_SIZE, pad=5 + _ROW_PT * rows)
     return axes

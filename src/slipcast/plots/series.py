@@ -1,4 +1,4 @@
-"""Series in time: records beside models, forecasts, and what a unit source does at each gauge."""
+"""Time series at gauges: records beside models, forecasts with intervals, responses to a unit source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, check_array, lege
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["gauge_traces", "model_traces", "plot_bank", "plot_forecast", "plot_records"]
+__all__ = ["gauge_traces", "model_traces", "plot_bank", "plot_forecast", "plot_prediction_interval", "plot_records"]
 
 
 def gauge_traces(values: Any, n_times: int, *, what: str) -> dict[str, np.ndarray]:
@@ -286,4 +286,67 @@ def plot_bank(
     _write_values(ax, "largest (mm/m)", [f"{1e3 * value:.1f}" for value in largest])
     ax.set_ylabel("sea level (each trace to its own scale)")
     ax.set_title(f"response to 1 m of slip on {source}", fontsize=TITLE_SIZE)
+    return ax
+
+
+def plot_prediction_interval(
+    time_s: Any,
+    level_m: Any,
+    quantiles_m: Any = None,
+    *,
+    true_m: Any = None,
+    label: str = "forecast",
+    window_min: float | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a forecast of sea level at one point, with its 50 and 90 % prediction intervals and the truth.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_times,)
+        Seconds since the origin.
+    level_m : array, shape (n_times,)
+        Forecast sea level, m; NaN where there is none.
+    quantiles_m : array, shape (5, n_times), optional
+        The 5, 25, 50, 75 and 95 % quantiles of the forecast, m.
+    true_m : array, shape (n_times,), optional
+        Recorded or true sea level, m.
+    label : str, optional
+        Name of the line of ``level_m``, such as "median".
+    window_min : float, optional
+        When the forecast was made, minutes after the origin; marked.
+    title : str, optional
+        Above the axes.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    InputError
+        If a length differs.
+    """
+    minutes = np.asarray(time_s, dtype=float) / 60
+    one_each = "one value for each of time_s"
+    level = check_array(level_m, minutes.shape, "level_m", one_each)
+    ax = single_axes(ax, 6.8, 3.0)
+    if quantiles_m is not None:
+        bands = check_array(quantiles_m, (5, *minutes.shape), "quantiles_m", "five quantiles by time_s")
+        ax.fill_between(minutes, bands[0], bands[4], color=COLOURS[0], alpha=0.2, lw=0, label="90 % interval")
+        ax.fill_between(minutes, bands[1], bands[3], color=COLOURS[0], alpha=0.35, lw=0, label="50 % interval")
+    ax.plot(minutes, level, color=COLOURS[0], lw=1.2, label=label)
+    if true_m is not None:
+        ax.plot(minutes, check_array(true_m, minutes.shape, "true_m", one_each), color="black", lw=1.0, label="truth")
+    ax.axhline(0.0, color="#999999", lw=0.5, zorder=1)
+    if window_min is not None:
+        ax.axvline(window_min, color=COLOURS[1], lw=1.0, ls="--", label="end of the window")
+    ax.margins(x=0)
+    ax.set_xlabel("time after the earthquake (min)")
+    ax.set_ylabel("sea level (m)")
+    ax.set_title(title, loc="left", fontsize=TITLE_SIZE)
+    legend_below(ax, 5)
     return ax

@@ -1,4 +1,4 @@
-"""How good a method is: predicted against true maxima."""
+"""Scatter of predicted against true maximum amplitude."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search for better settings tried, and what mattered."""
+"""Trials of a search for settings, and the importance of each setting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plot_search(loss_m2: Any, finished: Any, *, title: str = "", ax: Axes | None
     Parameters
     ----------
     loss_m2 : array, shape (n_trials,)
-        m^2, in the order of the trials; NaN where a trial told none.
+        m^2, in the order of the trials; NaN where a trial reported none.
     finished : array of bool, shape (n_trials,)
         Whether the trial was trained to its end; the others were stopped.
     title : str, optional

@@ -1,4 +1,4 @@
-"""When a replay had settled: from which minute on its magnitude, or a forecast, stayed near a value."""
+"""Convergence time of magnitude and forecasts in a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The current estimate of an event: from what gauges have sent to slip, forecast, and flags that qualify them."""
+"""Current estimate of an event: slip, forecast and flags from the samples so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrospective real-time replay: at each minute slip, magnitude and forecasts from what had been sent by then."""
+"""Retrospective real-time replay: slip, magnitude and forecasts minute by minute."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import xarray as xr
 from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.forecasting.forecast import Forecast
 from slipcast.greens.bank import SAMPLE_S, GreensBank
-from slipcast.inversion.estimate import QUANTILES, SlipEstimate
+from slipcast.inversion.estimate import QUANTILES, SlipEstimate, magnitude_words
 from slipcast.inversion.inverter import Inverter, PreparedInverter, WindowInverter, recorded_gauges
 from slipcast.io.identity import require
 from slipcast.io.labels import positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.progress import Progress
 from slipcast.realtime.nowcast import Nowcast, Result
@@ -49,8 +50,8 @@ _UNITS = {
 _NEEDED = ("slip", "magnitude", "max_amplitude", "sea_level", "observed", "observed_maximum", "last_sample")
 
 
-@dataclass(frozen=True)
-class Replay:
+@dataclass(frozen=True, repr=False)
+class Replay(Summarised):
     """What was known of an earthquake and its waves, minute by minute.
 
     Attributes
@@ -80,7 +81,7 @@ class Replay:
     def open(cls, path: str | os.PathLike) -> Replay:
         """Read a replay; InputError if the file is missing, truncated or holds something else."""
         dataset = read_netcdf(path, "replay")
-        require(dataset, _NEEDED, ("method",), f"{path} is no whole replay")
+        require(dataset, _NEEDED, ("method",), f"{path} is an incomplete replay file")
         return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
@@ -125,6 +126,17 @@ class Replay:
             if sent.any():
                 found[name] = float(self.minutes[np.argmax(sent)])
         return found
+
+    def _summary(self) -> Summary:
+        about, last = self.dataset.attrs, self.dataset.isel(minute=-1)
+        facts = [
+            ("method", str(about.get("method", ""))),
+            ("minutes", f"{len(self.minutes)}, {self.minutes[0]:g} to {self.minutes[-1]:g} after the origin"),
+            ("gauges used", shortened(self.gauges_used)),
+            ("forecasts at", shortened(self.gauges)),
+            ("last magnitude", magnitude_words(last)),
+        ]
+        return Summary(f"Replay: {about.get('region') or 'no region'}", facts)
 
     def shown_gauges(self, count: int) -> list[str]:
         """Choose gauges for a figure: forecast ones with a recorded first wave, those not used first, then the others.

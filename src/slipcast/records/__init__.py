@@ -1,4 +1,4 @@
-"""Records of sea level at gauges: read from what buoys sent, cleaned, and labelled as every inversion takes them."""
+"""Records of sea level at gauges: reading, quality control, tides and labels."""
 
 from slipcast.records.dart import DartSeries, merge_series, parse_dart, read_dart
 from slipcast.records.fetch import fetch_dart

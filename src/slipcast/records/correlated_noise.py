@@ -1,4 +1,4 @@
-"""Noise that is not white, as columns of a linear model: tides not quite known, waves that a bank gets wrong."""
+"""Correlated observation and model error, as columns of a linear model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a DART buoy sent: heights of the water column, from NDBC text or CSV, one sample a time, nothing guessed."""
+"""DART records of the height of the water column, from NDBC text or CSV."""
 
 from __future__ import annotations
 

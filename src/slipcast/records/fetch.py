@@ -1,4 +1,4 @@
-"""Getting what a DART sent from NDBC, the National Data Buoy Center: a span of its archives or of the last days."""
+"""Download of DART records from NDBC, the National Data Buoy Center."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _text(content: bytes, url: str) -> str:
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
                 content = _read(packed, f"{url}, unpacked,")
         except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{url} came cut or spoilt: it cannot be unpacked; try again") from error
+            raise InputError(f"{url} is truncated or corrupt: it cannot be unpacked; try again") from error
     text = decode_dart(content, where=url)
     if re.match("[ \t]*[0-9]", text.rpartition("\n")[2]):
         raise InputError(f"{url} came cut: its last line has no end; try again")

@@ -1,4 +1,4 @@
-"""The first wave of a record: from its arrival to the end of the trough behind its crest."""
+"""First wave of a record: from its arrival to the end of the trough behind its crest."""
 
 from __future__ import annotations
 

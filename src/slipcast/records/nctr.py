@@ -1,4 +1,4 @@
-"""Files of NOAA's Center for Tsunami Research, as Liu (2021) used them: a scenario set and a bank of unit responses."""
+"""Import of files of NOAA's Center for Tsunami Research, as Liu (2021) used them."""
 
 from __future__ import annotations
 

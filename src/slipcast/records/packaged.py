@@ -1,4 +1,4 @@
-"""Real records that are carried in the package."""
+"""Records in the package."""
 
 from __future__ import annotations
 

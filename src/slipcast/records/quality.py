@@ -1,4 +1,4 @@
-"""Quality control of raw bottom-pressure records: the QARTOD tests of ioos-qc, run by run of equal sampling."""
+"""Quality control of raw bottom-pressure records by the QARTOD tests of ioos-qc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what buoys sent to records: samples judged, shaking masked, tide taken out, all of it kept and labelled."""
+"""Reading of raw records: quality control, masking of shaking, removal of tides."""
 
 from __future__ import annotations
 

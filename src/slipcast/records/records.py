@@ -14,6 +14,7 @@ from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
 from slipcast.io.labels import one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.records.correlated_noise import CorrelatedNoise
 
 __all__ = ["Records"]
@@ -22,8 +23,8 @@ _LONGEST_BRIDGE_S = 150.0
 _MOST_M = 100.0
 
 
-@dataclass(frozen=True)
-class Records:
+@dataclass(frozen=True, repr=False)
+class Records(Summarised):
     """Records of one event, or of several on the same times.
 
     Attributes
@@ -154,6 +155,18 @@ class Records:
     def sea_level(self) -> xr.DataArray:
         """Sea level, m, dims ([event,] gauge, time)."""
         return self.dataset["sea_level"]
+
+    def _summary(self) -> Summary:
+        about, events = self.dataset.attrs, self.dataset.sizes.get("event")
+        first, last = (f"{self.time_s[at] / 60:g}" if len(self.time_s) else "-" for at in (0, -1))
+        title = f"Records: {about.get('title') or 'no title'}" + ("" if events is None else f", {events} events")
+        facts = [
+            ("gauges", shortened(self.gauges)),
+            ("time", f"{len(self.time_s)} samples, {first} to {last} min after the origin"),
+            ("origin", str(about.get("origin_time") or "unknown")),
+            ("tide", "removed" if about.get("tide_removed") else "not removed"),
+        ]
+        return Summary(title, facts)
 
     def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
         """Hide what lies outside a window at each gauge.

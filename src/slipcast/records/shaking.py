@@ -1,4 +1,4 @@
-"""The earthquake's own shaking in a bottom-pressure record: when it begins and when it has faded."""
+"""Seismic shaking in bottom-pressure records: its onset and its end."""
 
 from __future__ import annotations
 

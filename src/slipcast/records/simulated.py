@@ -1,4 +1,4 @@
-"""A scenario as the buoys would send it."""
+"""Records of a simulated scenario, with noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a station stood on a day: as given, by a table of deployments, or as a region has it."""
+"""Positions of stations by date."""
 
 from __future__ import annotations
 

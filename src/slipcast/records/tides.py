@@ -1,4 +1,4 @@
-"""Tides in a record of the height of the water column: fitted where there is no tsunami, carried to where there is."""
+"""Tides in water-column heights: fitted away from the tsunami, predicted through it."""
 
 from __future__ import annotations
 

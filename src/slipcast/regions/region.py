@@ -1,4 +1,4 @@
-"""What a study is about: unit sources, gauges and grids, read from a TOML file."""
+"""Region: unit sources, gauges and grids, read from a TOML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``slipcast evaluate`` leaves in its folder: scores, tables, figures, a page, and predictions for other tools."""
+"""Report of an evaluation: scores, tables, figures, a page, and predictions for other tools."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHOWN_MIN = 240.0
 
 
 def example_scenarios(evaluation: Evaluation) -> list[int]:
-    """Choose a small, a middling and a large earthquake of those that were judged: 10, 50 and 90 % of magnitudes."""
+    """Choose a small, a middling and a large earthquake of those evaluated: 10, 50 and 90 % of magnitudes."""
     magnitude = evaluation.dataset["magnitude_true"].to_numpy()
     numbers = evaluation.dataset["scenario"].to_numpy()
     wanted = np.quantile(magnitude, _QUANTILES)
@@ -53,9 +53,9 @@ def write_evaluation(
     evaluation : Evaluation
         From :func:`slipcast.evaluation.evaluation.evaluate`.
     scenarios : ScenarioSet
-        What was judged on.
+        The set that the evaluation is of.
     examples : sequence of int, optional
-        Scenarios to be drawn, of those that were judged; by default :func:`example_scenarios`.
+        Scenarios to be drawn, of those evaluated; by default :func:`example_scenarios`.
     exports : sequence of str, optional
         Of :data:`EXPORTS`: predictions as arrays (``weights_METHOD.npy``, rows as in ``scenario.npy``, columns as in
         ``source.txt``) or as tables (``weights_METHOD.csv``, ``max_amplitude_METHOD.csv``); the truth alike.
@@ -68,14 +68,14 @@ def write_evaluation(
     Raises
     ------
     InputError
-        If an export is unknown, or a scenario was not judged.
+        If an export is unknown, or a scenario was not evaluated.
     """
     folder = Path(folder)
     if unknown := [name for name in exports if name not in EXPORTS]:
         raise InputError(f"export must be of {', '.join(EXPORTS)}, got {unknown[0]!r}")
     examples = example_scenarios(evaluation) if examples is None else list(examples)
-    judged = set(evaluation.dataset["scenario"].to_numpy().tolist())
-    if missing := [number for number in examples if number not in judged]:
+    evaluated = set(evaluation.dataset["scenario"].to_numpy().tolist())
+    if missing := [number for number in examples if number not in evaluated]:
         raise InputError(f"scenario {missing[0]} is not in the {evaluation.dataset.attrs['split']} part")
     tables = list(_tables(evaluation))
     write_json(folder / "metrics.json", evaluation.scores)
@@ -132,7 +132,7 @@ def _drawn(evaluation: Evaluation) -> dict[str, str]:
     """Name the figures over all scenarios, with their captions."""
     captions = {
         "error_by_magnitude": "Error of the magnitude against the magnitude; lines: medians.",
-        "error_by_latitude": "Root mean square error of the weights against the latitude of the slip.",
+        "error_by_latitude": "Root mean square error of slip against its latitude.",
         "centroid_error": "Error of the latitude of the slip centroid.",
     }
     if evaluation.forecast_points:
@@ -153,7 +153,7 @@ def _draw(evaluation: Evaluation, name: str) -> Any:
         return plots.plot_max_amplitude(true, found, evaluation.forecast_points, notes=notes)
     variable, against, xlabel, ylabel = {
         "error_by_magnitude": ("magnitude", "magnitude_true", "true Mw", "Mw error"),
-        "error_by_latitude": ("weight_rms", "latitude_true", "latitude of slip (°N)", "rms error of weights (m)"),
+        "error_by_latitude": ("weight_rms", "latitude_true", "latitude of slip (°N)", "rms error of slip (m)"),
         "centroid_error": ("latitude", "latitude_true", "latitude of slip (°N)", "latitude error (degrees)"),
     }[name]
     errors = evaluation.errors()
@@ -200,7 +200,7 @@ def _tables(evaluation: Evaluation) -> Iterator[Table]:
             ]
         )
     columns = [
-        *("method", "window (min)", "weight MSE (m²)", "mean Mw error", "mean |Mw error|"),
+        *("method", "window (min)", "slip MSE (m²)", "mean Mw error", "mean |Mw error|"),
         *("mean |centroid error| (degrees)", "DART fit, median", "EV", "R²", "|arrival error| (min)"),
     ]
     split, count = evaluation.dataset.attrs["split"], evaluation.dataset.sizes["scenario"]
@@ -241,7 +241,7 @@ def _page(
 ) -> list[Section]:
     """Put the page together."""
     captions = _drawn(evaluation)
-    sections: list[Section] = [Text("Simulated earthquakes. Research, no tsunami warning."), tables[0]]
+    sections: list[Section] = [Text("Simulated earthquakes. For research; not a tsunami warning."), tables[0]]
     if evaluation.forecast_points:
         true, found, variance = evaluation.max_amplitude_arrays()
         scatter = interactive.scatter_figure(true, found, evaluation.forecast_points, variance)

@@ -1,4 +1,4 @@
-"""Interactive figures of the report, as plotly draws them: given arrays, each returns a figure.
+"""Interactive figures of the report, drawn by plotly: functions of arrays that return a figure.
 
 They need no network: the coast is the zero contour of the packaged sea floor, drawn as lines.
 """

@@ -1,4 +1,4 @@
-"""What a replay found: in words, as a still figure, and as a page on which the minutes can be gone through."""
+"""Report of a replay: findings in words, a still figure, and a page with a slider over the minutes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast import plots
+from slipcast.inversion.estimate import magnitude_words
 from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
 from slipcast.realtime.replay import Replay
 from slipcast.reports.html import Figure, Section, Table, Text, write_report
@@ -28,7 +29,7 @@ Linear waves over the grid of the bank: at forecast points an index offshore, no
 
 
 def draw_replay(replay: Replay, *, reference_magnitude: float | None = None, title: str = "") -> np.ndarray:
-    """Draw magnitude and forecast heights of a replay, by :func:`slipcast.plots.plot_replay`, at six gauges at most.
+    """Draw magnitude and forecast maxima of a replay, by :func:`slipcast.plots.plot_replay`, at six gauges at most.
 
     Parameters
     ----------
@@ -99,14 +100,14 @@ def write_replay_page(
 
 
 def _title(replay: Replay) -> str:
-    """Say what a replay is of."""
+    """Return the title of a replay."""
     about = replay.dataset.attrs
     what = about.get("title") or about.get("origin_time") or about.get("region")
     return f"Replay of {what}, {about['method']}"
 
 
 def findings(replay: Replay, *, reference_magnitude: float | None = None) -> list[str]:
-    """Say when what a replay knew had settled.
+    """Word the convergence times of magnitude and forecasts.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def findings(replay: Replay, *, reference_magnitude: float | None = None) -> lis
         One on the magnitude, then one for each gauge with a recorded first wave that was not used.
     """
     data = replay.dataset.isel(minute=-1)
-    line = f"{_magnitude_in_words(data)} at minute {replay.minutes[-1]:g}"
+    line = f"{magnitude_words(data)} at minute {replay.minutes[-1]:g}"
     line += f"; within 0.1 of it {_from_when(magnitude_convergence_min(replay))}"
     if reference_magnitude is not None:
         when = magnitude_convergence_min(replay, reference=reference_magnitude)
@@ -138,18 +139,8 @@ def findings(replay: Replay, *, reference_magnitude: float | None = None) -> lis
     return lines
 
 
-def _magnitude_in_words(data: Any) -> str:
-    """Word the magnitude of a minute; where there is no slip, there is none."""
-    if not np.isfinite(magnitude := float(data["magnitude"])):
-        return "no slip"
-    if "magnitude_quantile" not in data:
-        return f"Mw {magnitude:.2f}"
-    low, *_, high = data["magnitude_quantile"].to_numpy()
-    return f"Mw {magnitude:.2f} (90 %: {f'{low:.2f}' if np.isfinite(low) else 'no slip'} to {high:.2f})"
-
-
 def _from_when(minute: float | None) -> str:
-    """Word from when on something held."""
+    """Word from which minute on something was so."""
     return "at no time to the end" if minute is None else f"from minute {minute:g} on"
 
 

@@ -243,7 +243,7 @@ def _add_records(stage: _Stage, gauge: str, row: int, shown: np.ndarray) -> None
     )
     for name, rank, colour, values in moving:
         stage.move(
-            partial(_heights, values),
+            partial(_ordinates, values),
             row,
             2,
             x=_plain(minutes),
@@ -272,7 +272,7 @@ def _add_records(stage: _Stage, gauge: str, row: int, shown: np.ndarray) -> None
     stage.figure.update_xaxes(range=[0.0, minutes[-1]], row=row, col=2, **_AXIS)
 
 
-def _heights(values: Callable[[int], np.ndarray], step: int) -> dict[str, Any]:
+def _ordinates(values: Callable[[int], np.ndarray], step: int) -> dict[str, Any]:
     """Return the ordinates of a trace at a minute."""
     return {"y": _plain(values(step))}
 

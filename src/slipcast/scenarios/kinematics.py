@@ -1,4 +1,4 @@
-"""Ruptures that take their time: slip with onset and rise time turned into records."""
+"""Kinematic ruptures: records of slip with onset and rise time."""
 
 from __future__ import annotations
 

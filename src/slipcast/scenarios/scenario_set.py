@@ -1,10 +1,10 @@
-"""Scenario sets: many ruptures with the records they make and the true slip of every unit source."""
+"""Scenario sets: ruptures with their records and the true slip on unit sources."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,9 @@ from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
 from slipcast.io.identity import fingerprint, package_version
 from slipcast.io.labels import align, positions_of, window_samples
+from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.io.zarr import read_zarr, write_zarr
+from slipcast.parallel.progress import Progress
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.regions.region import Region
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -45,8 +47,8 @@ _FRACTIONS = (0.70, 0.15)
 _NUMBERS = 2
 
 
-@dataclass(frozen=True)
-class ScenarioSet:
+@dataclass(frozen=True, repr=False)
+class ScenarioSet(Summarised):
     """Ruptures, their records at every gauge without noise, and the true slip of every unit source.
 
     Attributes
@@ -67,7 +69,7 @@ class ScenarioSet:
         count: int,
         seed: int,
         settings: RuptureSettings | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> ScenarioSet:
         """Draw ruptures and compute their records.
 
@@ -82,7 +84,7 @@ class ScenarioSet:
         settings : RuptureSettings, optional
             How ruptures are drawn.
         progress : callable, optional
-            Called with scenarios done and their total.
+            Called with scenarios done, their total and an empty note.
 
         Returns
         -------
@@ -98,7 +100,7 @@ class ScenarioSet:
             batch, records[start:stop] = draw_ruptures(response, generator, seed, range(start, stop))
             ruptures += batch
             if progress:
-                progress(stop, count)
+                progress(stop, count, "")
         return cls(assemble(bank, ruptures, records, seed, settings))
 
     @classmethod
@@ -110,6 +112,18 @@ class ScenarioSet:
     def save(self, path: str | os.PathLike) -> None:
         """Write the set as Zarr, whole or not at all."""
         write_zarr(self.dataset, Path(path), "scenarios")
+
+    def _summary(self) -> Summary:
+        magnitude, split = self.dataset["magnitude"].to_numpy(), self.dataset["split"].to_numpy()
+        facts = [
+            ("scenarios", ", ".join(f"{np.sum(split == code)} {name}" for code, name in enumerate(SPLITS))),
+            ("magnitude", f"Mw {magnitude.min():.2f} to {magnitude.max():.2f}" if magnitude.size else "none"),
+            ("unit sources", str(len(self.sources))),
+            ("gauges", shortened(self.gauges)),
+            ("seed", str(self.dataset.attrs.get("seed", "unknown"))),
+            ("id", self.id),
+        ]
+        return Summary(f"ScenarioSet: {self.region.name}, {len(self)} scenarios", facts)
 
     def __len__(self) -> int:
         return self.dataset.sizes["scenario"]

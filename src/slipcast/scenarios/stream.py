@@ -1,4 +1,4 @@
-"""Scenarios without end: drawn from a bank as a training needs them, and kept by nobody."""
+"""On-the-fly scenario stream, drawn from a bank."""
 
 from __future__ import annotations
 

@@ -1,39 +1,29 @@
-"""Scenario sets of any size: drawn in blocks, in several processes, and written as they come."""
+"""Scenario sets of any size, drawn in blocks by several processes."""
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.util
 import os
 import re
-import signal
-import threading
 import uuid
-import warnings
 import zlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
-from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
 
-from slipcast.errors import InputError, SlipcastWarning
+from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
 from slipcast.io.atomic import atomic_path, check_target, put_in_place, read_json, remove, write_error, write_json
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.zarr import labelled_zarr, seal_zarr
-from slipcast.parallel.executor import connect, run_on
+from slipcast.parallel.executor import run_tasks, worker_count
+from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureGenerator, RuptureSettings
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -58,9 +48,6 @@ _AHEAD = 3
 _SET, _DONE, _MARK = "set.zarr", "done", "mark"
 _IDENTITY = re.compile("[0-9a-f]{16}")
 
-Progress = Callable[[int, int], None]
-"""Called with scenarios done and their total."""
-
 
 def write_scenarios(
     bank: GreensBank,
@@ -81,17 +68,17 @@ def write_scenarios(
         Of a region of one zone.
     out : path
         The set. Until it is whole, what is done is kept in a folder beside it, named ``out`` and ``.parts``; the same
-        call goes on with that after a kill.
+        call resumes with that after a kill.
     count, seed, settings
         As in :meth:`slipcast.scenarios.scenario_set.ScenarioSet.build`, which makes the same scenarios in memory.
     workers : int, optional
-        Processes, each with a copy of the bank; None is one a core, fewer where there is little to do. The files do
+        Processes, each with a copy of the bank; None is one per core, fewer where there is little to do. The files do
         not depend on it. With more than one, a script needs ``if __name__ == "__main__":``.
     scheduler : str, optional
         Address of a Dask scheduler, on whose workers scenarios are drawn; written there where the folder is seen, else
         here.
     progress : callable, optional
-        Called with scenarios done and their total.
+        Called with scenarios done, their total and an empty note.
 
     Returns
     -------
@@ -101,18 +88,18 @@ def write_scenarios(
     Raises
     ------
     InputError
-        If a number is out of range, the set cannot be written, another process writes it, or no scheduler answers.
+        If a number is out of range, the set cannot be written, another process writes it, no scheduler answers, or
+        workers cannot start.
 
     Warns
     -----
     SlipcastWarning
-        If a process is killed; the others do its part.
+        If a process is killed; the others do its blocks.
     """
     check_count(count, seed)
+    wanted = worker_count(workers)
     if workers is None:
-        workers = min(os.cpu_count() or 1, -(-count // (_BLOCKS_EACH * BATCH)))
-    if workers < 1:
-        raise InputError(f"workers must be >= 1, got {workers}")
+        wanted = min(wanted, -(-count // (_BLOCKS_EACH * BATCH)))
     check_target(out, folder=True)
     settings = settings or RuptureSettings()
     with lock(parts_folder(out)) as parts:
@@ -120,7 +107,7 @@ def write_scenarios(
         work = _Work(parts / identity, bank.dataset, settings, seed, count)
         try:
             _begin(work, bank, identity)
-            _write_missing(work, workers, scheduler, progress)
+            _write_missing(work, wanted, scheduler, progress)
             _finish(work, Path(out))
             for path in parts.iterdir():
                 if _IDENTITY.fullmatch(path.name):
@@ -158,9 +145,9 @@ class _Work:
     def _response(self) -> KinematicResponse:
         return KinematicResponse.of(self._bank)
 
-    def fresh(self) -> _Work:
-        """Return the same without what was made of it, to be sent to another process."""
-        return replace(self)
+    def __reduce__(self):
+        """Return what is sent to another process: not what was made of it here."""
+        return _Work, tuple(getattr(self, each.name) for each in fields(self))
 
     def marked(self) -> _Work:
         """Return the same, to be sent to another machine, with a mark that is in the folder, too."""
@@ -244,8 +231,6 @@ def _long_arrays(store: Path) -> dict[str, Any]:
 def _begin(work: _Work, bank: GreensBank, identity: str) -> None:
     """Make the set without its scenarios, unless it is there."""
     if work.store.is_dir():
-        for path in work.store.rglob("*.partial"):  # chunks that a kill left half-written
-            remove(path)
         return
     remove(work.folder)
     # all labels and attributes come from a set of one scenario, which is then made longer
@@ -276,43 +261,28 @@ def _write_missing(work: _Work, workers: int, scheduler: str | None, progress: P
     missing = [block for block in range(work.n_blocks) if not work.is_whole(block)]
     done = work.count - sum(len(work.numbers(block)) for block in missing)
     if progress and done:
-        progress(done, work.count)
-    writing = _on_cluster(work, missing, scheduler) if scheduler is not None else _write_with(work, missing, workers)
+        progress(done, work.count, "")
+    here = scheduler is None
+    shared = work if here else work.marked()
+    writing = run_tasks(
+        _write if here else _write_or_draw,
+        ((shared, block) for block in missing),
+        kind="processes",
+        workers=workers,
+        scheduler=scheduler,
+        ahead=_AHEAD,
+        take_part=True,
+    )
     with closing(writing):
-        for written in writing:
-            done += written
+        for block, drawn in writing:
+            done += drawn if isinstance(drawn, int) else work.put(block, drawn)
             if progress:
-                progress(done, work.count)
+                progress(done, work.count, "")
 
 
-def _write_with(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
-    """Write blocks on this machine, and yield the number of scenarios of each that is done."""
-    workers = min(workers, len(blocks))
-    if workers > 1:
-        yield from _in_processes(work, blocks, workers)
-    else:
-        yield from map(work.write, blocks)
-
-
-def _finish(work: _Work, out: Path) -> None:
-    """Put a set whose blocks are all there in its place."""
-    zarr.consolidate_metadata(work.store, zarr_format=2)
-    seal_zarr(work.store)
-    put_in_place(work.store, out)
-
-
-# --- several processes, of this machine or others
-
-
-def _on_cluster(work: _Work, blocks: Sequence[int], scheduler: str) -> Generator[int, None, None]:
-    """Write blocks on a cluster, and yield the number of scenarios of each that is done.
-
-    Workers that see the folder write into it, those that do not send what they drew, which is written here.
-    """
-    with connect(scheduler) as client:
-        marked = work.marked()
-        for block, drawn in run_on(client, _write_or_draw, ((marked, block) for block in blocks)):
-            yield drawn if isinstance(drawn, int) else work.put(block, drawn)
+def _write(work: _Work, block: int) -> int:
+    """Write a block, and return how many scenarios it has."""
+    return work.write(block)
 
 
 def _write_or_draw(work: _Work, block: int) -> int | dict[str, np.ndarray]:
@@ -320,92 +290,10 @@ def _write_or_draw(work: _Work, block: int) -> int | dict[str, np.ndarray]:
     return work.write(block) if work.is_here() else work.draw(block)
 
 
-_MINE: list[_Work] = []
-
-
-def _begin_worker(works: multiprocessing.Queue[_Work], parent: Connection) -> None:
-    """Prepare a process: its end with that of its parent, and what it writes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _MINE[:] = [works.get()]
-
-
-def _end_with(parent: Connection) -> None:
-    """End this process at once when its parent lets go of the other end, or is killed."""
-    parent.poll(None)
-    # locks that libraries made would otherwise be reported as leaked, on the user's terminal
-    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
-    os._exit(1)
-
-
-def _write_block(block: int) -> int:
-    """Write a block of this process's work."""
-    return _MINE[0].write(block)
-
-
-def _in_processes(work: _Work, blocks: Sequence[int], workers: int) -> Generator[int, None, None]:
-    """Write blocks in several processes, of which this is one; yield the number of scenarios of each that is done."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    # not among the arguments of a process, which would hold up the start of the next until it has read them
-    works: multiprocessing.Queue[_Work] = context.Queue()
-    works.cancel_join_thread()
-    pool = ProcessPoolExecutor(workers - 1, mp_context=context, initializer=_begin_worker, initargs=(works, theirs))
-    waiting, running = deque(blocks), dict[Future[int], int]()
-    finished: SimpleQueue[Future[int]] = SimpleQueue()
-    killed = False
-
-    def submit() -> None:
-        future = pool.submit(_write_block, waiting[0])
-        running[future] = waiting.popleft()
-        future.add_done_callback(finished.put)
-
-    def result() -> int:
-        count = (future := finished.get()).result()
-        del running[future]
-        return count
-
-    try:
-        with _without_interrupts():
-            for _ in range(workers - 1):  # one for each, as they take seconds to begin
-                submit()
-        for _ in range(workers - 1):
-            works.put(work.fresh())
-        while waiting:
-            yield work.write(waiting.pop())
-            while not finished.empty():
-                yield result()
-                while waiting and len(running) < _AHEAD * (workers - 1):
-                    submit()
-        while running:
-            yield result()
-    except BrokenProcessPool:
-        killed = True
-    finally:
-        if running:
-            ours.close()
-        pool.shutdown(cancel_futures=bool(running))
-        ours.close()
-    if killed:
-        warnings.warn(
-            f"one of {workers} workers was killed, perhaps for want of memory; going on with {workers - 1}",
-            SlipcastWarning,
-            stacklevel=2,
-        )
-        left = sorted([*waiting, *running.values()])
-        done = {block for block in left if work.is_whole(block)}
-        yield from (len(work.numbers(block)) for block in done)
-        yield from _write_with(work, [block for block in left if block not in done], workers - 1)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back, for good in processes that are begun meanwhile: their parent gets it and ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _finish(work: _Work, out: Path) -> None:
+    """Put a set whose blocks are all there in its place."""
+    for path in work.store.rglob("*.partial"):  # chunks that a process which was killed left half-written
+        remove(path)
+    zarr.consolidate_metadata(work.store, zarr_format=2)
+    seal_zarr(work.store)
+    put_in_place(work.store, out)

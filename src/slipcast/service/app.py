@@ -1,4 +1,4 @@
-"""The service as an application: what is loaded once, the doors, and the page."""
+"""Application of the service: nowcasts, routes and the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who listens to which event: wakes streams up, holds nothing for them."""
+"""Notification of streams about new results."""
 
 from __future__ import annotations
 

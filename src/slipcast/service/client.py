@@ -1,4 +1,4 @@
-"""Playing an event into a running service, sample by sample, as it was sent."""
+"""Playback of an event into a running service."""
 
 from __future__ import annotations
 

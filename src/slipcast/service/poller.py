@@ -1,4 +1,4 @@
-"""Asking NDBC for what the buoys of current events have sent: politely, and believing nothing that is not whole."""
+"""Polling of NDBC for new samples of current events."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ async def _get(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) 
 
 
 def whole_lines(content: bytes, span: tuple[datetime, datetime]) -> str:
-    """Choose what can be believed of a file that may be cut, repeated or none at all.
+    """Choose the usable lines of a file that may be truncated, repeated or empty.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Loading what a service needs, and running it."""
+"""Start of the service from models, banks and settings."""
 
 from __future__ import annotations
 

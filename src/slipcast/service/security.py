@@ -1,4 +1,4 @@
-"""Who may do what, how often and how much: tokens, rates, sizes, and the headers of every answer."""
+"""Access control: tokens, rates, sizes, and headers of responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a service: what is served to whom, and how much of it."""
+"""Settings of a service."""
 
 from __future__ import annotations
 

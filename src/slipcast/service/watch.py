@@ -1,4 +1,4 @@
-"""The watch: batches in, committed; answers out, one worker; the last batch is never left unanswered."""
+"""Processing of events: batches are committed, then answered by one worker."""
 
 from __future__ import annotations
 

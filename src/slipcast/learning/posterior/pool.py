@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 
 from slipcast.learning.posterior.modes import EventAnalysis
+from slipcast.parallel.executor import run_tasks
+from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.stream import ScenarioStream
 
-__all__ = ["Progress", "ScenarioPool"]
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with what is done, steps done, their total and a note."""
+__all__ = ["ScenarioPool"]
 
 _CHUNK = 5000
 
@@ -59,13 +56,17 @@ class ScenarioPool:
     ) -> ScenarioPool:
         """Draw scenarios, in several processes; the same for any number of them."""
         sizes = [min(_CHUNK, count - first) for first in range(0, count, _CHUNK)]
-        jobs = [(stream, analysis, n_modes, size, [seed, number]) for number, size in enumerate(sizes)]
-        parts, done = [], 0
-        for part in _in_processes(_draw_chunk, jobs, workers):
-            parts.append(part)
-            done += len(part[-1])
-            progress("scenarios", done, count, "")
-        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        source = _Source(stream, analysis, n_modes, seed)
+        parts: dict[int, tuple[np.ndarray, ...]] = {}
+        done = 0
+        tasks = ((source, chunk) for chunk in enumerate(sizes))
+        with closing(run_tasks(_draw_chunk, tasks, kind="processes", workers=workers, ahead=1)) as drawn:
+            for (number, size), part in drawn:
+                parts[number] = part
+                done += size
+                progress(done, count, "scenarios")
+        ordered = [parts[number] for number in sorted(parts)]
+        return cls(*(np.concatenate(columns) for columns in zip(*ordered, strict=True)))
 
     def joined(self, other: ScenarioPool) -> ScenarioPool:
         """Return the scenarios of both."""
@@ -85,36 +86,34 @@ class ScenarioPool:
         )
 
 
-def _draw_chunk(
-    stream: ScenarioStream, analysis: EventAnalysis, n_modes: int, size: int, seed: list[int]
-) -> tuple[np.ndarray, ...]:
-    """Draw a part of a pool, on one thread: the others draw other parts."""
+@dataclass(frozen=True)
+class _Source:
+    """What the parts of a pool are drawn from."""
+
+    stream: ScenarioStream
+    analysis: EventAnalysis
+    n_modes: int
+    seed: int
+
+
+def _draw_chunk(source: _Source, chunk: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Draw a part of a pool, of a number and a size, on one thread: the others draw other parts."""
+    number, size = chunk
     with single_threaded(blas_alone=True):
-        return _draw_part(stream, analysis, n_modes, size, seed)
+        return _draw_part(source, size, np.random.default_rng([source.seed, number]))
 
 
-def _draw_part(
-    stream: ScenarioStream, analysis: EventAnalysis, n_modes: int, size: int, seed: list[int]
-) -> tuple[np.ndarray, ...]:
+def _draw_part(source: _Source, size: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Draw a part of a pool."""
-    batch = next(stream.batches(size, np.random.default_rng(seed)))
+    batch = next(source.stream.batches(size, rng))
     records = batch.records.reshape(size, -1)
     scale = np.abs(records).max(axis=1)
-    amplitudes = analysis.amplitudes(batch.slip, batch.onset, batch.rise_time)
-    maxima = [(amplitudes @ wave).max(axis=1) for wave in analysis.modes.waves.values()]
+    amplitudes = source.analysis.amplitudes(batch.slip, batch.onset, batch.rise_time)
+    maxima = [(amplitudes @ wave).max(axis=1) for wave in source.analysis.modes.waves.values()]
     return (
         (records / scale[:, np.newaxis]).astype(np.float16),
-        (amplitudes[:, :n_modes] / scale[:, np.newaxis]).astype(np.float16),
+        (amplitudes[:, : source.n_modes] / scale[:, np.newaxis]).astype(np.float16),
         batch.weights,
         np.stack(maxima, axis=1),
         scale,
     )
-
-
-def _in_processes(function: Callable, jobs: Sequence[tuple], workers: int) -> Iterator:
-    """Call a function for every job, in order, in some processes."""
-    if workers == 1:
-        yield from (function(*job) for job in jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(function, *zip(*jobs, strict=True))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
+from cachetools import LRUCache
 
 from slipcast.errors import InputError
 from slipcast.parallel.threads import single_threaded
@@ -13,6 +15,7 @@ from slipcast.parallel.threads import single_threaded
 __all__ = ["ScaledEstimate", "ScaledLinear", "ScaledMoments"]
 
 _KEPT_BYTES = 8e6
+_KEEPING = threading.Lock()  # one for all, since objects with a lock cannot be copied or sent
 _LEAST_VARIANCE = 1e-5
 # sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
 _SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
@@ -127,7 +130,11 @@ class ScaledLinear:
 
     moments: ScaledMoments
     kept_bytes: float = field(default=_KEPT_BYTES, repr=False, compare=False)
-    _operators: OrderedDict[bytes, _Operator] = field(default_factory=OrderedDict, repr=False, compare=False)
+    _operators: LRUCache[bytes, _Operator] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        size = partial(_kept_size, most=self.kept_bytes)
+        object.__setattr__(self, "_operators", LRUCache(self.kept_bytes, getsizeof=size))
 
     def estimate(self, records, known, noise_sd_m: float) -> ScaledEstimate:
         """Estimate from records that have the same samples.
@@ -161,10 +168,12 @@ class ScaledLinear:
     def _operator(self, known: np.ndarray) -> _Operator:
         """Return the operator for some samples, kept for the next time."""
         key = np.packbits(known).tobytes()
-        operator = self._operators.pop(key, None) or _Operator.of(self.moments, known)
-        self._operators[key] = operator
-        while len(self._operators) > 1 and sum(each.nbytes for each in self._operators.values()) > self.kept_bytes:
-            self._operators.popitem(last=False)
+        with _KEEPING:
+            operator = self._operators.get(key)
+        if operator is None:
+            operator = _Operator.of(self.moments, known)
+            with _KEEPING:
+                self._operators[key] = operator
         return operator
 
 
@@ -219,3 +228,8 @@ class _Operator:
         power = latent_power.astype(np.float32)
         left = np.sqrt(np.maximum(power - share @ self.latent_squared, _LEAST_VARIANCE * power))
         return ScaledEstimate(size, spread.astype(np.float32), noise, latent, left)
+
+
+def _kept_size(operator: _Operator, *, most: float) -> float:
+    """Return the memory of an operator, bytes, for a cache of so many; one that is larger is kept alone."""
+    return min(operator.nbytes, most)

@@ -22,9 +22,11 @@ from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.generator import SlipGenerator, energy_score, marginal_crps
 from slipcast.learning.posterior.masking import ObservationMasks
 from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
-from slipcast.learning.posterior.pool import Progress, ScenarioPool
+from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import N_NUMBERS, NeuralPosterior, features_of
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
+from slipcast.parallel.executor import worker_count
+from slipcast.parallel.progress import Progress
 from slipcast.scenarios.kinematics import rupture_records
 from slipcast.scenarios.stream import ScenarioStream
 
@@ -73,7 +75,7 @@ def train_posterior(
     workers : int, optional
         Processes that draw scenarios.
     progress : callable, optional
-        Told how far it is.
+        Called with scenarios drawn, then with steps of the training, their total and a note.
 
     Returns
     -------
@@ -86,8 +88,7 @@ def train_posterior(
         If a gauge is unknown, the windows are longer than the bank, or the folder cannot be written.
     """
     check_target(Path(out) / "model.json")
-    if workers < 1:
-        raise InputError(f"workers must be >= 1, got {workers}")
+    worker_count(workers)
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
     stream = ScenarioStream(bank, gauges, window_min)
@@ -303,7 +304,7 @@ class SamplerTraining:
             optimiser.step()
             schedule.step()
             smooth = value if smooth is None else 0.99 * smooth + 0.01 * value
-            progress("steps", done + step, config.steps + config.more_steps, f"loss {smooth:.2f}")
+            progress(done + step, config.steps + config.more_steps, f"loss {smooth:.2f}")
 
     def _loss(self) -> torch.Tensor:
         """Score draws for a batch."""

@@ -6,10 +6,8 @@ import csv
 import io
 import json
 import os
-import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +16,13 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.io.atomic import write_json, write_text
+from slipcast.io.lock import lock
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.stacked import OWN_SETTINGS
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.learning.tuning.trials import Search, finished, give_up, require_optuna, storage
-from slipcast.learning.tuning.workers import search_here, search_in_processes, search_on_cluster
+from slipcast.learning.tuning.workers import search_by_workers, search_here
+from slipcast.parallel.executor import worker_count
 from slipcast.parallel.progress import Progress
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -33,8 +33,6 @@ __all__ = ["BEST_CONFIG", "Tuning", "tune"]
 
 BEST_CONFIG = "best.toml"
 """Name of the file with the best settings."""
-
-_LOCK, _HOLDER = ".lock", ".holder"
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def tune(
     seed : int, optional
         Of what is tried. One worker tries the same again from the same seed, also after a kill.
     resume : bool, optional
-        Go on with the study in the folder.
+        Resume the study in the folder.
     progress : callable, optional
         Called after each trial.
 
@@ -111,7 +109,7 @@ def tune(
     ------
     InputError
         If Optuna is not installed, a value breaks its rule, the folder holds a study (and ``resume`` is not set) or
-        one begun otherwise, another process holds it, no scheduler answers, workers fail, or no trial finished.
+        one begun otherwise, it is locked by another process, no scheduler answers, workers fail, or no trial finished.
 
     Notes
     -----
@@ -120,7 +118,8 @@ def tune(
     judge it on the test part, once.
     """
     require_optuna()
-    for name, number in (("trials", trials), ("workers", workers), ("together", together)):
+    worker_count(workers)
+    for name, number in (("trials", trials), ("together", together)):
         if number < 1:
             raise InputError(f"{name} must be >= 1, got {number}")
     if seed < 0:
@@ -132,15 +131,13 @@ def tune(
     search.space.check(config, search.samples)
     if together > 1:
         _check_together(search)
-    with _only_one(search.folder):
+    with lock(search.folder):
         study = _begin(search, resume=resume)
         told, left = _told(study, trials, progress), trials - len(finished(study))
-        if scheduler is not None:
-            search_on_cluster(search, study, trials, scheduler, told)
-        elif workers == 1 or left <= together:
+        if scheduler is None and (workers == 1 or left <= together):
             search_here(search, left, told)
         else:
-            search_in_processes(search, study, trials, workers, told)
+            search_by_workers(search, left, told, workers=workers, scheduler=scheduler)
         return _conclude(search, study)
 
 
@@ -152,29 +149,6 @@ def _check_together(search: Search) -> None:
         raise InputError(
             "together needs learning_rate, weight_decay or dropout in the search: trials at once share others"
         )
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold a folder against other searches; the lock goes with the process."""
-    from filelock import FileLock, Timeout
-
-    holder = folder / _HOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK)
-        lock.acquire(timeout=0)
-        holder.write_text(f" (process {os.getpid()} on {platform.node()})", encoding="utf-8")
-    except Timeout as error:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else ""
-        raise InputError(f"another search{who} holds {folder}; --workers lets several processes share one") from error
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
 
 
 def _begin(search: Search, *, resume: bool) -> optuna.Study:

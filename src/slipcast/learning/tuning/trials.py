@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.io.atomic import put_in_place
 from slipcast.io.labels import window_samples
 from slipcast.learning.checkpoint import BEST_FOLDER, Checkpoint
 from slipcast.learning.config import TrainConfig
@@ -231,8 +232,7 @@ class _Running:
         self.study.tell(self.trial, trained.history[trained.best_epoch - 1]["validation_loss_m2"])
         with FileLock(self.search.folder / ".best.lock"):
             if self.study.best_trial.number == self.trial.number:
-                shutil.rmtree(self.search.folder / BEST, ignore_errors=True)
-                self.folder.rename(self.search.folder / BEST)
+                put_in_place(self.folder, self.search.folder / BEST)
 
 
 class _Stopped(Exception):

@@ -1,9 +1,11 @@
-"""ResponseCache of answers that stay as they are once they were written: those of results, which never change."""
+"""Cache of response bodies that never change."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+
+from cachetools import LRUCache
 
 __all__ = ["ResponseCache"]
 
@@ -14,7 +16,7 @@ class ResponseCache:
     Parameters
     ----------
     most_bytes : int
-        How much is kept.
+        How much is kept; a body that is larger is not.
 
     Notes
     -----
@@ -22,8 +24,7 @@ class ResponseCache:
     """
 
     def __init__(self, most_bytes: int):
-        self._most_bytes, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._kept: LRUCache[Hashable, bytes] = LRUCache(most_bytes, getsizeof=len)
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return a body, made if it is not kept.
@@ -40,12 +41,8 @@ class ResponseCache:
         body : bytes
         """
         if (found := self._kept.get(key)) is not None:
-            self._kept.move_to_end(key)
             return found
         body = await make()
-        if key not in self._kept:
+        with suppress(ValueError):  # too large to be kept
             self._kept[key] = body
-            self._bytes += len(body)
-            while self._bytes > self._most_bytes:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
         return body

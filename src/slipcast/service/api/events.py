@@ -1,4 +1,4 @@
-"""Doors to events: create and list them, post samples, read what is known, follow it, take it away as files."""
+"""Routes of events: creation, samples, results, streams and exports."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _WRITE: dict[int | str, dict[str, Any]] = {
 
 
 def event_routes(nowcasts: Mapping[str, Nowcast]) -> APIRouter:
-    """Build the doors."""
+    """Build the routes."""
     router = APIRouter(prefix="/api/events", responses=PROBLEMS)
     _add_writes(router, nowcasts)
     _add_reads(router)
@@ -58,7 +58,7 @@ def event_routes(nowcasts: Mapping[str, Nowcast]) -> APIRouter:
 
 
 def _watch(request: Request) -> Watch:
-    """Return who knows."""
+    """Return the watch of the application."""
     return request.app.state.watch
 
 
@@ -217,7 +217,7 @@ def _add_results(router: APIRouter, nowcasts: Mapping[str, Nowcast]) -> None:
             found = await watch.read(watch.store.summaries, state.event.row)
             return f'{{"results":[{",".join(found)}]}}'.encode()
 
-        # the history of a long event is not worth reading anew each time
+        # the history of a long event is not worth reading again each time
         key = ("results", state.event.id, _latest(state))
         return Response(await watch.bodies.get(key, write), media_type="application/json")
 

@@ -1,4 +1,4 @@
-"""Answers as files for other tools: netCDF as slipcast's other commands read it, and GeoJSON."""
+"""Exports of results as netCDF and GeoJSON."""
 
 from __future__ import annotations
 

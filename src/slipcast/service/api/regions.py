@@ -1,4 +1,4 @@
-"""Doors to what does not change: health, metrics, regions and their coasts."""
+"""Routes of health, metrics, regions and coasts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DAY = {"cache-control": "private, max-age=86400"}
 
 
 def about_routes(nowcasts: Mapping[str, Nowcast], metrics: Metrics) -> APIRouter:
-    """Build the doors."""
+    """Build the routes."""
     router = APIRouter(responses=PROBLEMS)
     regions = [_about(nowcast) for nowcast in nowcasts.values()]
     coasts: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Results as clients get them: a summary, and slip and forecast in full."""
+"""Results for clients: a summary, and slip and forecast in full."""
 
 from __future__ import annotations
 

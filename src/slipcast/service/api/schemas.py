@@ -1,4 +1,4 @@
-"""What goes in and out: every number with its range, every text with its length."""
+"""Schemas of requests and responses, with the range of every number and the length of every text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream of an event: server-sent events, from the last one that a client knows."""
+"""Server-sent events of an event, from the last one that a client knows."""
 
 from __future__ import annotations
 

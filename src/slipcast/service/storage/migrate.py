@@ -1,11 +1,14 @@
-"""Bringing the tables of a database to the version that this slipcast knows."""
+"""Migration of a database to the current version of the tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
@@ -16,8 +19,8 @@ __all__ = ["newest_revision", "upgrade"]
 
 def newest_revision() -> str:
     """Return the version of the tables that this slipcast knows."""
-    with as_file(files("slipcast.service.storage").joinpath("migrations")) as folder:
-        return str(ScriptDirectory(str(folder)).get_current_head())
+    with _config() as config:
+        return str(ScriptDirectory.from_config(config).get_current_head())
 
 
 def upgrade(connection: Connection) -> None:
@@ -33,24 +36,23 @@ def upgrade(connection: Connection) -> None:
     InputError
         If the database was made by a newer slipcast.
     """
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    connection.rollback()  # ends the transaction of the question
+    with _config() as config:
+        script = ScriptDirectory.from_config(config)
+        if unknown := found - {each.revision for each in script.walk_revisions()}:
+            raise InputError(
+                f"the database has tables of version {', '.join(sorted(unknown))}, this slipcast knows "
+                f"{script.get_current_head()}; a newer slipcast made it"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _config() -> Iterator[Config]:
+    """Give the configuration of Alembic, with the folder of the steps."""
     with as_file(files("slipcast.service.storage").joinpath("migrations")) as folder:
-        script = ScriptDirectory(str(folder))
-        known = {each.revision for each in script.walk_revisions()}
-
-        def steps(found, context):
-            if unknown := {*_revisions(found)} - known:
-                raise InputError(
-                    f"the database has tables of version {', '.join(sorted(unknown))}, this slipcast knows "
-                    f"{script.get_current_head()}; a newer slipcast made it"
-                )
-            return script._upgrade_revs("head", found)
-
-        with EnvironmentContext(Config(), script, fn=steps) as environment:
-            environment.configure(connection=connection, transactional_ddl=True)
-            with environment.begin_transaction():
-                environment.run_migrations()
-
-
-def _revisions(found) -> tuple[str, ...]:
-    """Return the versions that a database says it has."""
-    return (found,) if isinstance(found, str) else tuple(found or ())
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        yield config

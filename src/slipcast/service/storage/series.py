@@ -1,4 +1,4 @@
-"""Forecasts of sea level as they are kept: every minute, to the millimetre, with the ends of the 90 % interval."""
+"""Packed forecasts of sea level: every minute, to the millimetre, with the ends of the 90 % interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database: what was sent and what was answered, kept before anybody is told."""
+"""Database of events, samples and results, committed before anything is acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the database: events, every sample that was ever accepted, and results."""
+"""Tables of the database: events, samples and results."""
 
 from __future__ import annotations
 

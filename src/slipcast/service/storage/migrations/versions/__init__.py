@@ -1,1 +1,1 @@
-"""The steps, each a module that Alembic runs."""
+"""Migrations, each a module that Alembic runs."""

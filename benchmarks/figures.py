@@ -1,4 +1,4 @@
-"""How accurate methods are: error against window, reliability of intervals, a forecast with its fan."""
+"""Figures of the accuracy benchmark: error against window, reliability, forecasts after several windows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.plots import plot_prediction_interval
 from slipcast.plots.canvas import COLOURS, DASHES, TITLE_SIZE, check_array, legend_below, many_axes, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_error_by_window", "plot_prediction_interval", "plot_prediction_intervals", "plot_reliability"]
+__all__ = ["plot_error_by_window", "plot_prediction_intervals", "plot_reliability"]
 
 _LAST = "#000000"
 
@@ -81,7 +82,7 @@ def plot_error_by_window(
     ax.minorticks_off()
     ax.grid(axis="y", color="#dddddd", lw=0.5)
     ax.set_xlabel("window (min after the earthquake)")
-    ax.set_ylabel("weight MSE (m²)")
+    ax.set_ylabel("slip MSE (m²)")
     ax.set_title(title, fontsize=TITLE_SIZE)
     legend_below(ax, 3)
     return ax
@@ -132,62 +133,10 @@ def plot_reliability(nominal: Any, covered: Mapping[str, Mapping[str, Any]], *, 
     return axes
 
 
-def plot_prediction_interval(
-    time_s: Any,
-    true_m: Any,
-    quantiles_m: Any,
-    *,
-    window_min: float | None = None,
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a forecast of sea level at one point with its 50 and 90 % intervals, and what came.
-
-    Parameters
-    ----------
-    time_s : array, shape (n_times,)
-        Seconds since the origin.
-    true_m : array, shape (n_times,)
-        What came, m.
-    quantiles_m : array, shape (5, n_times)
-        The 5, 25, 50, 75 and 95 % quantiles of the forecast, m.
-    window_min : float, optional
-        When the forecast was made, minutes after the origin; marked.
-    title : str, optional
-        Above the axes.
-    ax : Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    ax : Axes
-
-    Raises
-    ------
-    InputError
-        If a length differs.
-    """
-    minutes = np.asarray(time_s, dtype=float) / 60
-    true = check_array(true_m, minutes.shape, "true_m", "one value for each of time_s")
-    fan = check_array(quantiles_m, (5, *minutes.shape), "quantiles_m", "five quantiles by time_s")
-    ax = single_axes(ax, 6.8, 3.0)
-    ax.fill_between(minutes, fan[0], fan[4], color=COLOURS[0], alpha=0.2, lw=0, label="90 % interval")
-    ax.fill_between(minutes, fan[1], fan[3], color=COLOURS[0], alpha=0.35, lw=0, label="50 % interval")
-    ax.plot(minutes, fan[2], color=COLOURS[0], lw=1.2, label="median")
-    ax.plot(minutes, true, color="black", lw=1.0, label="truth")
-    ax.axhline(0.0, color="#999999", lw=0.5, zorder=1)
-    if window_min is not None:
-        ax.axvline(window_min, color=COLOURS[1], lw=1.0, ls="--", label="end of the window")
-    ax.margins(x=0)
-    ax.set_ylabel("sea level (m)")
-    ax.set_title(title, loc="left", fontsize=TITLE_SIZE)
-    return ax
-
-
 def plot_prediction_intervals(
     time_s: Any, true_m: Any, quantiles_m: Mapping[float, Any], *, title: str = "", axes: Any = None
 ) -> np.ndarray:
-    """Draw the forecasts of one event after several windows, one panel each, as :func:`plot_prediction_interval` does.
+    """Draw the forecasts of one event after several windows, one panel each (:func:`plot_prediction_interval`).
 
     Parameters
     ----------
@@ -212,11 +161,19 @@ def plot_prediction_intervals(
     if not quantiles_m:
         raise InputError("quantiles_m must have at least one window, got none")
     axes = many_axes(axes, len(quantiles_m), 6.8, 0.9 + 2.2 * len(quantiles_m), 1, sharex=True, sharey=True)
-    for ax, (window_min, fan) in zip(axes, quantiles_m.items(), strict=True):
+    for ax, (window_min, quantiles) in zip(axes, quantiles_m.items(), strict=True):
         after = f"after {window_min:g} min"
         plot_prediction_interval(
-            time_s, true_m, fan, window_min=window_min, title=f"{title}, {after}" if title else after, ax=ax
+            time_s,
+            quantiles[2],
+            quantiles,
+            label="median",
+            true_m=true_m,
+            window_min=window_min,
+            title=f"{title}, {after}" if title else after,
+            ax=ax,
         )
-    axes[-1].set_xlabel("time after the earthquake (min)")
-    legend_below(axes[-1], 5)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+        ax.get_legend().remove()
     return axes
