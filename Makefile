@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo serve test test-slow lint pages pages-check clean
+.PHONY: demo serve test test-slow lint docs pages pages-check clean
 
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
@@ -32,6 +32,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests benchmarks training
 	$(BIN)/mypy
 
+# strict: a dead link or a page outside the navigation is an error
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
 # Pages of results: filled again, and checked against results and code.
 pages: $(STAMP)
 	$(BIN)/python -m benchmarks.pages
@@ -45,4 +49,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo demo-quick
+	rm -rf $(VENV) build dist site demo demo-quick

@@ -19,8 +19,8 @@ _ROWS = (
     ("the same, share of Liu's network's", "weight_mse_m2_of_network"),
     ("mean absolute error of Mw", "magnitude_error_absolute"),
     ("explained variance of maximum amplitude", "max_amplitude_explained_variance"),
-    ("90 % intervals of slip hold the truth", "slip_coverage_90"),
-    ("90 % intervals of maximum amplitude hold the truth", "max_amplitude_coverage_90"),
+    ("coverage of 90 % intervals of slip", "slip_coverage_90"),
+    ("coverage of 90 % intervals of maximum amplitude", "max_amplitude_coverage_90"),
 )
 
 
@@ -52,20 +52,20 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
     steps = training["steps"] + training.get("more_steps", 0)
     yield f"# Model card: `{name}`"
     yield (
-        "A neural posterior of whole earthquakes ([how it works](../inversion.md#the-sampler)): from records of any of "
-        f"the DARTs {', '.join(about['gauges'])} over any window of 5 to {about['window_min']:g} minutes to posterior "
-        f"samples of slip on {len(about['sources'])} unit sources and of the waves at {len(about['wave_gauges'])} "
-        f"gauges. {size_mb:.1f} MB, in the package: `slipcast invert records.nc --model {name}`, then `slipcast "
-        f"forecast slip.nc --model {name}`."
+        f"A neural posterior ([how it works](../inversion.md#the-neural-posterior)): from records of any of the "
+        f"DARTs {', '.join(about['gauges'])} over any window of 5 to {about['window_min']:g} minutes to "
+        f"posterior samples of slip on {len(about['sources'])} unit sources and of the waves at "
+        f"{len(about['wave_gauges'])} gauges. {size_mb:.1f} MB, in the package: "
+        f"`slipcast invert records.nc --model {name}`, then `slipcast forecast slip.nc --model {name}`."
     )
-    yield "## Training"
+    yield "## Training data"
     yield (
         f"{count:,} kinematic ruptures of region `{about['region']}`: Mw uniform in {low:g} to "
         f"{high:g}, Hurst exponents {' and '.join(f'{value:g}' for value in ruptures.hurst)}, rupture speed "
         f"{ruptures.speed_km_s[0]:g} to {ruptures.speed_km_s[1]:g} km/s, rise time {ruptures.rise_time_s[0]:g} to "
         f"{ruptures.rise_time_s[1]:g} s; waves by bank `{about['bank']}`, `slipcast bank build {about['region']}` (1 "
         f"arc-minute near, 6 far, packaged ETOPO1). White noise of {1e3 * about['noise_sd_m']:g} mm on all records; "
-        f"{training['spoilt_share']:.0%} of them with augmentation: errors of travel time and height, coloured noise "
+        f"{training['spoilt_share']:.0%} of them augmented by errors of travel time and height, coloured noise "
         f"and drift, {training['null_share']:.0%} without an earthquake. {steps:,} steps of "
         f"{training['batch_size']} scenarios."
     )
@@ -80,8 +80,8 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
     yield "## Scores"
     config, windows = headline["about"]["config"], headline["windows"]
     yield (
-        f"Means of {config['test_sets']} test sets of {config['count']:,} ruptures that no training saw, in brackets "
-        f"the least and the most of the sets; DARTs {', '.join(headline['about']['gauges'])}. Made by `python -m "
+        f"Means of {config['test_sets']} test sets of {config['count']:,} ruptures that were not used in training, in "
+        f"brackets the least and the most of the sets; DARTs {', '.join(headline['about']['gauges'])}. Made by `python -m "
         f"benchmarks.accuracy`, {made_by_words(headline['made_by'])}; all scores are in [the "
         "benchmark](../benchmarks/accuracy.md)."
     )
@@ -89,16 +89,20 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
         ["", *(f"{window} min" for window in windows)],
         [[label, *(over_sets(found["sampler"].get(key)) for found in windows.values())] for label, key in _ROWS],
     )
+    yield (
+        "Noise-only records, other rupture models, magnitudes, sea floors and noise: in [the "
+        "benchmark](../benchmarks/accuracy.md) and [limits](../limits.md)."
+    )
     yield "## What it must not be used for"
     yield (
         "- **Warnings.** It is research software that no warning centre has accepted.\n"
         f"- **Other earthquakes**: other zones, outer-rise or strike-slip events, landslides, magnitudes far from "
-        f"{low:g} to {high:g}. It takes for granted that an earthquake on the plate interface of its region has "
+        f"{low:g} to {high:g}. It assumes that an earthquake on the plate interface of its region has "
         "happened.\n"
         "- **Raw records.** Tide and the shaking of the earthquake itself must be removed first.\n"
         "- **Heights at the coast.** Near forecast points are offshore indices ([limits](../limits.md)).\n"
-        "- **Other oceans.** It was trained with one solver over one bathymetry; on others its errors grow, by "
-        "the factors in the benchmark.\n"
+        "- **Other oceans.** It was trained with one solver over one bathymetry; on others its errors grow, by the "
+        "factors in the benchmark.\n"
         "- **Records before waves arrive.** Before a wave could have reached a DART, records without one exclude "
-        "little; its answer then is what ruptures of its kind are like."
+        "little, and the posterior is close to the prior of its training ruptures."
     )

@@ -92,7 +92,7 @@ def headline_words(root: Path) -> str:
     mse = own["weight_mse_m2"]
     others = [methods[name]["weight_mse_m2"]["mean"] for name in ("network", "linear")]
     return (
-        f"On {config['test_sets']} sets of {config['count']:,} earthquakes that it never saw, "
+        f"On {config['test_sets']} sets of {config['count']:,} simulated earthquakes that were not used in training, "
         f"{config['table_window_min']:g} minutes of three DARTs: slip MSE {digits(mse['mean'])} m² "
         f"({digits(min(mse['sets']))} to {digits(max(mse['sets']))} over the sets) against {digits(others[0])} for "
         f"Liu's network and {digits(others[1])} for the linear estimator; its 90 % intervals of slip hold "

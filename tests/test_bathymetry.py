@@ -300,3 +300,10 @@ def test_the_digest_follows_the_numbers(tmp_path):
         for name, add in (("a", 0.0), ("b", 0.0), ("c", 1.0))
     )
     assert first.digest == same.digest != other.digest
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_few_rows_from_north_to_south(tmp_path, rows):
+    lat = np.linspace(49.0, 39.0, rows)
+    found = Bathymetry.open(write(tmp_path / "few.nc", LON, lat)).depth_on(GRID)
+    npt.assert_allclose(found, -plane(GRID.lon_deg, GRID.lat_deg), rtol=0, atol=1e-2)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.testing as npt
 import pytest
 
+from event_fixtures import tohoku_file
 from slipcast.errors import InputError
 from slipcast.records.dart import DartSeries, decode_dart, merge_series, parse_dart, read_dart
 
@@ -20,7 +21,6 @@ LINES = (
     "2011 03 11 05 46 15 3 5662.201\n"
     "2011 03 11 05 47 00 2 9999.000\n"
 )
-EVENTS = Path(__file__).parents[2] / "shared" / "events" / "tohoku2011"
 ORIGIN = np.datetime64("2011-03-11T05:46:24")
 
 
@@ -380,7 +380,6 @@ def test_a_year_is_read():
     npt.assert_allclose(series.height_m, heights, rtol=0, atol=5.01e-4)  # three decimals
 
 
-@pytest.mark.skipif(not EVENTS.is_dir(), reason="the records of Tohoku are not beside the repository")
 @pytest.mark.parametrize(
     ("station", "n_samples", "n_missing", "intervals"),
     [
@@ -393,14 +392,14 @@ def test_a_year_is_read():
     ],
 )
 def test_the_records_of_tohoku(station, n_samples, n_missing, intervals):
-    series = read_dart(EVENTS / f"{station}.txt")
+    series = read_dart(tohoku_file(station))
     assert series.left_out == ()
     assert (series.station, series.time.size, int(np.isnan(series.height_m).sum())) == (station, n_samples, n_missing)
     found = dict(zip(*(values.tolist() for values in np.unique(series.interval_s, return_counts=True))))
     assert found == intervals
     # a second reader, a line at a time
     best: dict[str, tuple[bool, int, float]] = {}
-    for line in (EVENTS / f"{station}.txt").read_text(encoding="ascii").splitlines():
+    for line in tohoku_file(station).read_text(encoding="ascii").splitlines():
         if line.strip() and not line.startswith("#"):
             year, month, day, hour, minute, second, kind, height = line.split()
             moment = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
@@ -410,9 +409,8 @@ def test_the_records_of_tohoku(station, n_samples, n_missing, intervals):
     npt.assert_array_equal(series.height_m, [best[moment][2] for moment in sorted(best)])
 
 
-@pytest.mark.skipif(not EVENTS.is_dir(), reason="the records of Tohoku are not beside the repository")
 def test_parts_of_a_real_record_are_the_record():
-    text = (EVENTS / "21418.txt").read_text(encoding="ascii")
+    text = tohoku_file("21418").read_text(encoding="ascii")
     lines = text.splitlines(keepends=True)
     whole = parse(text)
     parts = [parse("".join(lines[first:last])) for first, last in ((2000, None), (2, 1200), (1000, 2500))]
@@ -420,3 +418,9 @@ def test_parts_of_a_real_record_are_the_record():
     npt.assert_array_equal(merged.time, whole.time)
     npt.assert_array_equal(merged.height_m, whole.height_m)
     npt.assert_array_equal(merged.interval_s, whole.interval_s)
+
+
+@pytest.mark.parametrize(("length", "shown"), [(60, "x" * 60), (61, "x" * 57 + "...")])
+def test_what_was_got_is_shown_up_to_sixty_characters(length, shown):
+    with pytest.raises(InputError, match=re.escape(f"got 1: '{shown}'")):
+        parse(HEADER + "x" * length + "\n" + LINES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import warnings
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.testing as npt
@@ -13,7 +15,8 @@ import xarray as xr
 from conftest import SMALL_SOURCES, build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.reciprocity import check_region
+from slipcast.greens.checks import bank_id
+from slipcast.greens.reciprocity import check_region, warn_if_coarse
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.okada import unit_source_uplift
 from slipcast.physics.projection import uplift_box
@@ -131,6 +134,8 @@ def test_what_a_bank_says_of_itself(small_bank):
     depth = small_bank.dataset["gauge_depth"].to_numpy()
     assert 2000 < depth[0] < 3500
     assert depth[3] < 300
+    created = datetime.fromisoformat(small_bank.dataset.attrs["created"])
+    assert (created.microsecond, created.tzinfo) == (0, UTC)
     small_bank.check()
 
 
@@ -397,3 +402,76 @@ def test_a_file_cut_anywhere_is_refused(small_bank, tmp_path):
         (tmp_path / "bank.nc").write_bytes(content[:length])
         with pytest.raises(InputError, match=r"bank.nc cannot be read as netCDF: it is truncated or of another"):
             GreensBank.open(tmp_path / "bank.nc")
+
+
+@pytest.mark.parametrize(
+    ("spacing_arcmin", "place", "kind", "warns"),
+    [
+        (3.0, (231.264, 45.857), "dart", True),
+        (2.0, (231.264, 45.857), "dart", False),  # fine enough, to the last digit
+        (3.0, (231.264, 45.857), "forecast", False),
+        (3.0, (225.5, 39.5), "dart", False),  # 1,000 km off
+    ],
+)
+def test_only_darts_near_the_sources_on_coarse_grids_are_warned_of(spacing_arcmin, place, kind, warns):
+    region = one_dart(spacing_arcmin=spacing_arcmin)
+    gauge = region.gauges[0].model_dump() | {"lon": place[0], "lat": place[1], "kind": kind}
+    region = Region.model_validate(region.model_dump() | {"gauges": [gauge], "observers": ()})
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        warn_if_coarse(region)
+    assert len(given) == warns
+
+
+# --- what a bank is identified by
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["response", "gauge_lon", "gauge_lat", "gauge_depth", "gauge_hours", "subfault_lon", "subfault_area", "time"],
+)
+def test_the_identity_follows_every_number(small_bank, name):
+    values = small_bank.dataset[name].to_numpy().copy()
+    values.flat[-1] = np.nextafter(values.flat[-1], np.inf, dtype=values.dtype)
+    assert bank_id(small_bank.dataset.assign({name: (small_bank.dataset[name].dims, values)})) != small_bank.id
+
+
+@pytest.mark.parametrize("name", ["gauge", "gauge_kind", "gauge_grid", "subfault_source"])
+def test_the_identity_follows_every_label(small_bank, name):
+    values = small_bank.dataset[name].to_numpy().astype(object)
+    values[-1] = "another"
+    assert bank_id(small_bank.dataset.assign_coords({name: (small_bank.dataset[name].dims, values)})) != small_bank.id
+
+
+def test_the_identity_follows_the_region_and_nothing_else(small_bank):
+    about = small_bank.dataset.attrs
+    other = small_bank.dataset.assign_attrs(region_json=about["region_json"].replace("cascadia", "cascadie"))
+    assert bank_id(other) != small_bank.id
+    assert bank_id(small_bank.dataset.assign_attrs(created="2001-01-01T00:00:00+00:00")) == small_bank.id
+
+
+def test_a_smaller_bank_says_where_its_numbers_are_from(small_bank):
+    for smaller in (
+        small_bank.with_window(["newport", "46419"], 30),
+        small_bank.with_sources(["acszb58", "acsza57"]),
+    ):
+        about, whole = smaller.dataset.attrs, small_bank.dataset.attrs
+        for key in ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura"):
+            assert about[key] == whole[key]
+        depths = dict(zip(small_bank.gauges, small_bank.dataset["gauge_depth"].to_numpy()))
+        npt.assert_array_equal(smaller.dataset["gauge_depth"], [depths[name] for name in smaller.gauges])
+        smaller.check()
+    assert smaller.sources == ["acsza57", "acszb58"]
+    expected = small_bank.source_response(sources=["acsza57", "acszb58"])
+    npt.assert_array_equal(smaller.source_response(), expected)
+
+
+def test_a_region_is_checked_against_the_sea_floor_given():
+    region = small_region().with_gauges(["westport"])
+    check_region(region)
+    with pytest.raises(InputError, match=r"gauge westport on grid near: point \(235.4, 46.9\) is on land"):
+        check_region(region, min_depth_m=500.0)
+    lon, lat = np.arange(222.0, 242.0, 0.5), np.arange(36.0, 56.0, 0.5)
+    shallow = Bathymetry(lon, lat, np.full((lat.size, lon.size), -5.0, np.float32), title="shallow")
+    with pytest.raises(InputError, match=r"depth_m must reach min_depth_m = 10.0 m somewhere, got 5 m"):
+        check_region(region, bathymetry=shallow)

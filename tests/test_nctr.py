@@ -21,7 +21,7 @@ from slipcast.greens.bank import GreensBank
 from slipcast.learning.train import train
 from slipcast.physics.unit_sources import unit_source
 from slipcast.records import simulated_records
-from slipcast.records.nctr import NctrImport, import_nctr
+from slipcast.records.nctr import NctrImport, _Faulty, _on_whole_minutes, import_nctr
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 DARTS = ("46404", "46407", "46419")
@@ -340,3 +340,39 @@ def test_the_verb(few, tmp_path_factory):
     shown = json.loads(CliRunner().invoke(cli.app, [*arguments, "--json"], catch_exceptions=False).stdout)
     assert shown["runs_left_out"] == {"2": "it has no inversion"}
     assert shown["sources"] == list(SOURCES)
+
+
+# --- a series on whole minutes
+
+
+def test_a_series_that_begins_at_time_zero_keeps_its_first_height():
+    found = _on_whole_minutes(np.array([0.0, 60.0, 120.0]), np.array([0.3, 0.5, 0.1]))
+    npt.assert_array_equal(found, np.float32([0.3, 0.5, 0.1]))
+
+
+def test_a_series_that_begins_later_was_at_rest_a_minute_before():
+    found = _on_whole_minutes(np.array([90.0, 150.0]), np.array([0.4, 0.8]))
+    # at rest until 30 s, a line from there to 90 s
+    npt.assert_allclose(found, [0.0, 0.2, 0.6], rtol=1e-6)
+    npt.assert_allclose(_on_whole_minutes(np.array([30.0, 60.0]), np.array([0.4, 0.8])), [0.0, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("last_s", "count"), [(180.0, 4), (174.1, 4), (173.9, 3), (185.9, 4)])
+def test_a_last_minute_that_rounding_cut_counts(last_s, count):
+    found = _on_whole_minutes(np.array([0.0, 60.0, 120.0, last_s]), np.ones(4))
+    assert found.size == count
+
+
+def test_gaps_up_to_150_seconds_are_bridged():
+    npt.assert_array_equal(_on_whole_minutes(np.array([150.0, 300.0]), np.ones(2))[3:], 1.0)
+    with pytest.raises(_Faulty, match=r"begins at 2\.51667 min only"):
+        _on_whole_minutes(np.array([151.0, 200.0]), np.ones(2))
+    assert _on_whole_minutes(np.array([151.0, 200.0]), np.ones(2), late=True).size == 4
+    with pytest.raises(_Faulty, match=r"has a gap of 2\.51667 min after 1 min"):
+        _on_whole_minutes(np.array([0.0, 60.0, 211.0]), np.ones(3))
+    with pytest.raises(_Faulty, match="has no number at 1 min"):
+        _on_whole_minutes(np.array([0.0, 60.0, 120.0]), np.array([0.0, np.nan, 0.0]))
+    with pytest.raises(_Faulty, match="has times that do not rise"):
+        _on_whole_minutes(np.array([0.0, 60.0, 60.0]), np.ones(3))
+    with pytest.raises(_Faulty, match="is empty"):
+        _on_whole_minutes(np.array([np.nan]), np.ones(1))

@@ -114,7 +114,7 @@ def test_contrast_of_black_and_white_is_21():
         ("information", "sea", 3.0),
         ("none", "panel", 3.0),
         ("buoy-wave", "sea", 3.0),
-        ("buoy-silent", "panel", 3.0),
+        ("buoy-no-data", "panel", 3.0),
         ("model", "panel", 3.0),
         ("since", "panel", 3.0),
         ("coast", "panel", 2.0),
@@ -224,7 +224,7 @@ def test_buoys_have_the_shape_and_word_of_their_state(watch, served, event):
     page = watch("?map=plain")
     records = served.get(f"/api/events/{event}/records")["gauges"]
     states = {row["gauge"]: row["state"] for row in records}
-    assert {"silent", "wave seen"} <= {*states.values()}
+    assert {"no data", "wave detected"} <= {*states.values()}
     for gauge, state in states.items():
         mark = page.locator(f'.mark[data-gauge="{gauge}"]')
         assert mark.get_attribute("data-shape") == state
@@ -267,10 +267,10 @@ def test_slider_looks_back_and_live_returns(watch, served, event):
     assert _text(page, "#as-at").startswith("Looking back")
     assert page.locator("#live").get_attribute("aria-pressed") == "false"
     assert page.locator("#clock").inner_text() == f"T+00:{int(history[0]['minute']):02d}"
-    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "listening"
+    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "no wave detected"
     page.locator("#live").click()
     _wait_for_text(page, "#worst-height", now)
-    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "wave seen"
+    assert page.locator('.mark[data-gauge="46404"]').get_attribute("data-shape") == "wave detected"
     assert page.locator("#live").get_attribute("aria-pressed") == "true"
     assert not _text(page, "#as-at").startswith("Looking back")
 

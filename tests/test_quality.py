@@ -4,7 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from record_fixtures import tohoku_record
+from event_fixtures import TOHOKU_STATIONS, tohoku_samples
 from slipcast.errors import InputError
 from slipcast.records.quality import (
     MASKS,
@@ -14,8 +14,6 @@ from slipcast.records.quality import (
     flag_summary,
     sampling_runs,
 )
-
-STATIONS = ("21401", "21413", "21414", "21415", "21418", "21419")
 
 
 def tide(time_s):
@@ -146,9 +144,9 @@ def test_arguments_are_left_alone():
         npt.assert_array_equal(value, copy)
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 def test_tohoku(station):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     flags = check_quality(time, height, interval)
     flagged_min = time[flags > 0] / 60.0
     if station != "21418":
@@ -160,9 +158,9 @@ def test_tohoku(station):
     assert np.nanmax(np.abs(height - np.median(height[np.isfinite(height)]))[flags == 0]) < 1.7
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 def test_tohoku_thinned_to_quarter_hours_is_good(station):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     # the sensor of 21418 was faulty later
     minutes = np.isfinite(height) & (interval > 15) & ((time < 6000.0) | (station != "21418"))
     time, height = time[minutes], height[minutes]
@@ -175,10 +173,10 @@ def test_tohoku_thinned_to_quarter_hours_is_good(station):
             assert not flags.any(), time[told][flags > 0] / 60.0
 
 
-@pytest.mark.parametrize("station", STATIONS)
+@pytest.mark.parametrize("station", TOHOKU_STATIONS)
 @pytest.mark.parametrize("until_min", [34.0, 68.0, 83.0, 92.0, 195.0, 225.0])
 def test_tohoku_as_it_came_in(station, until_min):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     told = time <= 60.0 * until_min
     flags = check_quality(time[told], height[told], interval[told])
     flagged_min = time[told][flags > 0] / 60.0
@@ -240,3 +238,76 @@ def test_series_refuse(name, value, message):
         checked_series(**(good | {name: value}))
     with pytest.raises(InputError, match=message):
         check_quality(**(good | {name: value}))
+
+
+# --- boundaries
+
+
+def test_every_test_has_a_bit_of_its_own():
+    bits = list(MASKS.values())
+    assert all(bit > 0 and bit & (bit - 1) == 0 for bit in bits)
+    assert len(set(bits)) == len(bits)
+    assert max(bits) < 2**7  # a flag is an int8 in files
+
+
+def test_three_samples_are_enough_for_every_test():
+    time, interval = np.array([0.0, 60.0, 120.0]), np.full(3, 60)
+    npt.assert_array_equal(check_quality(time, [5000.0, 5001.0, 5000.0], interval), [0, MASKS["spike"], 0])
+    npt.assert_array_equal(check_quality(time, [5000.0, 5004.0, 5008.0], interval) & MASKS["rate_of_change"], [0, 4, 4])
+    short = QualitySettings(flat_line_s=120.0)
+    npt.assert_array_equal(check_quality(time, np.full(3, 5000.0), interval, settings=short), MASKS["flat_line"])
+    # of two, nothing tells which is wrong, and one is no series
+    npt.assert_array_equal(check_quality(time[:2], [5000.0, 5004.0], interval[:2]), 0)
+    npt.assert_array_equal(check_quality(time[:1], [5000.0], interval[:1]), 0)
+
+
+def test_a_line_is_flat_from_its_first_sample_on():
+    time, height, interval = series(60, 4.0)
+    height[100:103] = height[100]
+    shortest = QualitySettings(flat_line_s=60.0)
+    flat = (check_quality(time, height, interval, settings=shortest) & MASKS["flat_line"]) > 0
+    assert flat[100:103].all()
+    assert not flat[98]
+    assert not flat[104]
+
+
+def test_samples_may_be_one_second_apart():
+    times = checked_series([0.0, 1.0, 2.0], [5000.0] * 3, [1, 1, 1])[0]
+    npt.assert_array_equal(times, [0.0, 1.0, 2.0])
+    with pytest.raises(InputError, match=r"time_s must rise by 1 s or more, got 1.5 after 1.0 s"):
+        checked_series([0.0, 1.0, 1.5], [5000.0] * 3, [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("setting", "change_m", "mask"),
+    [
+        ({"lowest_m": 4999.0}, 0.0, "gross_range"),
+        ({"highest_m": 5001.0}, 0.0, "gross_range"),
+        ({"farthest_m": 1.0}, 0.0, "gross_range"),
+        ({"spike_m": 0.02}, 0.06, "spike"),
+        ({"rate_m_per_s": 0.0005}, 0.06, "rate_of_change"),
+        ({"flat_line_s": 3600.0}, None, "flat_line"),
+        ({"flat_line_m": 0.3}, 0.0, "flat_line"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_every_threshold_changes_what_is_flagged(setting, change_m, mask):
+    time, height, interval = series(60)
+    if change_m is None:
+        height[500:580] = height[500]  # for 80 minutes
+    else:
+        height[500] += change_m
+    one, other = (
+        (check_quality(time, height, interval, settings=QualitySettings(**given)) & MASKS[mask]) > 0
+        for given in ({}, setting)
+    )
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize(("name", "interval_s"), [("spike_ratio", 60), ("coarse_spike_ratio", 900)])
+def test_how_far_spikes_stand_out_is_a_threshold_of_fine_and_of_coarse_samples(name, interval_s):
+    time, height, interval = series(interval_s, 96.0, noise_m=0.02)
+    height[200] += 3.0  # a hundred times what its neighbours do
+    for ratio, found in ((20.0, True), (1000.0, False)):
+        flags = check_quality(time, height, interval, settings=QualitySettings(**{name: ratio}))
+        assert (flags[200] & MASKS["spike"] > 0) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from slipcast.errors import InputError
 from slipcast.geodesy import destination
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
+from slipcast.records.quality import QualitySettings
+from slipcast.records.read import _check_span
 from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 
@@ -269,6 +272,9 @@ def test_the_earliest_arrival():
 def test_origins():
     for text in ("2011-03-11T05:46:24Z", "2011-03-11 14:46:24+09:00", "2011-03-11T05:46:24", "2011-03-11T05:46:24.9Z"):
         assert parse_origin(text) == ORIGIN
+    with warnings.catch_warnings():  # numpy warns of times with a zone
+        warnings.simplefilter("error")
+        assert parse_origin("2011-03-11T05:46:24+00:00") == ORIGIN
     assert parse_origin("2011-03-11").dtype == ORIGIN.dtype
     for text in ("", "yesterday", "2011-02-30", "2011-03-11T25:00", "0001-01-01T00:00:00+09:00"):
         with pytest.raises(InputError, match="origin must be a time such as 2011-03-11T05:46:24Z, got "):
@@ -298,6 +304,7 @@ def test_an_origin_as_a_moment(whole, records):
         ({"until_min": -1e6}, "ends before the origin"),
         ({"positions": {"21481": PLACE}}, "unknown station '21481' in positions; nearest: 21418"),
         ({"shaking": {"21481": 20.0}}, "unknown station '21481' in shaking; nearest: 21418"),
+        ({"shaking": {"21418": 0.0}}, "shaking must be > 0 minutes, got 0 for 21418"),
         ({"tide": "shrot"}, "tide must be one of short, harmonic, got 'shrot'"),
         ({"tide": "harmonic"}, "record of 21418: harmonic analysis needs samples of 2 days or more, got 30.0 h"),
         ({"shaking": "finds"}, "shaking must be find, keep or minutes by station, got 'finds'"),
@@ -340,3 +347,48 @@ def test_files_and_series_that_do_not_fit(tmp_path, whole):
             records_of([silent], **OPTIONS)
     with pytest.raises(InputError, match="records need at least one series, got none"):
         records_of([], **OPTIONS)
+
+
+def test_a_harmonic_tide_leaves_out_what_is_not_the_sea():
+    # a sensor that is stuck for a week after the tsunami, at a height that no tide reaches so long
+    time_s = np.arange(-20 * 86400, 12 * 86400, 900.0) - 24.0
+    height = 5662.0 + tide_m(time_s)
+    stuck = (time_s > 3 * 86400) & (time_s < 10 * 86400)
+    height[stuck] = 5662.0 + 1.5
+    moments = ORIGIN + time_s.astype("timedelta64[s]")
+    series = DartSeries("21418", moments, height, np.full(time_s.size, 900, np.int16))
+    found = records_of([series], origin=ORIGIN, region="japan", epicentre=EPICENTRE, tide="harmonic").dataset
+    assert (found["flag"].to_numpy()[0][stuck] != 0).mean() > 0.9
+    near = np.abs(time_s) < 86400
+    npt.assert_allclose(found["tide"].to_numpy()[0][near], 5662.0 + tide_m(time_s)[near], rtol=0, atol=0.05)
+
+
+def test_thresholds_of_quality_control_reach_the_records(whole, records):
+    # the noise is 1 mm: with a spike of 2 mm some of it is flagged
+    strict = read_records(
+        whole, **OPTIONS, epicentre=EPICENTRE, quality=QualitySettings(spike_m=0.002, spike_ratio=1.0)
+    )
+    spikes = [(found.dataset["flag"] & MASKS["spike"] > 0).sum() for found in (records, strict)]
+    assert spikes[1] > spikes[0] + 5
+
+
+@pytest.mark.parametrize(
+    ("time_s", "may_arrive_s", "message"),
+    [
+        ([-60.0, -1.0], None, "ends before the origin"),
+        ([-60.0, 0.0], None, None),
+        ([0.0, 60.0], None, "begins after the origin"),
+        ([-1.0, 60.0], None, None),
+        ([-60.0, 60.0], 61.0, "ends before a wave could arrive there"),
+        ([-60.0, 60.0], 60.0, None),  # with the last sample
+        ([], None, "ends before the origin"),
+    ],
+)
+def test_a_record_is_around_the_origin(time_s, may_arrive_s, message):
+    moments = ORIGIN + np.array([-60, 60]).astype("timedelta64[s]")
+    series = DartSeries("21418", moments, np.full(2, 5000.0), np.full(2, 900, np.int16))
+    if message is None:
+        _check_span(series, np.array(time_s), ORIGIN, may_arrive_s)
+        return
+    with pytest.raises(InputError, match=message):
+        _check_span(series, np.array(time_s), ORIGIN, may_arrive_s)

@@ -1,21 +1,19 @@
-"""Real tsunamis: Tohoku 2011 from what six DARTs sent, where that is at hand, and Chile 2010 from the package."""
+"""Real tsunamis: Tohoku 2011 from what six DARTs sent, and Chile 2010 from the package."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import numpy.testing as npt
 import pytest
 
 from conftest import build_quietly
+from event_fixtures import tohoku_file
 from inversion_fixtures import invert_by, named
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
 from slipcast.inversion import candidate_sources, fit_timing
 from slipcast.records import packaged_records, read_records
 
-EVENTS = Path(__file__).parents[2] / "shared" / "events"
 DARTS = ["21418", "21401", "21413", "21419", "21414", "21415"]
 USED = DARTS[:3]
 DAMPED = {"method": "tikhonov", "noise_sd_m": 0.02, "slip_sd_m": 5.0}
@@ -24,15 +22,13 @@ DAMPED = {"method": "tikhonov", "noise_sd_m": 0.02, "slip_sd_m": 5.0}
 @pytest.fixture(scope="module")
 def tohoku():
     """Return the records of Tohoku; USGS has its epicentre at 38.30 N, 142.37 E."""
-    files = [EVENTS / "tohoku2011" / f"{name}.txt" for name in DARTS]
-    if missing := [file for file in files if not file.exists()]:
-        pytest.skip(f"no file {missing[0]}: raw records of 2011 are not in the package")
+    files = [tohoku_file(name) for name in DARTS]
     return read_records(*files, origin="2011-03-11T05:46:24Z", region="japan", epicentre=(142.37, 38.30))
 
 
 @pytest.fixture(scope="module")
-def japan(tohoku):
-    """Return a bank for the six DARTs, built only where there are records."""
+def japan():
+    """Return a bank for the six DARTs."""
     return build_quietly("japan", gauges=DARTS, hours=5)
 
 

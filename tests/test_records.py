@@ -9,6 +9,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.records import Records, packaged_records, simulated_records
+from slipcast.records.first_wave import first_wave
 
 TIME_S = np.array([0.0, 60.0, 120.0, 300.0, 360.0, 420.0])
 LEVEL_M = np.array([[0.0, 1.0, 2.0, 5.0, np.nan, 7.0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
@@ -129,3 +130,51 @@ def test_a_number_that_stands_for_a_missing_sample_is_no_wave(tmp_path):
         Records.from_arrays(times, level, **places)
     # with the tide, a record may be the height of the water column
     Records.from_arrays(times, level - 4000.0, tide_removed=False, **places)
+
+
+# --- the first wave, and records taken back in time
+
+
+def test_a_first_wave_may_begin_with_the_first_sample_that_counts():
+    time_s = 60.0 * np.arange(6)
+    level = np.array([1.0, 0.05, 0.5, -0.2, 0.1, 0.0])
+    assert first_wave(time_s, level) == (0.0, 240.0)
+    assert first_wave(time_s, level, after_s=120.0) == (120.0, 240.0)
+    assert first_wave(time_s, level, after_s=121.0) == (180.0, 300.0)
+
+
+def test_records_without_a_delay_keep_their_minutes():
+    times = 60.0 * np.arange(1, 91)
+    level = np.sin(times / 700.0)[np.newaxis]
+    records = Records.from_arrays(times, level, gauges=["a"], lon_deg=[230.0], lat_deg=[45.0])
+    found = records.retimed()
+    npt.assert_array_equal(found.time_s, times)
+    npt.assert_array_equal(found.sea_level, level)
+    # what lies between minutes is kept within the minutes around
+    later = Records.from_arrays(times + 30, level, gauges=["a"], lon_deg=[230.0], lat_deg=[45.0]).retimed()
+    assert (later.time_s[0], later.time_s[-1]) == (60.0, 5460.0)
+
+
+def test_labels_of_records_carry_their_units():
+    found = make()
+    units = {"sea_level": "m", "time": "s", "gauge_lon": "degrees_east", "gauge_lat": "degrees_north"}
+    assert {name: found.dataset[name].attrs["units"] for name in units} == units
+    assert found.resample([0.0, 60.0]).attrs["units"] == "m"
+    assert found.resample([0.0, 60.0]).dims == ("gauge", "time")
+
+
+def test_windows_hide_their_first_minute_and_show_their_last():
+    found = make().windowed({"46407": (1.0, 5.0)}).sea_level
+    npt.assert_array_equal(found.sel(gauge="46407").notnull(), [False, False, True, True, False, False])
+    npt.assert_array_equal(found.sel(gauge="46404"), LEVEL_M[0])
+
+
+@pytest.mark.parametrize(("height_m", "start_min"), [(0.45, 95), (0.55, 15)])
+def test_a_wave_of_half_the_highest_is_the_first(height_m, start_min):
+    # more than an hour before the highest one
+    minutes = np.arange(200.0)
+    level = np.zeros(200)
+    for middle, height in ((20, height_m), (100, 1.0)):
+        phase = (minutes - middle) / 10 + 0.5
+        level += np.where((phase > 0) & (phase < 1), height * np.sin(np.pi * phase), 0.0)
+    assert first_wave(60 * minutes, level)[0] == 60 * start_min

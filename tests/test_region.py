@@ -196,6 +196,7 @@ def with_(old: str, new: str) -> str:
             r"spacing_arcmin must be a valid number.*got '4 min'",
         ),
         (with_("hours = 2.0", "hours = 0.0"), r"grids\.near\.hours must be greater than 0, got 0.0"),
+        (with_("hours = 2.0", "hours = 0.01"), r"grids\.near\.hours must be at least a minute, 1/60, got 0.01"),
         (with_("hours = 2.0", "hours = 100.0"), r"grids\.near\.hours must be less than or equal to 48, got 100.0"),
         ("subfault_km = 0\n" + OWN, "subfault_km must be greater than 0, got 0"),
         ("subfault_km = 500\n" + OWN, "subfault_km must be less than or equal to 100, got 500"),
@@ -290,3 +291,13 @@ def test_a_plan_lays_its_grid():
     plan = GridPlan(lon=(224.0, 240.0), lat=(38.0, 54.0), spacing_arcmin=4.0, hours=2.0)
     assert plan.grid().shape == (240, 240)
     assert Gauge(name="x", kind="dart", lon=-0.1, lat=0.0, grid="g").lon == 359.9
+
+
+def test_gauges_of_a_kind_are_those_and_no_others():
+    region = Region.open("cascadia")
+    darts, points = region.gauge_names("dart"), region.gauge_names("forecast")
+    assert darts
+    assert points
+    assert {region.gauge(name).kind for name in darts} == {"dart"}
+    assert {region.gauge(name).kind for name in points} == {"forecast"}
+    assert sorted([*darts, *points]) == sorted(gauge.name for gauge in region.gauges)

@@ -15,6 +15,8 @@ from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.ruptures import (
     RuptureGenerator,
     RuptureSettings,
+    _cut,
+    _place,
     correlation_lengths_km,
     draw_dimensions,
     max_plausible_slip,
@@ -285,3 +287,27 @@ def test_a_fault_too_small_for_its_magnitude():
         InputError, match=r"the fault is too small for magnitude 9.50: slip passes the plausible maximum"
     ):
         RuptureGenerator(fault(["acsza58"])).draw(np.random.default_rng(1), magnitude=9.5)
+
+
+# --- places and sizes
+
+
+@pytest.mark.parametrize(("at", "firsts"), [(5, {3, 4, 5}), (9, {7}), (0, {0}), (1, {0, 1}), (8, {6, 7})])
+def test_a_run_of_cells_holds_its_cell_and_stays_on_the_fault(at, firsts):
+    rng = np.random.default_rng(1)
+    assert {_place(at, 3, 10, rng) for _ in range(200)} == firsts
+
+
+def test_sizes_are_rounded_to_whole_cells_of_the_fault():
+    assert [_cut(cells, 4) for cells in (0.2, 1.4, 1.6, 2.7, 9.0)] == [1, 1, 2, 3, 4]
+
+
+def test_hypocentres_are_anywhere_on_a_rupture(generator):
+    at = []
+    for number in range(300):
+        draw = generator.draw(np.random.default_rng([7, number]))
+        slipping = np.flatnonzero(draw.slip_m)
+        at.append((np.argmin(draw.onset_s[slipping]) + 0.5) / slipping.size)
+    # uniform: the mean of 300 scatters by 0.29 / 17, and each half has about half of them
+    assert abs(np.mean(at) - 0.5) < 0.07
+    assert kstest(at, "uniform").pvalue > 0.001

@@ -337,3 +337,11 @@ def test_scenarios_that_a_set_lacks(small_set, indices, number):
     for load in (lambda: small_set.load_records(["46404"], 45, indices), lambda: small_set.load_weights(indices)):
         with pytest.raises(InputError, match=rf"indices must be in \[0, 40\), got {number}"):
             load()
+
+
+def test_a_division_by_fractions():
+    codes = split_codes(10, 1, (0.5, 0.2))
+    npt.assert_array_equal(np.bincount(codes), [5, 2, 3])
+    npt.assert_array_equal(codes, split_codes(10, 1, (0.5, 0.2)))
+    assert not np.array_equal(codes, split_codes(10, 2, (0.5, 0.2)))
+    npt.assert_array_equal(np.bincount(split_codes(10, 1, (0.0, 1.0)), minlength=3), [0, 10, 0])

@@ -316,7 +316,7 @@ def test_flags_say_what_an_operator_must_know(engine, small_bank, tmp_path):
         far = create(client, longitude=-170.0, latitude=20.0, magnitude=None)
         post(client, far, [each | {"sea_level_m": 0.0} for each in samples])
         flags = client.get(f"/api/events/{far}/results/latest").json()["flags"]
-        assert {"46407: no data", "window shorter than 5 min", "no wave seen yet"} <= {*flags}
+        assert {"46407: no data", "window shorter than 5 min", "no wave detected yet"} <= {*flags}
         assert "extrapolated: epicentre far from the unit sources" in flags
         found = client.get(f"/api/events/{far}/results/latest").json()
         assert found["magnitude"] is None
@@ -364,7 +364,7 @@ def test_the_sampler_says_how_sure_it_is(sampler, tmp_path):
         quiet = Result.model_validate(client.get(f"/api/events/{still}/results/latest").json())
         assert quiet.below_range
         assert quiet.worst.max_amplitude_m < 0.03
-        assert "no wave seen yet" in quiet.flags
+        assert "no wave detected yet" in quiet.flags
 
 
 def test_heights_with_the_tide_lose_it(engine, tmp_path):

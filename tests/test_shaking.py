@@ -4,7 +4,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from record_fixtures import tohoku_record
+from event_fixtures import tohoku_samples
 from slipcast.errors import InputError
 from slipcast.records.shaking import find_shaking
 
@@ -40,7 +40,7 @@ def shaking(time_s, begins_s, ends_s, amplitude_m, *, seed=2):
 
 @pytest.mark.parametrize(("station", "until_min", "begins_min", "ends_min"), TOHOKU)
 def test_tohoku(station, until_min, begins_min, ends_min):
-    span = find_shaking(*tohoku_record(station), until_s=60.0 * until_min)
+    span = find_shaking(*tohoku_samples(station), until_s=60.0 * until_min)
     assert span is not None
     assert begins_min[0] <= span[0] / 60.0 <= begins_min[1]
     assert ends_min[0] <= span[1] / 60.0 <= ends_min[1]
@@ -48,7 +48,7 @@ def test_tohoku(station, until_min, begins_min, ends_min):
 
 @pytest.mark.parametrize("station", ["21401", "21413", "21414", "21415", "21418", "21419"])
 def test_two_hours_before_tohoku_are_quiet(station):
-    time, height, interval = tohoku_record(station)
+    time, height, interval = tohoku_samples(station)
     # the clock set back, so that the hour before the origin is where shaking is searched
     assert find_shaking(time + 3600.0, height, interval, until_s=3500.0) is None
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.testing as npt
 import pytest
 
+from event_fixtures import STATION_TABLES
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
 from slipcast.records.stations import Deployments, Position, position
 from slipcast.regions.region import Region, region_names
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 DAY = np.datetime64("2011-03-11T05:46:24")
 TABLE = """station,lon_deg,lat_deg,start,end,note
 21418,148.6945,38.7066,2007-07-21,2009-07-09,a
@@ -199,19 +197,25 @@ def test_tables_that_cannot_be_read(tmp_path):
         Deployments.open(tmp_path / "x.csv")
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the tables of stations are not beside the repository")
 @pytest.mark.parametrize("station", sorted(TOHOKU))
 def test_the_stations_of_tohoku(station):
     name = "dart_stations.csv" if station == "21401" else "dart_deployments.csv"  # which does not have it
-    place = position(station, DAY, deployments=Deployments.open(REFERENCE / name))
+    place = position(station, DAY, deployments=Deployments.open(STATION_TABLES / name))
     assert great_circle_distance(place.lon_deg, place.lat_deg, *TOHOKU[station]) < 5e3
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the tables of stations are not beside the repository")
 def test_the_whole_tables_can_be_read():
-    deployments = Deployments.open(REFERENCE / "dart_deployments.csv")
+    deployments = Deployments.open(STATION_TABLES / "dart_deployments.csv")
     assert len(deployments.rows) == 277
     for row in deployments.rows:
         middle = row.start + (row.end - row.start) // 2
         assert position(row.station, middle, deployments=deployments).origin.startswith("deployment 2")
-    assert len(Deployments.open(REFERENCE / "dart_stations.csv").rows) == 83
+    assert len(Deployments.open(STATION_TABLES / "dart_stations.csv").rows) == 83
+
+
+def test_a_deployment_of_one_day(tmp_path):
+    one = table(tmp_path, "station,lon_deg,lat_deg,start,end\na,231,45,2011-03-11,2011-03-11\n")
+    assert one.find("a", day("2011-03-11")).origin == "deployment 2011-03-11 to 2011-03-11"
+    for other in ("2011-03-10", "2011-03-12"):
+        with pytest.raises(InputError, match=f"station a has no deployment on {other}"):
+            one.find("a", day(other))

@@ -233,3 +233,18 @@ def test_a_size_that_cannot_be(size_km):
         subdivide([unit_source("acsza58")], size_km)
     with pytest.raises(InputError, match="sources must name at least one unit source, got none"):
         subdivide([], 10.0)
+
+
+@pytest.mark.parametrize(("size_km", "parts"), [(10.0, (10, 5)), (30.0, (3, 2)), (40.0, (2, 1)), (500.0, (1, 1))])
+def test_sources_are_cut_into_the_nearest_whole_number_of_parts(size_km, parts):
+    # 100 km by 50 km: 3.3 and 1.7, 2.5 (to even) and 1.25, and never none
+    subfaults = subdivide([unit_source("acsza58")], size_km)
+    assert subfaults.divisions == (parts,)
+    npt.assert_allclose(subfaults.length_m, 100e3 / parts[0])
+    npt.assert_allclose(subfaults.width_m, 50e3 / parts[1])
+
+
+def test_a_bottom_edge_lies_below_a_top_edge_by_the_sine_of_the_dip():
+    source = unit_source("acsza58")
+    npt.assert_allclose(source.bottom_depth_m, 12820.0 + 50e3 * np.sin(np.radians(11.0)))
+    npt.assert_allclose(source.point(0.0, source.width_m)[2], source.bottom_depth_m)

@@ -103,3 +103,15 @@ def test_the_interpolation_is_exact_for_polynomials_of_degree_seven(factor):
     lacks = np.prod([at % factor - node * factor for node in range(-3, 5)], axis=0) / 50.0**8
     npt.assert_allclose((at / 50) ** 8 - weights @ (nodes / 50) ** 8, lacks, rtol=0, atol=1e-12)
     assert lacks.max() > 1e-10
+
+
+def test_sources_far_north_are_followed_as_far_east_and_west():
+    # at 70 degrees a degree of longitude is a third of one of latitude, so the fine grid reaches three times as many
+    source = replace(unit_source("acszb60"), lon_deg=200.0, lat_deg=70.0, strike_deg=0.0)
+    subfaults = subdivide([source], 25.0)
+    grid = Grid.over((188.0, 212.0), (64.0, 76.0), 3.0)
+    waves = LongWaves(grid, np.full(grid.shape, 4000.0), dtype=np.float64)
+    box = uplift_box(waves, subfaults)
+    expected = on_every_cell(waves, box, subfaults).sum(axis=-1)
+    found = UpliftMap(waves, box, subfaults).forward(np.ones(len(subfaults)))
+    npt.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(expected).max())

@@ -33,7 +33,7 @@ COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
 SETTINGS = {
     "as shipped, but for 1,500 steps on 200,000 scenarios": {},
     "the same gauges and window for a whole step": {"views": 1},
-    "layers that do not see the observation mask": {"layers_see_view": False},
+    "layers not conditioned on the observation mask": {"layers_see_view": False},
     "no score of the mean of the samples": {"centre_score": 0.0},
     "no score of the highest waves": {"wave_score": 0.0},
     "no augmentation": {"spoilt_share": 0.0},
@@ -150,7 +150,7 @@ def main() -> None:
     linear = linear_error(pool, unseen)
     print(f"linear estimator: slip MSE {linear:.2f} m2\n")
     scored = ("slip MSE, share of linear", "CRPS (m)", "90 % of slip", "EV of maxima", "90 % of maxima")
-    rows = Rows("setting", "parameters", "seconds", *scored)
+    rows = Rows("design", "parameters", "seconds", *scored)
     for name in given.only or SETTINGS:
         changes, begin = SETTINGS[name], time.monotonic()
         sampler = train(bank, analysis, pool, config.model_copy(update=changes))

@@ -108,7 +108,9 @@ def measure_tides(folder: Path) -> dict[str, Rows]:
             before = (records.time_s > -6 * 3600) & (records.time_s < 0)
             level = records.sea_level.to_numpy()[0, before]
             found.setdefault(buoy, {})[method] = 1e3 * float(np.sqrt(np.nanmean(level**2)))
-    rows = Rows("DART", "short (mm)", "harmonic (mm)", "short, 90 min ahead of its samples (mm)", "it says (mm)")
+    rows = Rows(
+        "DART", "short (mm)", "harmonic (mm)", "short, 90 min ahead of its samples (mm)", "its own estimate (mm)"
+    )
     for buoy in BUOYS:
         ahead, said = _ahead(folder / "tohoku2011" / f"{buoy}.txt", [0.0])
         values = found[buoy]
@@ -303,7 +305,7 @@ def main() -> None:
     found = measure_tides(given.events) | invert_tohoku(given.events, japan, given.figures)
     found |= invert_chile(chile, given.figures)
     print_speed(given.events, given.banks / "japan.nc")
-    command = "python -m benchmarks.studies.events ../shared/events --banks runs/events --figures docs/figures"
+    command = "python -m benchmarks.studies.events EVENTS --banks runs/events --figures docs/figures"
     results = tables({name: rows.results() for name, rows in found.items()}, command, code())
     write_compact(given.out, results)
     bank_of("kamchatka", given.banks)

@@ -146,7 +146,7 @@ def main() -> None:
     print(f"linear estimator: slip MSE {reference:.2f} m2\n")
     seen = ScenarioPool(*(array[:SEEN_COUNT] for array in vars(pool).values()))
     reference_of_seen = linear_error(pool, seen)
-    shares = ("share of linear, unseen", "the same, 10,000 of the training's")
+    shares = ("share of linear, test", "the same, 10,000 training scenarios")
     rows = Rows("scenarios", "steps", "passes", "minutes", *shares)
     for count, steps in TRAININGS:
         if count > len(pool):

@@ -53,9 +53,9 @@ The step follows from the deepest cell in its latitude (0.9 of the stable one); 
 minute. Land is computed too. The rate is that of one core while all are busy, on {rate_grid}:
 {rate:.0f} million cell updates a second. Depths are those of ETOPO1 at 6'. Halving the spacing costs 8 times as much.
 
-## Bank: one run a gauge
+## Bank: one run per gauge
 
-By reciprocity a run a gauge serves all sources, so {n_gauges} runs and not {n_forward:,}, one a subfault.
+By reciprocity a run per gauge serves all sources, so {n_gauges} runs and not {n_forward:,}, one per subfault.
 
 {bank}
 
@@ -87,8 +87,8 @@ With a rate of *r* for a core-hour (put in what yours costs; memory and storage 
 - **The projection onto subfaults.** A task holds the uplift of every subfault at every cell around all sources. For
   one zone that is {uplift_zone}; for all sources at once it would be {uplift_all}. The same sums, done for a block of
   unit sources at a time, each over the cells within {uplift_deg:g}° of it, hold {uplift_block} at 1'.
-- **A bank a basin or zone.** Ruptures are drawn in a region of one zone, and a bank of all subfaults is too large for
-  memory: one bank for each zone, on its own subfaults, from runs that are shared. Today a bank of another zone
+- **One bank per basin or zone.** Ruptures are drawn in a region of one zone, and a bank of all subfaults is too large
+  for memory: one bank for each zone, on its own subfaults, from runs that are shared. Today a bank of another zone
   repeats its runs.
 - **Grids by distance.** All gauges at 1' over all of the Pacific is the dearest choice. DARTs need 1' where they are
   near a source; from far away {far} is what the far gauges of the built-in regions have. A region may give each gauge
@@ -111,7 +111,7 @@ slipcast bank build zone.toml --scheduler tcp://host:8786 --out zone.nc
 slipcast scenarios build zone.nc --count {scenarios} --seed 1 --scheduler tcp://host:8786 --out zone.zarr
 ```
 
-Both go on after a kill with what is missing ([workflow.md](workflow.md)).
+Both resume after an interruption ([workflow.md](workflow.md)).
 
 ## Two workers against one
 

@@ -23,12 +23,12 @@ DOCS = ROOT / "docs"
 SEEDS = (1, 2, 3, 4, 5)
 LONG = 3000
 
-PAGE = """# Training by Liu's recipe
+PAGE = """# Training with Liu's recipe
 
 Made by `python -m benchmarks.studies.training demo/cascadia/scenarios.zarr` on the scenarios of `slipcast demo`:
 {count} in
-all, {train} of the training. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over
-the parts, m², without dropout.
+all, {train} for training. The network is Liu's `conv1d` for 45 minutes at three DARTs; losses are exact means over the
+parts, m², without dropout.
 
 ## Five seeds, 300 epochs
 

@@ -42,10 +42,9 @@ PAGE = """# Speed of training
 
 Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine}
 with
-torch {torch}: {count} scenarios of the training, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch},
-Adam. Ratios are of times taken one after the other in the same round: medians, with the least and the most of the
-rounds. Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not
-named.
+torch {torch}: {count} training scenarios, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam.
+Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
+Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
 
 The plain loop is what a tutorial writes: `nn.Conv1d`, `nn.LeakyReLU`, `nn.MaxPool1d`, a `DataLoader`,
 `torch.optim.Adam`, `loss.item()` at each step, the validation loss after each epoch; on one thread, as slipcast.

@@ -326,7 +326,7 @@ class Nowcast:
         if newest_s < 60 * self.window_range_min[0]:
             flags.append(f"window shorter than {self.window_range_min[0]:g} min")
         if not any(waves_seen.values()):
-            flags.append("no wave seen yet")
+            flags.append("no wave detected yet")
         return flags
 
     def _place_flags(self, epicentre: tuple[float, float] | None, candidates: list[str]) -> list[str]:

@@ -234,7 +234,7 @@ def _common_sources(responses: Mapping[str, pd.DataFrame], region: Region) -> li
 
 
 def _read_responses(eta_path: Path, t_path: Path) -> pd.DataFrame:
-    """Read responses at a gauge, m per m, a column a source by standard name, a row a minute from zero."""
+    """Read responses at a gauge, m per m, a column per source by standard name, a row a minute from zero."""
     eta, minutes = _read_table(eta_path), _read_table(t_path)
     columns = {_checked_source(name, eta_path): name for name in eta.columns}
     if len(columns) < eta.shape[1]:

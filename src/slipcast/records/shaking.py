@@ -22,7 +22,7 @@ _QUARTILE = 0.3186
 
 
 def find_shaking(time_s: Any, height_m: Any, interval_s: Any, *, until_s: float) -> tuple[float, float] | None:
-    r"""Find the span in which seismic waves spoil a raw record.
+    r"""Find the span in which seismic waves disturb a raw record.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ const state = {
   records: null, results: [], result: null, series: new Map(),
   shown: null,             // number of the result shown, null for the newest
   chosen: null,            // forecast point chosen by hand
-  link: "starting", heardMs: null,
+  link: "starting", newestMs: null,
   stale: true,             // the whole history is to be read again
   newSamples: true,        // the records are
 };
@@ -86,7 +86,7 @@ function tick() {
     }
   }
   const past = event !== null && !event.simulation && serverNow() - Date.parse(event.origin_time) > 86_400_000;
-  showConnection({ link: state.link, heardMs: state.heardMs, past });
+  showConnection({ link: state.link, newestMs: state.newestMs, past });
 }
 
 // ---- reading
@@ -149,7 +149,7 @@ function mergeResults(rows) {
   rows.forEach((row) => all.set(row.number, row));
   state.results = [...all.values()].sort((a, b) => a.number - b.number);
   const last = state.results.at(-1);
-  if (last) state.heardMs = Math.max(state.heardMs ?? 0, Date.parse(last.created));
+  if (last) state.newestMs = Math.max(state.newestMs ?? 0, Date.parse(last.created));
 }
 
 // False for what is known already: a stream that opens says where things stand.
@@ -181,7 +181,7 @@ function watchEvent(id) {
   watch = new AbortController();
   const { signal } = watch;
   const event = state.events.find((other) => other.id === id) ?? null;
-  Object.assign(state, { event, records: null, results: [], result: null, series: new Map(), shown: null, chosen: null, heardMs: null, stale: true, newSamples: true });
+  Object.assign(state, { event, records: null, results: [], result: null, series: new Map(), shown: null, chosen: null, newestMs: null, stale: true, newSamples: true });
   kept.clear();
   clearRecords();
   clearTable();
@@ -208,7 +208,7 @@ function watchEvent(id) {
       if (!isNews(kind, data)) return;
       state.newSamples = true;
       if (kind === "result") mergeResults([data]);
-      else state.heardMs = serverNow();
+      else state.newestMs = serverNow();
       refresh();
     },
   });

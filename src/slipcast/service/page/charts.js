@@ -1,8 +1,8 @@
-// Charts by uPlot: a record with its model and fan, a point's forecast, magnitude against time.
+// Charts by uPlot: a record with its model and interval, a point's forecast, magnitude against time.
 
 import { colour, onTheme } from "./theme.js";
-import { hideTip, showTip } from "./tip.js";
-import { interval, magnitudeFine, metres, sinceOrigin } from "./words.js";
+import { hideTip, showTip } from "./tooltip.js";
+import { interval, magnitudeFine, metres, sinceOrigin } from "./format.js";
 
 const FONT = '13px system-ui, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 const plots = new Set();
@@ -117,7 +117,7 @@ const recordOptions = (chart) => ({
     { paths: () => null, points: { show: true, size: 4, width: 0, fill: () => colour("sample"), stroke: () => colour("sample") } },
     { paths: () => null, points: { show: true, size: 5, width: 1.5, fill: () => "transparent", stroke: () => colour("since") } },
   ],
-  bands: [{ series: [3, 2], fill: () => colour("fan") }],
+  bands: [{ series: [3, 2], fill: () => colour("interval") }],
   hooks: {
     drawClear: [(plot) => chart.state.cutMin !== undefined && shadeAfter(plot, chart.state.cutMin)],
     draw: [(plot) => chart.state.cutMin !== undefined && verticalLine(plot, chart.state.cutMin, "cut", true)],
@@ -168,7 +168,7 @@ const historyOptions = (chart) => ({
     { stroke: () => "transparent", width: 0, points: { show: false } },
     { stroke: () => "transparent", width: 0, points: { show: false } },
   ],
-  bands: [{ series: [3, 2], fill: () => colour("fan") }],
+  bands: [{ series: [3, 2], fill: () => colour("interval") }],
   hooks: { draw: [(plot) => chart.state.cutMin !== undefined && verticalLine(plot, chart.state.cutMin, "cut", true)] },
 });
 

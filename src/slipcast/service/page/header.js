@@ -1,8 +1,8 @@
 // The head of the page: which event, what time in it, and whether the page still hears from the service.
 
 import { getBlob, hasToken, paths, serverNow } from "./api.js";
-import { el } from "./marks.js";
-import { age, dateTime, dayTime, magnitude, place, sinceOrigin } from "./words.js";
+import { el } from "./symbols.js";
+import { age, dateTime, dayTime, magnitude, place, sinceOrigin } from "./format.js";
 
 const at = (id) => document.getElementById(id);
 const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
@@ -25,9 +25,9 @@ export function showClock(clock, asAt) {
   put("clock", sinceOrigin(clock?.seconds ?? null, !asAt && clock?.kind === "wall"));
 }
 
-// link: "starting", "live" or "lost"; heardMs: when the newest result or sample came, by the clock of the service.
-export function showConnection({ link, heardMs, past }) {
-  const quiet = heardMs === null ? null : (serverNow() - heardMs) / 1000;
+// link: "starting", "live" or "lost"; newestMs: when the newest result or sample came, by the clock of the service.
+export function showConnection({ link, newestMs, past }) {
+  const quiet = newestMs === null ? null : (serverNow() - newestMs) / 1000;
   let state = link;
   if (link === "live" && past) state = "past";
   else if (link === "live" && quiet !== null && quiet > STALE_S) state = "stale";

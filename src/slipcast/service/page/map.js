@@ -4,10 +4,10 @@
 import { coastLayers } from "./coast.js";
 import { startGl, hasWebGl } from "./map_gl.js";
 import { startSvg } from "./map_svg.js";
-import { el, shape } from "./marks.js";
+import { el, shape } from "./symbols.js";
 import { colour, onTheme, slipColour } from "./theme.js";
-import { hideTip, showTip, tipOf } from "./tip.js";
-import { DASH, interval, levelWord, metres, place, placeName, sinceOrigin } from "./words.js";
+import { hideTip, showTip, tipOf } from "./tooltip.js";
+import { DASH, STATES, interval, levelWord, metres, place, placeName, sinceOrigin } from "./format.js";
 
 const box = document.getElementById("map-base");
 const marksBox = document.getElementById("map-marks");
@@ -134,7 +134,7 @@ function drawLegend(hasSlip) {
   const item = (kind, word) => el("span", { className: "item" }, [shape(kind), word]);
   legend.replaceChildren(
     el("span", { className: "group" }, [el("span", { text: "Slip 0" }), el("i", { className: "ramp" }), el("span", { text: hasSlip ? `${most} m` : `${DASH} m` })]),
-    el("span", { className: "group" }, [el("b", { text: "Buoys" }), item("wave seen", "wave seen"), item("listening", "listening"), item("silent", "silent")]),
+    el("span", { className: "group" }, [el("b", { text: "Buoys" }), ...STATES.map((state) => item(state, state))]),
     el("span", { className: "group" }, [el("b", { text: "Points" }), ...["warning", "advisory", "information", "none"].map((level) => item(level, levelWord[level].toLowerCase()))]),
   );
 }

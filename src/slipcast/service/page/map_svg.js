@@ -1,6 +1,6 @@
 // The map as a plain drawing, for where WebGL is missing. Same data, same calls as map_gl.js.
 
-import { svgEl } from "./marks.js";
+import { svgEl } from "./symbols.js";
 
 const WORLD = 4096;   // width of the whole world in units of the drawing
 const FURTHEST = 24;  // largest zoom over the whole world's

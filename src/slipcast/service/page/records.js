@@ -1,8 +1,8 @@
-// The panel of records: one chart a buoy, with its state in words and shape.
+// The panel of records: one chart per buoy, with its state in words and shape.
 
 import { LevelChart } from "./charts.js";
-import { el, shape } from "./marks.js";
-import { metres, placeName, sinceOrigin } from "./words.js";
+import { el, shape } from "./symbols.js";
+import { metres, placeName, sinceOrigin } from "./format.js";
 
 const box = document.getElementById("records");
 const empty = document.getElementById("records-empty");
@@ -11,7 +11,7 @@ let point = null;
 
 const WAVE_M = 0.02;
 
-// The rule of the service: two samples running beyond 2 cm on one side, from when a tsunami can be there.
+// The rule of the service: two consecutive samples beyond 2 cm on one side, from when a tsunami can be there.
 export const sawWave = (levels) => levels.some((level, index) => index > 0 && Math.min(Math.abs(level), Math.abs(levels[index - 1])) > WAVE_M && level * levels[index - 1] > 0);
 
 // State of every buoy at the time shown. The service gives it for now; when looking back (cutS), its rule is applied to the
@@ -20,9 +20,9 @@ export function buoyStates(records, cutS) {
   return new Map((records?.gauges ?? []).map(({ gauge, state, earliest_s: earliest, seconds, sea_level_m: levels, last_s: last }) => {
     if (cutS === null) return [gauge, { state, last_s: last }];
     const by = seconds.flatMap((time, index) => (time >= 0 && time <= cutS + 0.5 ? [index] : []));
-    if (!by.length) return [gauge, { state: "silent", last_s: null }];
+    if (!by.length) return [gauge, { state: "no data", last_s: null }];
     const later = by.filter((index) => seconds[index] >= earliest);
-    return [gauge, { state: sawWave(later.map((index) => levels[index])) ? "wave seen" : "listening", last_s: seconds[by.at(-1)] }];
+    return [gauge, { state: sawWave(later.map((index) => levels[index])) ? "wave detected" : "no wave detected", last_s: seconds[by.at(-1)] }];
   }));
 }
 

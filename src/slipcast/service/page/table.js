@@ -1,7 +1,7 @@
 // The forecast table: highest wave first.
 
-import { el, levelChip, svgEl } from "./marks.js";
-import { DASH, clockTime, countdown, interval, levelWord, metres, placeName } from "./words.js";
+import { el, levelChip, svgEl } from "./symbols.js";
+import { DASH, clockTime, countdown, interval, levelWord, metres, placeName } from "./format.js";
 
 const body = document.getElementById("forecast-rows");
 const empty = document.getElementById("forecast-empty");

@@ -1,8 +1,8 @@
 // The numbers that must be read from two metres.
 
-import { el, levelChip, shape } from "./marks.js";
+import { el, levelChip, shape } from "./symbols.js";
 import { tableRows } from "./table.js";
-import { DASH, clockTime, countdownParts, interval, levelWord, magnitude, magnitudeFine, metres, placeName } from "./words.js";
+import { DASH, STATES, clockTime, countdownParts, interval, levelWord, magnitude, magnitudeFine, metres, placeName } from "./format.js";
 
 const at = (id) => document.getElementById(id);
 const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
@@ -49,9 +49,9 @@ export function showNext({ result, clock, originMs }) {
 
 function showBuoys(states) {
   const all = [...states.values()].map(({ state }) => state);
-  const seen = all.filter((state) => state === "wave seen").length;
+  const seen = all.filter((state) => state === "wave detected").length;
   at("buoys").replaceChildren(...(all.length ? [String(seen), el("span", { className: "unit", text: ` of ${all.length}` })] : [DASH]));
-  const words = ["wave seen", "listening", "silent"].map((state) => [state, all.filter((other) => other === state).length]).filter(([, count]) => count > 0);
+  const words = STATES.map((state) => [state, all.filter((other) => other === state).length]).filter(([, count]) => count > 0);
   at("buoy-states").replaceChildren(...words.map(([state, count]) => el("span", {}, [shape(state), `${count} ${state}`])));
   at("buoy-states").querySelectorAll("svg").forEach((svg) => { svg.setAttribute("width", "20"); svg.setAttribute("height", "20"); });
 }

@@ -1,6 +1,6 @@
 // The slider that looks back, and the button that returns to now.
 
-import { magnitudeFine, sinceOrigin } from "./words.js";
+import { magnitudeFine, sinceOrigin } from "./format.js";
 
 const at = (id) => document.getElementById(id);
 const slider = at("slider");

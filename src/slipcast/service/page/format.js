@@ -5,7 +5,7 @@ const known = (value) => typeof value === "number" && Number.isFinite(value);
 
 export const LEVELS = ["none", "information", "advisory", "warning"];
 export const levelWord = { none: "None", information: "Information", advisory: "Advisory", warning: "Warning" };
-export const stateWord = { silent: "silent", listening: "listening", "wave seen": "wave seen" };
+export const STATES = ["wave detected", "no wave detected", "no data"]; // of a buoy
 
 // "neah_bay" to "Neah Bay", "hilo1" to "Hilo 1"; "32412" to "DART 32412".
 export function placeName(gauge) {
