@@ -81,8 +81,8 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
     config, windows = headline["about"]["config"], headline["windows"]
     yield (
         f"Means of {config['test_sets']} test sets of {config['count']:,} ruptures that were not used in training, in "
-        f"brackets the least and the most of the sets; DARTs {', '.join(headline['about']['gauges'])}. Made by `python -m "
-        f"benchmarks.accuracy`, {made_by_words(headline['made_by'])}; all scores are in [the "
+        f"brackets the least and the most of the sets; DARTs {', '.join(headline['about']['gauges'])}. Made by "
+        f"`python -m benchmarks.accuracy`, {made_by_words(headline['made_by'])}; all scores are in [the "
         "benchmark](../benchmarks/accuracy.md)."
     )
     yield table(
