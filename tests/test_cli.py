@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_every_verb_has_help_with_an_example(verb):
     shown = CliRunner().invoke(cli.app, [*verb, "--help"])
     assert shown.exit_code == 0
     assert f"Example: slipcast {' '.join(verb)}" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("verb", sorted({verb[:-1] for verb in VERBS}), ids=" ".join)
+def test_a_group_alone_shows_its_help(slipcast, verb):
+    code, out, err = slipcast(*verb)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: {' '.join(('slipcast', *verb))} ")
+    for other in VERBS:
+        if other[: len(verb)] == verb:
+            assert re.search(rf"^  {other[len(verb)]} ", out, re.MULTILINE)
+    assert out == slipcast(*verb, "--help")[1]
+
+
+def test_the_version(slipcast):
+    assert slipcast("--version") == (0, f"slipcast {version('slipcast')}\n", "")
 
 
 def test_the_verbs_of_the_design():
@@ -156,7 +172,7 @@ def test_from_scenarios_to_a_network(slipcast, files, tmp_path, monkeypatch):
     assert code == 0, err
     assert json.loads(out) == json.loads(Path("judged/metrics.json").read_text())
     assert Path("judged/figures/max_amplitude.png").read_bytes().startswith(b"\x89PNG")
-    assert "weight MSE" in slipcast("evaluate", "run", files / "set.zarr", "--out", "judged")[1]
+    assert "slip MSE" in slipcast("evaluate", "run", files / "set.zarr", "--out", "judged")[1]
     code, _, err = slipcast("invert", files / "records.nc", "--bank", files / "bank.nc", "--model", "run")
     assert code == 0, err
     assert read_netcdf("slip.nc", "slip").attrs["model"] == Checkpoint.open("run").id
@@ -194,7 +210,15 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank build chilli", "unknown region 'chilli'; nearest: chile"),
         ("bank build cascadia --gauges 46440", "unknown gauge '46440' in region cascadia; nearest: 46407, 46404"),
         ("bank build cascadia --spacing fine", "--spacing must be a number or GRID=NUMBER, got 'fine'"),
-        ("bank build cascadia --spacing 2 --spacing 3", "--spacing must be one number, or GRID=NUMBER for each"),
+        (
+            "bank build cascadia --spacing 2 --spacing 3",
+            "must be one number, or one GRID=NUMBER for each grid, got '2 3'",
+        ),
+        (
+            "bank build cascadia --hours near=2 --hours near=3",
+            "--hours must be one number, or one GRID=NUMBER",
+        ),
+        ("evaluate RUN SET --out r --scenarios a", "--scenarios must be comma-separated whole numbers, got 'a'"),
         ("bank build cascadia --device tpu", "device must be cpu or cuda, got 'tpu'"),
         ("bank build cascadia --bathymetry nowhere.nc", "no bathymetry file nowhere.nc"),
         ("bank build cascadia --out BANK/b.nc", "a part of its path is a file, not a folder"),
@@ -202,7 +226,7 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("bank check nowhere.nc", "no file nowhere.nc"),
         ("bank check RECORDS", "holds records, not a bank of Green's functions"),
         ("scenarios build BANK --count 0", "count must be >= 1, got 0"),
-        ("scenarios build BANK --count 9 --hurst a", "--hurst must hold numbers between commas, got 'a'"),
+        ("scenarios build BANK --count 9 --hurst a", "--hurst must be comma-separated numbers, got 'a'"),
         ("scenarios build BANK --count 9 --out FOLDER", "it is a folder with other files, which would be lost"),
         ("train SET --out r --set epoch=3", "unknown training setting 'epoch'; nearest: epochs"),
         ("train SET --out r --set epochs", "a setting must be KEY=VALUE, got 'epochs'"),
@@ -214,13 +238,13 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("train SET --out r --config no.toml", "cannot read no.toml"),
         ("train BANK --out r", "no folder BANK"),
         ("evaluate FOLDER SET --out r", "holds no checkpoint (no model.json)"),
-        ("invert RECORDS --bank BANK", "give either a model or a method (nnls, tikhonov, linear, gaussian, bayes)"),
+        ("invert RECORDS --bank BANK", "give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)"),
         ("invert RECORDS --bank BANK --method nnls", "method nnls needs a window, minutes after the origin"),
         (
             "invert RECORDS --bank BANK --method tikhonov --window 60 --slip-sd gvc",
             "--slip-sd must be metres or one of",
         ),
-        ("invert chile2010 --bank BANK --method nnls --window 60", "unknown gauge '32412' in bank cascadia"),
+        ("invert chile2010 --bank BANK --method nnls --window 60", "must name at least one gauge, got none"),
         ("forecast RECORDS --bank BANK", "holds records, not a slip estimate"),
         ("plot bank BANK --source 58", "a unit source is named like acsza58 or ac58a, got '58'"),
         ("plot records RECORDS --slip s.nc", "--slip and --bank belong together"),
@@ -242,14 +266,14 @@ def test_debug_shows_where(slipcast):
     assert "slipcast: no file nowhere.nc" in err
 
 
-def test_a_fault_is_exit_code_1(slipcast, monkeypatch):
+def test_an_internal_error_is_exit_code_1(slipcast, monkeypatch):
     def fail(*_):
         raise RuntimeError("something\nbroke")
 
     monkeypatch.setattr("slipcast.regions.region.region_names", fail)
     code, _, err = slipcast("regions", "list")
     assert code == 1
-    assert err == "slipcast: fault: RuntimeError: something broke (--debug shows where)\n"
+    assert err == "slipcast: internal error: RuntimeError: something broke (--debug shows where)\n"
 
 
 def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 from cli_fixtures import check_usage_error
 from inversion_fixtures import invert_by, named
 from record_fixtures import DARTS, TRUE_M
-from slipcast.forecasting.wave_fit import leave_one_out
+from slipcast.forecasting.wave_fit import WaveFit, leave_one_out
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import SlipEstimate, Timing, candidate_sources, fit_timing
 from slipcast.io.netcdf import read_netcdf
@@ -188,6 +188,16 @@ def test_each_dart_from_the_others(slipcast, files, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("modelled_s", "told"), [(900.0, "+5"), (420.0, "-3")])
+def test_a_late_wave_is_a_later_arrival(slipcast, files, tmp_path, monkeypatch, modelled_s, told):
+    fit = WaveFit("46404", False, 0.0, 1.0, 0.5, 1.0, 1.0, observed_arrival_s=600.0, modelled_arrival_s=modelled_s)
+    monkeypatch.setattr("slipcast.forecasting.wave_fit.leave_one_out", lambda *_, **__: {"46404": (None, fit)})
+    command = ("invert", files / "records.nc", "--bank", files / "bank.nc", *INVERT, "--out", tmp_path / "slip.nc")
+    code, out, err = slipcast(*command, "--window", 90, "--leave-one-out")
+    assert code == 0, err
+    assert out.endswith(f", arrival {told} min\n")
+
+
 def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     records, bank = files / "records.nc", files / "bank.nc"
@@ -266,7 +276,7 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
         ("invert RECORDS --bank BANK --method nnls --stretch", "--stretch and --shifts need --bank and --window"),
         ("invert RECORDS --method nnls --window 60 --shifts", "--stretch and --shifts need --bank and --window"),
         ("invert RECORDS --method nnls --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
-        ("invert RECORDS --bank BANK --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
+        ("invert RECORDS --bank BANK --model cascadia --leave-one-out", "--leave-one-out needs --bank and --method"),
         ("invert RECORDS --bank BANK --method nnls --window 60 --gauges 46404 --leave-one-out", "at least two gauges"),
     ],
 )

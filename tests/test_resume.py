@@ -21,7 +21,7 @@ from cli_fixtures import run_script
 from conftest import build_quietly, small_region
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.greens import reciprocity
-from slipcast.greens.parts import remove_parts
+from slipcast.greens.bank import GreensBank
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.parallel.executor import connect, run_tasks
@@ -76,31 +76,38 @@ def stop_after(count: int):
 
 
 def test_a_bank_of_parts_is_the_same(quick_bank, tmp_path, computed):
-    told = []
-    for _ in range(2):
-        bank = build_quietly(quick_region(), parts=tmp_path / "parts", progress=lambda *of: told.append(of))
-        assert bank.id == quick_bank.id
-        bank.check()
-    assert sorted(computed) == sorted(quick_bank.gauges)  # once
-    assert [done for done, *_ in told] == [1, 2, 3, 4, 5, 5]
-    remove_parts(tmp_path / "parts")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_build_that_was_stopped_goes_on(quick_bank, tmp_path, computed):
+    told, target = [], tmp_path / "bank.nc"
     with pytest.raises(Stop):
-        build_quietly(quick_region(), parts=tmp_path, workers=1, progress=stop_after(2))
-    kept = len(list(tmp_path.glob("*.nc")))
-    assert kept == 2
+        build_quietly(quick_region(), save_to=target, progress=stop_after(5))
+    assert not target.exists()
+    bank = build_quietly(quick_region(), save_to=target, progress=lambda *of: told.append(of))
+    assert sorted(computed) == sorted(quick_bank.gauges)  # once
+    assert told == [(5, 5, "found")]
+    bank.check()
+    assert bank.id == GreensBank.open(target).id == quick_bank.id
+    assert [path.name for path in tmp_path.iterdir()] == ["bank.nc"]
+
+
+def test_a_build_that_was_stopped_is_resumed(quick_bank, tmp_path, computed):
+    target = tmp_path / "bank.nc"
+    with pytest.raises(Stop):
+        build_quietly(quick_region(), save_to=target, workers=1, progress=stop_after(2))
+    assert len(list(parts_folder(target).glob("*.nc"))) == 2
     computed.clear()
-    assert build_quietly(quick_region(), parts=tmp_path).id == quick_bank.id
+    assert build_quietly(quick_region(), save_to=target).id == quick_bank.id
     assert len(computed) == 3
 
 
+def stop_when_done(region, target, **options):
+    """Compute all gauges of a bank, and leave them as parts."""
+    with pytest.raises(Stop):
+        build_quietly(region, save_to=target, progress=stop_after(len(region.gauges)), **options)
+
+
 def test_parts_of_more_gauges_are_of_use_to_fewer(quick_bank, tmp_path, computed):
-    build_quietly(quick_region(), parts=tmp_path)
+    stop_when_done(quick_region(), tmp_path / "bank.nc")
     computed.clear()
-    some = build_quietly(quick_region(), parts=tmp_path, gauges=["newport", "46407"])
+    some = build_quietly(quick_region(), save_to=tmp_path / "bank.nc", gauges=["newport", "46407"])
     assert not computed
     expected = quick_bank.dataset["response"].sel(gauge=some.gauges)
     npt.assert_array_equal(some.dataset["response"], expected)
@@ -119,10 +126,10 @@ def test_parts_of_more_gauges_are_of_use_to_fewer(quick_bank, tmp_path, computed
 )
 def test_parts_of_other_settings_are_not_used(tmp_path, computed, grid, options, flat_floor):
     region = quick_region().with_gauges(["46404"])
-    build_quietly(region, parts=tmp_path / "parts")
+    stop_when_done(region, tmp_path / "bank.nc")
     options = {key: flat_floor if key == "bathymetry" else value for key, value in options.items()}
     other = quick_region(**grid).with_gauges(["46404"])
-    assert build_quietly(other, **options, parts=tmp_path / "parts").id == build_quietly(other, **options).id
+    assert build_quietly(other, **options, save_to=tmp_path / "bank.nc").id == build_quietly(other, **options).id
     assert computed == ["46404"] * 3
 
 
@@ -132,11 +139,11 @@ def test_parts_of_other_sources_gauges_and_versions_are_not_used(tmp_path, compu
     moved = content | {"gauges": [content["gauges"][0] | {"lat": 45.0}]}
     fewer = content | {"sources": content["sources"][:8]}
     finer = content | {"subfault_km": 20.0}
-    build_quietly(region, parts=tmp_path)
+    stop_when_done(region, tmp_path / "bank.nc")
     for other in (moved, fewer, finer):
-        build_quietly(Region.model_validate(other), parts=tmp_path)
+        stop_when_done(Region.model_validate(other), tmp_path / "bank.nc")
     monkeypatch.setattr("slipcast.greens.parts.package_version", lambda: "another")
-    build_quietly(region, parts=tmp_path)
+    build_quietly(region, save_to=tmp_path / "bank.nc")
     assert computed == ["46404"] * 5
 
 
@@ -151,9 +158,10 @@ def flat_floor(tmp_path):
     return path
 
 
-def test_damaged_parts_are_computed_anew(quick_bank, tmp_path, computed):
-    build_quietly(quick_region(), parts=tmp_path)
-    cut, other, empty, changed, foreign = sorted(tmp_path.glob("*.nc"))
+def test_damaged_parts_are_computed_again(quick_bank, tmp_path, computed):
+    target = tmp_path / "bank.nc"
+    stop_when_done(quick_region(), target)
+    cut, other, empty, changed, foreign = sorted(parts_folder(target).glob("*.nc"))
     cut.write_bytes(cut.read_bytes()[:5000])
     empty.write_bytes(b"")
     other.write_bytes(changed.read_bytes())  # another gauge's
@@ -161,15 +169,24 @@ def test_damaged_parts_are_computed_anew(quick_bank, tmp_path, computed):
     write_netcdf(part.assign(response=part["response"] * np.float32(1.000001)), changed, "response")
     quick_bank.save(foreign)
     computed.clear()
-    assert build_quietly(quick_region(), parts=tmp_path).id == quick_bank.id
+    assert build_quietly(quick_region(), save_to=target).id == quick_bank.id
     assert sorted(computed) == sorted(quick_bank.gauges)
 
 
-def test_what_is_not_a_part_stays(quick_bank, tmp_path):
-    (tmp_path / "thesis.tex").touch()
-    build_quietly(quick_region(), parts=tmp_path)
-    remove_parts(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+def test_what_is_not_a_part_stays(tmp_path):
+    folder = parts_folder(tmp_path / "bank.nc")
+    folder.mkdir()
+    (folder / "thesis.tex").touch()
+    build_quietly(quick_region(), save_to=tmp_path / "bank.nc")
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+def test_the_target_is_checked_before_the_work(tmp_path, computed):
+    (tmp_path / "bank.nc").mkdir()
+    with pytest.raises(InputError, match=r"^cannot write \S+bank.nc: it is a folder$"):
+        build_quietly(quick_region(), save_to=tmp_path / "bank.nc")
+    assert not computed
+    assert [path.name for path in tmp_path.iterdir()] == ["bank.nc"]
 
 
 BUILD = """
@@ -181,29 +198,27 @@ BUILD = """
         if done == 3:
             os.kill(os.getpid(), signal.SIGKILL)
     region = Region.from_json(open(sys.argv[1]).read())
-    GreensBank.build(region, parts=sys.argv[2], workers=1, progress=progress)
+    GreensBank.build(region, save_to=sys.argv[2], workers=1, progress=progress)
 """
 
 
 def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
     (tmp_path / "region.json").write_text(quick_region().json_text())
-    folder = parts_folder(tmp_path / "bank.nc")
-    assert run_script(BUILD, tmp_path / "region.json", folder).returncode == -signal.SIGKILL
-    assert len(list(folder.glob("*.nc"))) == 3
-    bank = build_quietly(quick_region(), parts=folder)
+    target = tmp_path / "bank.nc"
+    assert run_script(BUILD, tmp_path / "region.json", target).returncode == -signal.SIGKILL
+    assert len(list(parts_folder(target).glob("*.nc"))) == 3
+    bank = build_quietly(quick_region(), save_to=target)
     assert len(computed) == 2
     assert bank.id == quick_bank.id
-    remove_parts(folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["region.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bank.nc", "region.json"]
 
 
 def test_two_builds_into_one_path(tmp_path):
-    folder = parts_folder(tmp_path / "bank.nc")
-    with lock(folder):
-        with pytest.raises(InputError, match=rf"bank.nc.parts is locked by process {os.getpid()} on .* since 2"):
-            build_quietly(quick_region(), parts=folder)
-        with pytest.raises(InputError, match="is locked by process"):
-            remove_parts(folder)
+    target = tmp_path / "bank.nc"
+    locked = rf"bank.nc.parts is locked by process {os.getpid()} on .* since 2"
+    with lock(parts_folder(target)), pytest.raises(InputError, match=locked):
+        build_quietly(quick_region(), save_to=target)
+    assert not target.exists()
 
 
 # --- scenario sets
@@ -426,10 +441,13 @@ def cluster():
 def test_a_cluster_makes_the_same_bank(quick_bank, tmp_path, cluster):
     told = []
     bank = build_quietly(
-        quick_region(), scheduler=cluster, parts=tmp_path, kajiura=False, progress=lambda *of: told.append(of)
+        quick_region(),
+        scheduler=cluster,
+        save_to=tmp_path / "bank.nc",
+        kajiura=False,
+        progress=lambda *of: told.append(of),
     )
     assert bank.id == quick_bank.id
-    assert len(list(tmp_path.glob("*.nc"))) == 5
     assert sorted(name for *_, name in told) == sorted(quick_bank.gauges)
     smooth = quick_region().with_gauges(["46404", "newport"])
     assert build_quietly(smooth, scheduler=cluster, kajiura=True).id == build_quietly(smooth, kajiura=True).id

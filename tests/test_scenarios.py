@@ -322,8 +322,7 @@ def test_noise_of_scenarios_minutes_and_gauges_is_independent(small_set):
 def test_progress_counts_scenarios(small_bank):
     told = []
     ScenarioSet.build(small_bank, count=150, seed=1, progress=lambda *of: told.append(of))
-    assert told[-1] == (150, 150)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told == [(128, 150, ""), (150, 150, "")]
 
 
 @pytest.mark.parametrize("fractions", [(0.9, 0.9, 0.1), (-0.5, 0.9, 0.6), (0.5, 0.5), (0.5, 0.3, 0.1)])

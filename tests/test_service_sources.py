@@ -210,7 +210,7 @@ def test_an_event_is_played_as_it_was_sent(engine, small_bank, tmp_path):
             speed=np.inf,
             latency_min={"46404": 3.0},
             origin_time=EVENT["origin_time"],
-            progress=lambda done, _total: minutes.append(done),
+            progress=lambda done, *_: minutes.append(done),
             client=httpx.Client(transport=client._transport, base_url="http://testserver"),
         )
         event = client.get(f"/api/events/{played.event}").json()

@@ -20,7 +20,7 @@ from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.learners import epoch_seed
 from slipcast.learning.stacked_optimizers import StackedOptimizer
-from slipcast.learning.train import train
+from slipcast.learning.train import train, training_note
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 FEW: dict[str, Any] = {"epochs": 6, "window_min": 30, "noise_sd_m": 0.001}
@@ -62,8 +62,10 @@ def assert_same(first: Checkpoint, second: Checkpoint):
 
 
 def test_a_training_leaves_a_whole_checkpoint(scenarios, tmp_path):
-    calls = []
-    trained = train(scenarios, tmp_path, progress=lambda *a: calls.append(a), **FEW)
+    calls, seen = [], []
+    trained = train(
+        scenarios, tmp_path, progress=lambda *a: calls.append(a), after_epoch=lambda *a: seen.append(a), **FEW
+    )
     files = ["config.toml", "history.csv", "model.json", "model.safetensors"]
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "tensorboard") == ["best", *files]
     assert sorted(p.name for p in (tmp_path / "best").iterdir()) == files
@@ -72,7 +74,9 @@ def test_a_training_leaves_a_whole_checkpoint(scenarios, tmp_path):
     assert (trained.scenarios, trained.region, trained.window_min) == ("made-up", "cascadia", 30.0)
     assert trained.config == TrainConfig(**FEW)
     best = [min(trained.history[:n], key=lambda row: row["validation_loss_m2"]) for n in range(1, 7)]
-    assert calls == [(row["epoch"], 6, row, so_far) for row, so_far in zip(trained.history, best, strict=True)]
+    pairs = list(zip(trained.history, best, strict=True))
+    assert calls == [(number, 6, training_note(*rows)) for number, rows in enumerate(pairs, start=1)]
+    assert seen == pairs
     assert TrainConfig.open(tmp_path / "config.toml") == trained.config
     described = json.loads((tmp_path / "model.json").read_text())
     validation = [row["validation_loss_m2"] for row in described["history"]]

@@ -9,9 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
+    from slipcast import metrics, plots  # noqa: F401
     from slipcast.errors import InputError, SlipcastWarning
     from slipcast.evaluation.evaluation import Evaluation, evaluate
     from slipcast.forecasting.forecast import Forecast, forecast
+    from slipcast.forecasting.wave_fit import WaveFit, fit_waves
     from slipcast.greens.bank import GreensBank
     from slipcast.inversion.estimate import SlipEstimate
     from slipcast.inversion.gaussian import GaussianPosterior
@@ -54,7 +58,9 @@ _HOMES = {
     "SlipEstimate": "inversion.estimate",
     "SlipcastWarning": "errors",
     "TrainConfig": "learning.config",
+    "WaveFit": "forecasting.wave_fit",
     "evaluate": "evaluation.evaluation",
+    "fit_waves": "forecasting.wave_fit",
     "forecast": "forecasting.forecast",
     "invert": "learning.inverters",
     "invert_event": "inversion.real_event",
@@ -88,7 +94,10 @@ __all__ = [
     "SlipEstimate",
     "SlipcastWarning",
     "TrainConfig",
+    "WaveFit",
+    "__version__",
     "evaluate",
+    "fit_waves",
     "forecast",
     "invert",
     "invert_event",
@@ -101,14 +110,22 @@ __all__ = [
     "train",
 ]
 
+_MODULES = ("metrics", "plots")
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    value: Any
+    if name == "__version__":
+        value = import_module("slipcast.io.identity").package_version()
+    elif name in _MODULES:
+        value = import_module(f"slipcast.{name}")
+    elif name in _HOMES:
+        value = getattr(import_module(f"slipcast.{_HOMES[name]}"), name)
+    else:
         raise AttributeError(f"module 'slipcast' has no attribute {name!r}")
-    value = getattr(import_module(f"slipcast.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -1,4 +1,4 @@
-"""What the command line shows: results on the output stream; progress, warnings and errors on the other."""
+"""Streams of the command line: results on the output stream; progress, warnings and errors on the error stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from slipcast.errors import SlipcastWarning
 
-__all__ = ["parse_names", "print_json", "say", "say_warnings", "write_line"]
+__all__ = ["print_json", "say", "say_warnings", "write_line"]
 
 
 def say(text: str) -> None:
@@ -32,11 +32,6 @@ def write_line(text: str) -> None:
 def print_json(content: Any) -> None:
     """Write JSON on the output stream."""
     write_line(json.dumps(content, indent=2, allow_nan=False))
-
-
-def parse_names(value: str | None) -> list[str] | None:
-    """Read names between commas."""
-    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
 def say_warnings() -> None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from slipcast.cli.console import say, write_line
-from slipcast.parallel.progress import progress_bar
+from slipcast.cli.console import print_json, say, write_line
+from slipcast.cli.options import Json, group
 
 __all__ = ["import_app"]
 
-import_app = typer.Typer(help="Bring in data of other systems.", no_args_is_help=True)
-
-
-@import_app.callback()
-def _group() -> None:
-    """Keep the name of the format a word of its own."""
+import_app = group("Bring in data of other systems.")
 
 
 @import_app.command("nctr")
@@ -28,7 +22,7 @@ def import_nctr(
     bank: Annotated[Path | None, typer.Option(help="Where to write the bank of unit responses.")] = None,
     region: Annotated[str, typer.Option(help="Whose gauges they are: a name or a TOML file.")] = "cascadia",
     seed: Annotated[int, typer.Option(help="Of the division into training, validation and test.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make a scenario set and a bank of the files that Liu (2021) used: docs/nctr.md.
 
@@ -40,8 +34,7 @@ def import_nctr(
     check_target(out, folder=True)
     if bank is not None:
         check_target(bank)
-    with progress_bar("Runs") as advance:
-        found = read(folder, region=region, seed=seed, progress=lambda done, total: advance(done, total, ""))
+    found = read(folder, region=region, seed=seed, progress=True)
     found.scenarios.save(out)
     if bank is not None:
         found.bank.save(bank)
@@ -58,6 +51,6 @@ def import_nctr(
             "runs_left_out": found.runs_left_out,
             "gauges_left_out": found.gauges_left_out,
         }
-        write_line(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         write_line(f"{out}: {len(found.scenarios)} of {found.n_runs} runs at {len(found.scenarios.gauges)} gauges")

@@ -1,4 +1,4 @@
-"""The command line's verbs ``invert`` and ``forecast``: from records to slip, and from slip to what is to come."""
+"""The command line's verbs ``invert`` and ``forecast``: from records to slip, and from slip to sea level."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import parse_names, print_json, write_line
-from slipcast.cli.records import Epicentre
+from slipcast.cli.console import print_json, write_line
+from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from slipcast.records import Records
 
 __all__ = ["chosen_inverter", "forecast", "invert", "parse_damping"]
-
-Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Model = Annotated[str | None, typer.Option(help="A trained network: a folder, or cascadia, which is in the package.")]
 
 
 def invert(
@@ -37,7 +33,7 @@ def invert(
         typer.Option(help="Minutes after the origin, or first-wave, or GAUGE=either,...; a method needs it."),
     ] = None,
     start: Annotated[float, typer.Option(help="Use samples after this minute only.")] = 0.0,
-    gauges: Annotated[str | None, typer.Option(help="DARTs, between commas.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs, comma-separated.")] = None,
     noise: Annotated[
         float | None,
         typer.Option(help="All methods but nnls: standard deviation of a sample, m, by default 0.005."),
@@ -47,18 +43,18 @@ def invert(
         typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy."),
     ] = None,
     scenarios: Annotated[
-        Path | None, typer.Option(help="For linear, gaussian, bayes: a set to learn from; else ruptures are drawn.")
+        Path | None, typer.Option(help="For linear, gaussian, bayes: the set to train on; else ruptures are drawn.")
     ] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[
         float | None, typer.Option(help="With --epicentre: only unit sources that an earthquake as large can reach.")
     ] = None,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
     ] = False,
     model_error: Annotated[
         float,
-        typer.Option(help="For a method: what the bank gets wrong of a real wave, as a share of its largest level."),
+        typer.Option(help="For a method: error of modelled waves, as a share of the largest level."),
     ] = 0.0,
     stretch: Annotated[
         bool, typer.Option("--stretch", help="Find by how much real waves are slower, 0 to 2 %.")
@@ -69,7 +65,7 @@ def invert(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Find the slip that made records.
+    """Invert records for slip.
 
     Example: slipcast invert records.nc --model cascadia --window 20 --out slip.nc
 

@@ -1,4 +1,4 @@
-"""What ``slipcast replay --to`` does: plays an event into a running service."""
+"""Playback of an event into a running service: the option ``--to`` of the verb ``replay``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from slipcast.cli.console import say, write_line
 from slipcast.errors import InputError
-from slipcast.parallel.progress import progress_bar
 
 if TYPE_CHECKING:
     from slipcast.records import Records
@@ -37,21 +36,20 @@ def play_into(
         raise InputError(f"--to needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
     token, _ = load_token(token_file, data_folder() / "token")
-    with progress_bar("Minutes played") as advance:
-        played = play(
-            _records(event),
-            address,
-            token=token,
-            speed=speed,
-            begin_min=begin_min,
-            until_min=until_min,
-            latency_min=latency_min,
-            epicentre=epicentre,
-            magnitude=magnitude,
-            simulation=True if simulation else None,
-            waiting=lambda: say(f"no service answers at {address} yet; trying for a minute"),
-            progress=lambda done, total: advance(done, total, ""),
-        )
+    played = play(
+        _records(event),
+        address,
+        token=token,
+        speed=speed,
+        begin_min=begin_min,
+        until_min=until_min,
+        latency_min=latency_min,
+        epicentre=epicentre,
+        magnitude=magnitude,
+        simulation=True if simulation else None,
+        waiting=lambda: say(f"no service answers at {address} yet; trying for a minute"),
+        progress=True,
+    )
     write_line(
         f"event {played.event}: {played.n_samples} samples in {played.n_batches} batches, last result "
         f"{'none' if played.result is None else played.result}"

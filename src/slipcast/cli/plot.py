@@ -1,4 +1,4 @@
-"""The command line's verb ``plot``: any result to PNG."""
+"""The command line's verbs ``plot``: any result to PNG."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipcast.cli.console import write_line
+from slipcast.cli.options import Out, group
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plots_app"]
 
-plots_app = typer.Typer(help="Draw any result to PNG.", no_args_is_help=True)
-
-Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+plots_app = group("Draw any result to PNG.")
 
 
 @plots_app.command("region")
@@ -140,7 +139,7 @@ def plot_event(
     out: Out = Path("event.png"),
     title: str = "",
 ) -> None:
-    """Draw an event: first waves at buoys used and not used beside the model, slip, and how sure it is.
+    """Draw an event: first waves at buoys used and not used beside the model, and slip with its intervals.
 
     Example: slipcast plot event records.nc --slip slip.nc --bank bank.nc --out event.png
     """

@@ -1,4 +1,4 @@
-"""The command line's verb ``records``: what buoys sent, fetched and made ready for an inversion."""
+"""The command line's verbs ``records``: records of buoys, fetched and made ready for an inversion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import parse_names, print_json, say, write_line
+from slipcast.cli.console import print_json, say, write_line
+from slipcast.cli.options import Epicentre, Json, Out, group, parse_names
 from slipcast.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,18 +17,16 @@ if TYPE_CHECKING:
     from slipcast.records import Records, TideMethod
     from slipcast.records.read import ShakingChoice
 
-__all__ = ["Epicentre", "records_app"]
+__all__ = ["records_app"]
 
-records_app = typer.Typer(help="What buoys sent, made ready for an inversion.", no_args_is_help=True)
-
-Epicentre = Annotated[tuple[float, float] | None, typer.Option(metavar="LON LAT", help="Of the earthquake, degrees.")]
+records_app = group("Records of buoys, made ready for an inversion.")
 
 
 @records_app.command("read")
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="NDBC text, CSV, or records with heights.")],
     origin: Annotated[str, typer.Option(help="Time of the earthquake, such as 2011-03-11T05:46:24Z.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("records.nc"),
+    out: Out = Path("records.nc"),
     epicentre: Epicentre = None,
     region: Annotated[str | None, typer.Option(help="Whose gauges say where stations are.")] = None,
     positions: Annotated[
@@ -39,9 +38,9 @@ def read(
         str, typer.Option(help="find and mask it, keep it, or STATION=MIN,...: mask up to a minute.")
     ] = "find",
     until: Annotated[float | None, typer.Option(help="Use samples up to this minute after the origin only.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Read what buoys sent: judge samples, mask shaking, take the tide out, and keep all of it.
+    """Read the records of buoys: quality control, shaking masked, tide removed; all of it is kept.
 
     Example: slipcast records read 21418.txt --origin 2011-03-11T05:46:24Z --epicentre 142.4 38.3 --region japan
     """
@@ -138,7 +137,7 @@ def fetch(
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; by default STATION.txt.")] = None,
     address: Annotated[str, typer.Option(help="Of NDBC, or of one that has its files.")] = "https://www.ndbc.noaa.gov",
 ) -> None:
-    """Get what a buoy sent from NDBC, as text for 'slipcast records read'.
+    """Fetch the record of a buoy from NDBC, as text for 'slipcast records read'.
 
     Example: slipcast records fetch 21418 --start 2011-03-10 --end 2011-03-13
     """

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipcast.cli.console import parse_names, print_json, write_line
+from slipcast.cli.console import print_json, write_line
 from slipcast.cli.invert import chosen_inverter, parse_damping
+from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names, parse_number
 from slipcast.cli.play import play_into
-from slipcast.cli.records import Epicentre
 from slipcast.errors import InputError
 from slipcast.parallel.progress import progress_bar
 
@@ -23,12 +23,12 @@ __all__ = ["replay"]
 def replay(
     records: Annotated[str, typer.Argument(help="Records (netCDF), chile2010 or cascadia-simulation.")],
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Where to write.")] = Path("replay.nc"),
+    out: Out = Path("replay.nc"),
     page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,
     figure: Annotated[Path | None, typer.Option(help="A figure (PNG), too.")] = None,
-    model: Annotated[str | None, typer.Option(help="A trained sampler: a folder, or cascadia.")] = None,
+    model: Model = None,
     method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
-    gauges: Annotated[str | None, typer.Option(help="DARTs used, between commas.")] = None,
+    gauges: Annotated[str | None, typer.Option(help="DARTs used, comma-separated.")] = None,
     until: Annotated[float, typer.Option(help="Last minute after the origin.")] = 120.0,
     every: Annotated[float, typer.Option(help="Minutes from one estimate to the next.")] = 1.0,
     latency: Annotated[
@@ -41,10 +41,10 @@ def replay(
         str | None, typer.Option(help="For tikhonov: standard deviation of slip, m (by default 5), gcv or discrepancy.")
     ] = None,
     model_error: Annotated[
-        float, typer.Option(help="For a method: what the bank gets wrong, as a share of the largest level.")
+        float, typer.Option(help="For a method: error of modelled waves, as a share of the largest level.")
     ] = 0.0,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit what is not known of the tide jointly with the slip.")
+        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
     ] = False,
     reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
     to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
@@ -55,10 +55,10 @@ def replay(
     token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
-    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: say that it never happened.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    simulation: Annotated[bool, typer.Option("--simulation", help="With --to: mark the event as an exercise.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Go through an event minute by minute: slip, magnitude and forecasts from what had been sent by then.
+    """Replay an event in simulated real time: slip, magnitude and forecasts from the samples received by each minute.
 
     Example: slipcast replay tohoku.nc --bank japan.nc --method tikhonov --noise 0.02 --out replay.nc --page replay.html
 
@@ -126,18 +126,10 @@ def replay(
     _show(made, reference_magnitude, out, page, figure, as_json=as_json)
 
 
-def _number(text: str, option: str) -> float:
-    """Read a number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{option} must be a number, got {text!r}") from None
-
-
 def _latency(text: str) -> float | dict[str, float]:
     """Read ``3`` or ``21418=3,21401=5``."""
     parts = [part.rpartition("=") for part in parse_names(text) or []]
-    found = {gauge.strip(): _number(number, "--latency") for gauge, _, number in parts}
+    found = {gauge.strip(): parse_number(number, "--latency") for gauge, _, number in parts}
     if len(parts) == 1 and "" in found:
         return found[""]
     if not found or "" in found:

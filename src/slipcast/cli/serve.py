@@ -16,9 +16,9 @@ __all__ = ["serve"]
 def serve(
     region: Annotated[list[str] | None, typer.Option(help="A region to serve; repeatable.")] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="A trained sampler: a folder, or cascadia; repeatable, one a region.")
+        list[str] | None, typer.Option(help="A trained network: a folder, or cascadia; repeatable, one per region.")
     ] = None,
-    bank: Annotated[list[Path] | None, typer.Option(help="A bank; repeatable, one a region.")] = None,
+    bank: Annotated[list[Path] | None, typer.Option(help="A bank; repeatable, one per region.")] = None,
     method: Annotated[
         str | None, typer.Option(help="For a region without a model: nnls or tikhonov (by default).")
     ] = None,
@@ -35,9 +35,9 @@ def serve(
         list[str] | None, typer.Option(help="A name under which the service may be asked for; repeatable.")
     ] = None,
     proxy: Annotated[
-        str | None, typer.Option(help="Address of a reverse proxy, whose word on clients is taken.")
+        str | None, typer.Option(help="Address of a reverse proxy that is trusted to name its clients.")
     ] = None,
-    poll: Annotated[bool, typer.Option("--poll", help="Ask NDBC for what the buoys of current events send.")] = False,
+    poll: Annotated[bool, typer.Option("--poll", help="Fetch the samples of current events from NDBC.")] = False,
     ndbc_url: Annotated[str, typer.Option(help="Where NDBC's files are.")] = "https://www.ndbc.noaa.gov",
     poll_seconds: Annotated[float, typer.Option(help="How often they are asked for.", min=1)] = 60.0,
 ) -> None:

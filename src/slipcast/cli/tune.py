@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from slipcast.cli.console import write_line
-from slipcast.parallel.progress import progress_bar
+from slipcast.cli.options import Scheduler, Settings
 
 __all__ = ["tune"]
 
@@ -22,14 +22,10 @@ def tune(
     trials: Annotated[int, typer.Option(help="Trainings in all.")] = 30,
     workers: Annotated[int, typer.Option(help="Processes at a time.")] = 1,
     together: Annotated[int, typer.Option(help="Trials that a worker trains at once; they share an architecture.")] = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(help="A Dask scheduler, such as tcp://host:8786, to train on its workers.")
-    ] = None,
+    scheduler: Scheduler = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same search (with one worker).")] = 1,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in TOML; repeatable.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in the folder.")] = False,
+    settings: Settings = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the search in the folder.")] = False,
 ) -> None:
     """Search for better settings with Optuna; the test part is never loaded.
 
@@ -42,20 +38,19 @@ def tune(
     from slipcast.scenarios.scenario_set import ScenarioSet
 
     begin, space = (TrainConfig(), None) if config is None else open_search(config)
-    with progress_bar("Trials") as advance:
-        found = run(
-            ScenarioSet.open(scenarios),
-            out,
-            config=begin.with_settings(**parse_settings(settings or [])),
-            space=space,
-            trials=trials,
-            workers=workers,
-            together=together,
-            scheduler=scheduler,
-            seed=seed,
-            resume=resume,
-            progress=advance,
-        )
+    found = run(
+        ScenarioSet.open(scenarios),
+        out,
+        config=begin.with_settings(**parse_settings(settings or [])),
+        space=space,
+        trials=trials,
+        workers=workers,
+        together=together,
+        scheduler=scheduler,
+        seed=seed,
+        resume=resume,
+        progress=True,
+    )
     plot_tuning(out)
     write_line(
         f"{out / BEST_CONFIG}: validation loss {found.best_loss_m2:.3f} m², the best of {len(found.trials)} trials"
@@ -63,7 +58,7 @@ def tune(
 
 
 def plot_tuning(folder: Path) -> None:
-    """Draw the course of a search, and what mattered; writes FOLDER/history.png and FOLDER/importance.png.
+    """Draw the history of a search and the importance of settings: FOLDER/history.png and FOLDER/importance.png.
 
     Example: slipcast plot tuning runs/search
     """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +22,8 @@ from slipcast.io.identity import package_version
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.inverters import Network, invert
-from slipcast.learning.train import train, training_note
-from slipcast.parallel.progress import Progress
+from slipcast.learning.train import train
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.records import packaged_records, simulated_records
@@ -39,10 +37,10 @@ _CHILE_SLIP_SD_M = 5.0
 _CHILE_MODEL_ERROR = 0.1
 _EXAMPLE_MAGNITUDE = 9.0
 
-ShowProgress = Callable[[str], AbstractContextManager[Progress]]
+Shown = Progress | bool | None
 
 
-def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress) -> Path:
+def run_demo(out: str | os.PathLike, *, quick: bool = False, progress: Shown = None) -> Path:
     """Run the demonstration, reusing what is there and valid.
 
     Parameters
@@ -51,8 +49,9 @@ def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress)
         Folder for all results, made if need be.
     quick : bool, optional
         The same with coarser grids, fewer scenarios and epochs.
-    show : callable
-        Given a label, a context manager that gives a callable for progress (:func:`slipcast.cli.console.progress`).
+    progress : callable or bool, optional
+        Called in each step with what is done of it, its total and a note; ``True`` shows a bar for each on the error
+        stream.
 
     Returns
     -------
@@ -63,9 +62,9 @@ def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress)
     folder = Path(out)
     check_target(folder / "report.html")
     plan = DemoPlan.quick() if quick else DemoPlan.full()
-    cascadia = _cascadia(folder / "cascadia", plan, show)
-    chile = _chile(folder / "chile", plan, show)
-    with show("Figures and report") as advance:
+    cascadia = _cascadia(folder / "cascadia", plan, progress)
+    chile = _chile(folder / "chile", plan, progress)
+    with shown_progress(progress, "Figures and report") as advance:
         metrics = _metrics(plan, cascadia, chile)
         write_json(folder / "metrics.json", metrics)
         figures = demo_figures(cascadia, chile)
@@ -78,18 +77,18 @@ def run_demo(out: str | os.PathLike, *, quick: bool = False, show: ShowProgress)
     return report
 
 
-def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResult:
+def _cascadia(folder: Path, plan: DemoPlan, progress: Shown) -> CascadiaResult:
     """Go the whole way on simulated events: bank, scenarios, training, comparison, one event in detail."""
     region = Region.open("cascadia").with_grids(spacing_arcmin=plan.spacing_arcmin)
-    bank = _bank(region, folder / "bank.nc", show, "Cascadia: Green's functions")
-    scenarios = _scenarios(bank, folder / "scenarios.zarr", plan, show)
-    checkpoint = _train(scenarios, folder / "model", plan, show)
+    bank = _bank(region, folder / "bank.nc", progress, "Cascadia: Green's functions")
+    scenarios = _scenarios(bank, folder / "scenarios.zarr", plan, progress)
+    checkpoint = _train(scenarios, folder / "model", plan, progress)
     methods: dict[str, Inverter] = {
         "network": Network(checkpoint),
         "least squares 45 min": LeastSquares(scenarios, plan.window_min, gauges=DARTS),
         "least squares 4 h": LeastSquares(scenarios, plan.long_window_min, gauges=DARTS),
     }
-    with show("Cascadia: comparison on the test part") as advance:
+    with shown_progress(progress, "Cascadia: comparison on the test part") as advance:
         evaluation = evaluate(scenarios, methods, split="test", noise_sd_m=checkpoint.config.noise_sd_m)
         advance(1, 1, "")
     test = scenarios.indices("test")
@@ -119,14 +118,14 @@ def _cascadia(folder: Path, plan: DemoPlan, show: ShowProgress) -> CascadiaResul
     return CascadiaResult(bank, scenarios, checkpoint, evaluation, example, records, slip, forecasts)
 
 
-def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
+def _chile(folder: Path, plan: DemoPlan, progress: Shown) -> ChileResult:
     """Invert the real record of DART 32412 in 2010."""
     region = (
         Region.open("chile")
         .with_gauges(["32412"])
         .with_grids(spacing_arcmin={"pacific": plan.chile_spacing_arcmin}, hours={"pacific": 7.0})
     )
-    bank = _bank(region, folder / "bank.nc", show, "Chile: Green's functions")
+    bank = _bank(region, folder / "bank.nc", progress, "Chile: Green's functions")
     records = packaged_records("chile2010")
     found = invert_event(
         records,
@@ -168,7 +167,7 @@ def _chile(folder: Path, plan: DemoPlan, show: ShowProgress) -> ChileResult:
     return ChileResult(bank, records, slip, made, fit, timing, scores)
 
 
-def _bank(region: Region, path: Path, show: ShowProgress, label: str) -> GreensBank:
+def _bank(region: Region, path: Path, progress: Shown, label: str) -> GreensBank:
     """Open a bank if it is whole and of this region, grids and sea floor; else build it."""
     if path.exists():
         try:
@@ -182,16 +181,14 @@ def _bank(region: Region, path: Path, show: ShowProgress, label: str) -> GreensB
         except InputError:
             same = False
         if same:
-            with show(f"{label}, found") as advance:
+            with shown_progress(progress, f"{label}, found") as advance:
                 advance(1, 1, "")
             return bank
-    with show(label) as advance:
-        bank = GreensBank.build(region, progress=advance)
-        bank.save(path)
-    return GreensBank.open(path)
+    with shown_progress(progress, label) as advance:
+        return GreensBank.build(region, save_to=path, progress=advance)
 
 
-def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, show: ShowProgress) -> ScenarioSet:
+def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, progress: Shown) -> ScenarioSet:
     """Open the scenarios if they are those of the bank and plan; else build them."""
     if path.exists():
         try:
@@ -200,31 +197,25 @@ def _scenarios(bank: GreensBank, path: Path, plan: DemoPlan, show: ShowProgress)
         except InputError:
             same = False
         if same:
-            with show("Cascadia: scenarios, found") as advance:
+            with shown_progress(progress, "Cascadia: scenarios, found") as advance:
                 advance(1, 1, "")
             return scenarios
-    with show("Cascadia: scenarios") as advance:
-        built = ScenarioSet.build(bank, count=plan.scenarios, seed=plan.seed, progress=advance)
-        built.save(path)
-    return ScenarioSet.open(path)
+    with shown_progress(progress, "Cascadia: scenarios") as advance:
+        return ScenarioSet.build(bank, count=plan.scenarios, seed=plan.seed, save_to=path, progress=advance)
 
 
-def _train(scenarios: ScenarioSet, folder: Path, plan: DemoPlan, show: ShowProgress) -> Checkpoint:
-    """Open the checkpoint if it was trained so on these scenarios; else train, or go on with a killed training."""
+def _train(scenarios: ScenarioSet, folder: Path, plan: DemoPlan, progress: Shown) -> Checkpoint:
+    """Open the checkpoint if it was trained so on these scenarios; else train, or resume a stopped training."""
     config = TrainConfig(window_min=plan.window_min, gauges=DARTS, epochs=plan.epochs, seed=plan.seed)
     begun = folder.exists()
-    with show("Cascadia: training") as advance:
-
-        def losses(epoch: int, epochs: int, row: Mapping[str, float], best: Mapping[str, float]) -> None:
-            advance(epoch, epochs, training_note(row, best))
-
+    with shown_progress(progress, "Cascadia: training") as advance:
         try:
-            checkpoint = train(scenarios, folder, config=config, resume=begun, progress=losses)
+            checkpoint = train(scenarios, folder, config=config, resume=begun, progress=advance)
         except InputError:
             if not begun:
                 raise
             # what is there is of another recipe or set, or damaged
-            checkpoint = train(scenarios, folder, config=config, progress=losses)
+            checkpoint = train(scenarios, folder, config=config, progress=advance)
         advance(config.epochs, config.epochs, "")
     return checkpoint
 

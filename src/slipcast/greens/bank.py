@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.greens.checks import CHECKSUMS, bank_id, check_bank, gauge_checksums, unreadable_gauges
 from slipcast.greens.parts import ResponseParts
 from slipcast.greens.reciprocity import SAMPLE_S, run_gauges, warn_if_coarse
+from slipcast.io.atomic import check_target
 from slipcast.io.identity import require
-from slipcast.io.labels import align, positions_of, window_samples
-from slipcast.io.lock import lock
+from slipcast.io.labels import align, check_names, positions_of, window_samples
+from slipcast.io.lock import lock, parts_folder
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
-from slipcast.parallel.progress import Progress
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.regions.region import Region
@@ -65,12 +67,12 @@ class GreensBank(Summarised):
         min_depth_m: float = 10.0,
         kajiura: bool = False,
         workers: int | None = None,
-        progress: Progress | None = None,
-        parts: str | os.PathLike | None = None,
+        progress: Progress | bool | None = None,
+        save_to: str | os.PathLike | None = None,
         scheduler: str | None = None,
         device: str = "cpu",
     ) -> GreensBank:
-        """Compute a bank by reciprocity, one run a gauge.
+        """Compute a bank by reciprocity, one run per gauge.
 
         Parameters
         ----------
@@ -88,13 +90,13 @@ class GreensBank(Summarised):
             Smooth the uplift of the surface against that of the floor by 1/cosh(kh), h the mean depth around the
             sources (Kajiura 1963).
         workers : int, optional
-            Runs at a time; by default one a core.
-        progress : callable, optional
-            Called with tasks done, their total and a name.
-        parts : path, optional
-            A folder where the response of each gauge is kept as it is done, so that a build that was stopped goes on
-            with those that are missing. Parts of other settings and damaged ones are not used. It stays
-            (:func:`slipcast.greens.parts.remove_parts`).
+            Runs at a time; by default one per core.
+        progress : callable or bool, optional
+            Called with gauges done, their total and a name; ``True`` shows a bar on the error stream.
+        save_to : path, optional
+            Where to write the bank, whole or not at all. Until then the response of each gauge is kept as it is done,
+            in a folder beside it with ``.parts`` added to its name; the same call resumes a build that was stopped.
+            Responses of other settings and damaged ones are not used.
         scheduler : str, optional
             Address of a Dask scheduler, such as ``tcp://host:8786``, on whose workers the runs are made.
         device : str, optional
@@ -107,29 +109,37 @@ class GreensBank(Summarised):
         Raises
         ------
         InputError
-            If a gauge is on land or outside its grid, the bathymetry does not cover a grid, the folder of the
-            parts is locked by another process, no scheduler answers, or the device is not there.
+            If an argument is of a wrong kind, a gauge is on land or outside its grid, the bathymetry does not cover a
+            grid, the bank cannot be written or another process builds it, no scheduler answers, or the device is not
+            there.
 
         Warns
         -----
         SlipcastWarning
             If a DART near the sources is on a grid coarser than 2 arc-minutes.
         """
+        check_kind(region, (Region, str, os.PathLike), "region", "a Region, a name or the path of a TOML file")
+        check_kind(bathymetry, (Bathymetry, str, os.PathLike, NoneType), "bathymetry", "a Bathymetry or a path")
+        check_kind(min_depth_m, Real, "min_depth_m", "a number of metres")
+        check_kind(kajiura, bool, "kajiura", "True or False")
+        check_kind(workers, (Integral, NoneType), "workers", "a whole number")
+        check_kind(save_to, (str, os.PathLike, NoneType), "save_to", "a path")
+        check_kind(scheduler, (str, NoneType), "scheduler", "an address such as tcp://host:8786")
+        check_kind(device, str, "device", "cpu or cuda")
+        if save_to is not None:
+            check_target(save_to)
         if not isinstance(region, Region):
             region = Region.open(region)
         region = region.with_grids(spacing_arcmin=spacing_arcmin, hours=hours)
         if gauges is not None:
-            region = region.with_gauges(list(gauges))
+            region = region.with_gauges(check_names(gauges, "gauges"))
         if bathymetry is None:
             bathymetry = Bathymetry.etopo1()
         elif not isinstance(bathymetry, Bathymetry):
             bathymetry = Bathymetry.open(bathymetry)
         warn_if_coarse(region)
         options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
-        with nullcontext() if parts is None else lock(parts):
-            kept = None if parts is None else ResponseParts.of(parts, region, bathymetry, **options, device=device)
-            how: dict[str, Any] = {"workers": workers, "progress": progress, "scheduler": scheduler, "device": device}
-            series, depths = run_gauges(region, bathymetry, **options, **how, parts=kept)
+        how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
             "bathymetry": bathymetry.title,
@@ -137,7 +147,19 @@ class GreensBank(Summarised):
             "min_depth_m": min_depth_m,
             "kajiura": int(kajiura),
         }
-        return cls.from_series(region, series, depths_m=depths, attributes=attributes)
+
+        def computed(parts: ResponseParts | None) -> GreensBank:
+            with shown_progress(progress, f"Green's functions of {region.name}") as report:
+                series, depths = run_gauges(region, bathymetry, **options, **how, parts=parts, progress=report)
+            return cls.from_series(region, series, depths_m=depths, attributes=attributes)
+
+        if save_to is None:
+            return computed(None)
+        with lock(parts_folder(save_to)) as folder:
+            parts = ResponseParts.of(folder, region, bathymetry, **options, device=device)
+            computed(parts).save(save_to)
+            parts.remove()
+        return cls.open(save_to)
 
     @classmethod
     def from_series(

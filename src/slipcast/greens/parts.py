@@ -14,12 +14,11 @@ import xarray as xr
 from slipcast.errors import InputError
 from slipcast.io.atomic import remove
 from slipcast.io.identity import fingerprint, package_version
-from slipcast.io.lock import lock
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.regions.region import Region
 
-__all__ = ["ResponseParts", "remove_parts"]
+__all__ = ["ResponseParts"]
 
 _FORMAT = 3
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
@@ -89,20 +88,11 @@ class ResponseParts:
         part = xr.Dataset({"response": (("time", "subfault"), response, {"units": "m m-1"})}, attrs=about)
         write_netcdf(part, self._path(gauge), "response")
 
+    def remove(self) -> None:
+        """Delete all responses in the folder, also those of other settings; what else is there stays."""
+        for path in self.folder.iterdir():
+            if _PART.fullmatch(path.name):
+                remove(path)
+
     def _path(self, gauge: str) -> Path:
         return self.folder / f"{self.keys[gauge]}.nc"
-
-
-def remove_parts(folder: str | os.PathLike) -> None:
-    """Delete the responses in a folder, and the folder where nothing else is in it.
-
-    Raises
-    ------
-    InputError
-        If it is locked by another process.
-    """
-    if Path(folder).is_dir():
-        with lock(folder) as locked:
-            for path in locked.iterdir():
-                if _PART.fullmatch(path.name):
-                    remove(path)

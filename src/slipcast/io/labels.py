@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError, unknown_name
+from slipcast.errors import InputError, check_kind, unknown_name
 
-__all__ = ["align", "one_event", "positions_of", "window_samples"]
+__all__ = ["align", "check_names", "one_event", "positions_of", "window_samples"]
 
 
 def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
@@ -50,6 +50,39 @@ def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> 
     if missing := [name for name in names if name not in set(have)]:
         raise InputError(f"{what} lacks {dim} {missing[0]}" + _and_more(missing))
     return array.isel({dim: [have.index(name) for name in names]})
+
+
+def check_names(names: Iterable[str], argument: str) -> list[str]:
+    """Return names as a list; refuse what is no sequence of text, a bare text too.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of gauges, unit sources or the like.
+    argument : str
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    InputError
+        If ``names`` is a text or no iterable, or one of its items is no text.
+
+    Examples
+    --------
+    >>> check_names("46404", "gauges")
+    Traceback (most recent call last):
+    slipcast.errors.InputError: gauges must be a list of names, got '46404' (str)
+    """
+    # a text is an iterable, too, of its letters
+    check_kind(names, list if isinstance(names, str) else Iterable, argument, "a list of names")
+    found = list(names)
+    for name in found:
+        check_kind(name, str, argument, "a list of names")
+    return found
 
 
 def positions_of(wanted: Iterable[str] | None, known: Sequence[str], *, dim: str, where: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Training: a scenario set and a recipe turned into a checkpoint, killed and resumed at will."""
+"""Training of a network on a scenario set, which can be stopped and resumed at any time."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, checkpoint_folder
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import Diverged, TrainingHistory, first_network, train_epoch
 from slipcast.learning.learners import learner_of
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["Diverged", "train", "training_note"]
@@ -26,8 +28,6 @@ __all__ = ["Diverged", "train", "training_note"]
 _SAVE_EVERY_S = 5.0
 
 Losses = Mapping[str, float]
-Progress = Callable[[int, int, Losses, Losses], None]
-"""Called with the number of an epoch, the number of epochs, and two rows of the history: its own and the best."""
 
 
 def train(
@@ -36,7 +36,8 @@ def train(
     *,
     config: TrainConfig | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    after_epoch: Callable[[Losses, Losses], None] | None = None,
     **overrides: Any,
 ) -> Checkpoint:
     """Train a network to find slip from records.
@@ -44,9 +45,9 @@ def train(
     Parameters
     ----------
     scenarios : ScenarioSet
-        Learnt from its train part; the loss over its validation part is noted each epoch, and decides which
-        epoch is kept as the best and, if asked to, when to stop. The test part is not looked at unless the config
-        asks for its loss.
+        The network is trained on its train part; the loss over its validation part is noted each epoch, and decides
+        which epoch is kept as the best and, if asked to, when to stop. The test part is not looked at unless the
+        config asks for its loss.
     out : path
         Folder of the checkpoint, made if need be: ``model.safetensors``, ``model.json``, ``config.toml``,
         ``history.csv`` of the last epoch, and the same in ``best`` of the epoch with the lowest validation loss.
@@ -54,11 +55,14 @@ def train(
     config : TrainConfig, optional
         The recipe; by default Liu's or, on resuming, that of the training begun.
     resume : bool, optional
-        Go on with a training that was stopped; one that is complete is returned as it is. Else start anew, in
-        place of whatever training the folder holds.
-    progress : callable, optional
-        Called after each epoch with its number, the number of epochs, its row of the history and that of the
-        best epoch so far.
+        Resume a training that was stopped; one that is complete is returned as it is. Else start again from the
+        beginning, in place of whatever training the folder holds.
+    progress : callable or bool, optional
+        Called after each epoch with its number, the number of epochs and a note with the losses
+        (:func:`training_note`); ``True`` shows a bar on the error stream.
+    after_epoch : callable, optional
+        Called after each epoch with its row of the history and that of the best epoch so far, losses in m^2. What it
+        raises ends the training.
     **overrides
         Settings of :class:`TrainConfig` to change.
 
@@ -70,9 +74,9 @@ def train(
     Raises
     ------
     InputError
-        If a setting is wrong, the network does not fit, the set has no part to train on or a value in it is not
-        finite, the loss diverges, the folder cannot be written, or there is nothing to resume or it began with
-        other settings or scenarios.
+        If an argument is of a wrong kind, a setting is wrong, the network does not fit, the set has no part to train
+        on or a value in it is not finite, the loss diverges, the folder cannot be written, or there is nothing to
+        resume or it began with other settings or scenarios.
 
     Notes
     -----
@@ -83,6 +87,10 @@ def train(
     (:class:`~slipcast.learning.conv_stack.Conv1dStack`), one of your own with it. Torch's own generator and number
     of threads are left as they were.
     """
+    check_kind(scenarios, ScenarioSet, "scenarios", "a ScenarioSet")
+    check_kind(out, (str, os.PathLike), "out", "the path of a folder")
+    check_kind(config, (TrainConfig, NoneType), "config", "a TrainConfig")
+    check_kind(resume, bool, "resume", "True or False")
     folder = checkpoint_folder(out)
     begun = find_begun(folder) if resume else None
     config = (config or (begun.config if begun else TrainConfig())).with_settings(**overrides)
@@ -92,11 +100,11 @@ def train(
         return begun.checkpoint
     device = device_of(config.device)
     task = Task.load(scenarios, config)
-    with quiet_torch(device):
+    with quiet_torch(device), shown_progress(progress, "Training") as report:
         training = _Training(task, device)
         if begun:
             training.restore(begun)
-        training.run(folder, progress)
+        training.run(folder, report, after_epoch)
         training.course.best_checkpoint().save(folder / BEST_FOLDER)
         checkpoint = training.course.checkpoint(training.learner.weights(0))
     checkpoint.save(folder)
@@ -126,7 +134,7 @@ class _Training:
         self.course = TrainingHistory(task)
         self.learner = learner_of([first_network(task, device)], [task.config], task.parts, device)
 
-    def run(self, folder: Path, progress: Progress | None) -> None:
+    def run(self, folder: Path, report: Progress, after_epoch: Callable[[Losses, Losses], None] | None) -> None:
         """Train the epochs that are left, keeping the state."""
         course, path = self.course, folder / STATE_FILE
         state = self.state()
@@ -142,8 +150,9 @@ class _Training:
                         write_state(path, state)
                         saved_s = time.monotonic()
                     log(row)
-                    if progress:
-                        progress(row["epoch"], course.task.config.epochs, row, course.best_row)
+                    report(int(row["epoch"]), course.task.config.epochs, training_note(row, course.best_row))
+                    if after_epoch is not None:
+                        after_epoch(row, course.best_row)
         except KeyboardInterrupt:
             write_state(path, state)  # of the last whole epoch
             raise

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Progress", "progress_bar"]
+from slipcast.errors import InputError
+
+__all__ = ["Progress", "progress_bar", "shown_progress"]
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, their total and a note (may be empty)."""
@@ -31,6 +33,42 @@ def progress_bar(label: str) -> Iterator[Progress]:
     """
     with _bar(label) if sys.stderr.isatty() else _plain(label) as advance:
         yield advance
+
+
+@contextmanager
+def shown_progress(progress: Progress | bool | None, label: str) -> Iterator[Progress]:
+    """Give a function to report progress to, as its caller wants it shown.
+
+    Parameters
+    ----------
+    progress : callable, bool or None
+        A callable is given back as it is; ``True`` is a bar on the error stream (:func:`progress_bar`); ``None`` and
+        ``False`` show nothing.
+    label : str
+        What is done, for the bar.
+
+    Yields
+    ------
+    report : callable
+        To be called with steps done, their total and a note (may be empty).
+
+    Raises
+    ------
+    InputError
+        If ``progress`` is something else.
+    """
+    if progress is True:
+        with progress_bar(label) as report:
+            yield report
+    elif progress is None or progress is False:
+        yield lambda done, total, note: None
+    elif callable(progress):
+        yield progress
+    else:
+        raise InputError(
+            f"progress must be True for a bar, None, or a function of steps done, their total and a note, "
+            f"got {progress!r} ({type(progress).__name__})"
+        )
 
 
 @contextmanager

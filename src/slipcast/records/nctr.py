@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from scipy.io.matlab import MatReadError
 from slipcast.errors import InputError, unknown_name
 from slipcast.greens.bank import GreensBank
 from slipcast.io.identity import fingerprint
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.unit_sources import catalogue, unit_source
 from slipcast.regions.region import Region
@@ -116,7 +117,7 @@ def import_nctr(
     *,
     region: Region | str | os.PathLike = "cascadia",
     seed: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | bool | None = None,
 ) -> NctrImport:
     """Read the files of a folder, and of those in it.
 
@@ -130,8 +131,8 @@ def import_nctr(
         Where the gauges are; it must have their names.
     seed : int, optional
         Of the division into training, validation and test.
-    progress : callable, optional
-        Called with runs read and their total.
+    progress : callable or bool, optional
+        Called with runs read, their total and an empty note; ``True`` shows a bar on the error stream.
 
     Returns
     -------
@@ -169,14 +170,14 @@ def import_nctr(
     left_out: dict[int, str] = {}
     series: dict[int, list[np.ndarray]] = {}
     slips: dict[int, np.ndarray] = {}
-    for number, run in enumerate(found.runs, start=1):
-        try:
-            slips[run] = _run_slip(found, run, sources)
-            series[run] = [_run_series(found, gauge, run) for gauge in gauges]
-        except _Faulty as reason:
-            left_out[run] = str(reason)
-        if progress:
-            progress(number, len(found.runs))
+    with shown_progress(progress, "Runs") as report:
+        for number, run in enumerate(found.runs, start=1):
+            try:
+                slips[run] = _run_slip(found, run, sources)
+                series[run] = [_run_series(found, gauge, run) for gauge in gauges]
+            except _Faulty as reason:
+                left_out[run] = str(reason)
+            report(number, len(found.runs), "")
     left_out |= _short_ones(series, gauges)
     runs = [run for run in series if run not in left_out]
     if not runs:

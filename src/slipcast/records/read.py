@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from numbers import Real
 from pathlib import Path
+from types import NoneType
 from typing import Literal, get_args
 
 import numpy as np
 
-from slipcast.errors import InputError, unknown_name
+from slipcast.errors import InputError, check_kind, unknown_name
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.io.netcdf import read_netcdf
 from slipcast.records.dart import DartSeries, merge_series, read_dart
@@ -135,10 +137,12 @@ def read_records(
     Raises
     ------
     InputError
-        If a file cannot be read, or as in :func:`records_of`.
+        If a file is no path or cannot be read, or as in :func:`records_of`.
     """
     if not files:
         raise InputError("records need at least one file, got none")
+    for file in files:
+        check_kind(file, (str, os.PathLike), "files", "paths")
     parts: dict[str, list[DartSeries]] = {}
     for file in files:
         for series in _read_any(Path(file)):
@@ -208,11 +212,21 @@ def records_of(
     Raises
     ------
     InputError
-        If there is no series, a station is given twice or has no position, or if a record holds no height, begins after
-        the origin, ends before it, or, with an epicentre, before a wave could arrive; the message says when that is.
+        If an argument is of a wrong kind, there is no series, a station is given twice or has no position, or if a
+        record holds no height, begins after the origin, ends before it, or, with an epicentre, before a wave could
+        arrive; the message says when that is.
     """
     if not series:
         raise InputError("records need at least one series, got none")
+    for each in series:
+        check_kind(each, DartSeries, "series", "a list of DartSeries")
+    check_kind(origin, (str, np.datetime64), "origin", "a time such as 2011-03-11T05:46:24Z")
+    check_kind(region, (Region, str, os.PathLike, NoneType), "region", "a Region, a name or the path of a TOML file")
+    check_kind(positions, (Mapping, NoneType), "positions", "longitude and latitude by station")
+    check_kind(deployments, (Deployments, str, os.PathLike, NoneType), "deployments", "Deployments or a path")
+    check_kind(shaking, (str, Mapping), "shaking", "find, keep or minutes by station")
+    check_kind(quality, (QualitySettings, NoneType), "quality", "QualitySettings")
+    check_kind(until_min, (Real, NoneType), "until_min", "a number of minutes")
     moment = parse_origin(origin) if isinstance(origin, str) else origin.astype("datetime64[s]")
     if tide not in get_args(TideMethod):
         raise InputError(f"tide must be one of {', '.join(get_args(TideMethod))}, got {tide!r}")
@@ -267,6 +281,10 @@ def _check_epicentre(epicentre: tuple[float, float] | None) -> None:
     """Refuse an epicentre that is nowhere."""
     if epicentre is None:
         return
+    wanted = "longitude and latitude, degrees"
+    check_kind(epicentre, (tuple, list, np.ndarray), "epicentre", wanted)
+    if len(epicentre) != 2 or not all(isinstance(each, Real) for each in epicentre):
+        raise InputError(f"epicentre must be {wanted}, got {epicentre!r}")
     lon, lat = epicentre
     if not (-360 <= lon <= 720 and -90 <= lat <= 90):
         raise InputError(f"epicentre must be longitude and latitude, degrees, got {lon:g} {lat:g}")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.geodesy import wrap_longitude
-from slipcast.io.labels import one_event, positions_of
+from slipcast.io.labels import check_names, one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -103,21 +105,35 @@ class Records(Summarised):
         Returns
         -------
         records : Records
+
+        Raises
+        ------
+        InputError
+            If an argument is of a wrong kind, numbers and labels do not fit each other, or a rule of records is broken.
         """
-        sea_level = np.asarray(sea_level_m)
+        names = check_names(gauges, "gauges")
+        check_kind(origin_time, str, "origin_time", "a time such as 2011-03-11T05:46:24Z")
+        check_kind(tide_removed, (bool, Integral), "tide_removed", "True or False")
+        check_kind(title, str, "title", "a text")
+        sea_level, time = _numbers(sea_level_m, "sea_level_m"), _numbers(time_s, "time_s")
+        lon, lat = _numbers(lon_deg, "lon_deg"), _numbers(lat_deg, "lat_deg")
+        if time.ndim != 1 or sea_level.ndim not in (2, 3) or sea_level.shape[-2:] != (len(names), time.size):
+            raise InputError(
+                f"sea_level_m must have shape ([n_events,] {len(names)}, {time.size}) for {len(names)} gauges and "
+                f"{time.size} times, got {sea_level.shape}"
+            )
+        for argument, values in (("lon_deg", lon), ("lat_deg", lat)):
+            if values.shape != (len(names),):
+                raise InputError(f"{argument} must be a number for each of {len(names)} gauges, got {values.shape}")
         lead = ("event",) * (sea_level.ndim - 2)
         return cls(
             xr.Dataset(
                 {"sea_level": ((*lead, "gauge", "time"), sea_level, {"units": "m"})},
                 coords={
-                    "gauge": list(gauges),
-                    "time": ("time", np.asarray(time_s, dtype=float), {"units": "s"}),
-                    "gauge_lon": (
-                        "gauge",
-                        wrap_longitude(np.asarray(lon_deg, float)),
-                        {"units": "degrees_east"},
-                    ),
-                    "gauge_lat": ("gauge", np.asarray(lat_deg, float), {"units": "degrees_north"}),
+                    "gauge": names,
+                    "time": ("time", time.astype(float), {"units": "s"}),
+                    "gauge_lon": ("gauge", wrap_longitude(lon.astype(float)), {"units": "degrees_east"}),
+                    "gauge_lat": ("gauge", lat.astype(float), {"units": "degrees_north"}),
                 },
                 attrs={"origin_time": origin_time, "tide_removed": int(tide_removed), "title": title},
             )
@@ -306,6 +322,17 @@ class Records(Summarised):
             coords={"gauge": source["gauge"].to_numpy(), "time": times},
             attrs={"units": "m"},
         )
+
+
+def _numbers(values: Any, argument: str) -> np.ndarray:
+    """Return an array of numbers; InputError where it is none."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of unequal length
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiu":
+        check_kind(values, (), argument, "an array of numbers")
+    return array
 
 
 def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:

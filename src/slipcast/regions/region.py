@@ -6,12 +6,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from slipcast.errors import InputError, invalid_setting, unknown_name
+from slipcast.errors import InputError, check_kind, invalid_setting, unknown_name
 from slipcast.geodesy import wrap_longitude
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.unit_sources import Subfaults, expand_names, subdivide, unit_source
@@ -160,8 +161,9 @@ class Region(_Frozen):
         Raises
         ------
         InputError
-            If there is no such region, or the file breaks a rule; the message names the key.
+            If the argument is neither, there is no such region, or the file breaks a rule; the message names the key.
         """
+        check_kind(name_or_path, (str, os.PathLike), "region", "a name or the path of a TOML file")
         text = os.fspath(name_or_path)
         if text.endswith(".toml") or os.sep in text:
             path = Path(text)
@@ -248,6 +250,7 @@ class Region(_Frozen):
                 continue
             values = value if isinstance(value, Mapping) else {self.finest_grid: value}
             for name, number in values.items():
+                check_kind(number, Real, key, "a number, or a number for each grid by name")
                 if name not in content["grids"]:
                     raise unknown_name("grid", name, content["grids"], where=f"in region {self.name}")
                 content["grids"][name][key] = number

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import GreensBank
 from slipcast.io.identity import fingerprint, package_version
 from slipcast.io.labels import align, positions_of, window_samples
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.io.zarr import read_zarr, write_zarr
-from slipcast.parallel.progress import Progress
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.ruptures import Rupture, RuptureGenerator, RuptureSettings
 from slipcast.regions.region import Region
 from slipcast.scenarios.kinematics import KinematicResponse
@@ -69,7 +72,10 @@ class ScenarioSet(Summarised):
         count: int,
         seed: int,
         settings: RuptureSettings | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
+        save_to: str | os.PathLike | None = None,
+        workers: int | None = 1,
+        scheduler: str | None = None,
     ) -> ScenarioSet:
         """Draw ruptures and compute their records.
 
@@ -83,24 +89,55 @@ class ScenarioSet(Summarised):
             Scenario k depends on the seed and k alone, the split on the seed and the count.
         settings : RuptureSettings, optional
             How ruptures are drawn.
-        progress : callable, optional
-            Called with scenarios done, their total and an empty note.
+        progress : callable or bool, optional
+            Called with scenarios done, their total and an empty note; ``True`` shows a bar on the error stream.
+        save_to : path, optional
+            Write the set there as it is drawn, in bounded memory, with what is done kept in a folder beside it, from
+            which the same call resumes (:func:`slipcast.scenarios.writing.write_scenarios`). By default it is built
+            in memory.
+        workers : int, optional
+            With ``save_to``: processes; None is one per core. With more than one, a script needs
+            ``if __name__ == "__main__":``.
+        scheduler : str, optional
+            With ``save_to``: address of a Dask scheduler on whose workers scenarios are drawn.
 
         Returns
         -------
         scenarios : ScenarioSet
+            With ``save_to``, opened: its large arrays are read when used.
+
+        Raises
+        ------
+        InputError
+            If an argument is of a wrong kind or out of range, ``workers`` or ``scheduler`` is given without
+            ``save_to``, the set cannot be written, another process writes it, or no scheduler answers.
         """
+        check_kind(bank, GreensBank, "bank", "a GreensBank")
+        check_kind(settings, (RuptureSettings, NoneType), "settings", "RuptureSettings")
+        check_kind(save_to, (str, os.PathLike, NoneType), "save_to", "a path")
+        check_kind(workers, (Integral, NoneType), "workers", "a whole number")
+        check_kind(scheduler, (str, NoneType), "scheduler", "an address such as tcp://host:8786")
         check_count(count, seed)
+        count, seed = int(count), int(seed)  # those of numpy have other fingerprints
+        if save_to is not None:
+            from slipcast.scenarios.writing import write_scenarios
+
+            how: dict[str, Any] = {"workers": workers, "scheduler": scheduler}
+            with shown_progress(progress, "Scenarios") as report:
+                return write_scenarios(bank, save_to, count=count, seed=seed, settings=settings, **how, progress=report)
+        for name, value, default in (("workers", workers, 1), ("scheduler", scheduler, None)):
+            if value != default:
+                raise InputError(f"{name} needs save_to, got {value!r} without it")
         settings = settings or RuptureSettings()
         response, generator = KinematicResponse.of(bank), RuptureGenerator(bank.subfaults, settings)
         ruptures: list[Rupture] = []
         records = np.empty((count, len(bank.gauges), len(bank.time_s)), np.float32)
-        for start in range(0, count, BATCH):
-            stop = min(start + BATCH, count)
-            batch, records[start:stop] = draw_ruptures(response, generator, seed, range(start, stop))
-            ruptures += batch
-            if progress:
-                progress(stop, count, "")
+        with shown_progress(progress, "Scenarios") as report:
+            for start in range(0, count, BATCH):
+                stop = min(start + BATCH, count)
+                batch, records[start:stop] = draw_ruptures(response, generator, seed, range(start, stop))
+                ruptures += batch
+                report(stop, count, "")
         return cls(assemble(bank, ruptures, records, seed, settings))
 
     @classmethod
@@ -159,7 +196,7 @@ class ScenarioSet(Summarised):
         return self.dataset["time"].to_numpy()
 
     def with_split(self, fractions: Sequence[float], seed: int) -> ScenarioSet:
-        """Return the same scenarios divided anew.
+        """Return the same scenarios divided in another way.
 
         Parameters
         ----------
@@ -299,6 +336,8 @@ class ScenarioSet(Summarised):
 
 def check_count(count: int, seed: int) -> None:
     """Refuse a number of scenarios or a seed that cannot be."""
+    check_kind(count, Integral, "count", "a whole number")
+    check_kind(seed, Integral, "seed", "a whole number")
     if count < 1:
         raise InputError(f"count must be >= 1, got {count}")
     if seed < 0:

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.records import Records
 from slipcast.service.api.exports import to_180
 
@@ -57,7 +58,7 @@ def play(
     epicentre: tuple[float, float] | None = None,
     simulation: bool | None = None,
     origin_time: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | bool | None = None,
     waiting: Callable[[], None] | None = None,
     client: httpx.Client | None = None,
 ) -> PlaybackSummary:
@@ -81,8 +82,8 @@ def play(
         By default that of the service which has most of the records' gauges.
     name, magnitude, epicentre, simulation, origin_time : optional
         By default those of the records; an origin time that they do not have is now.
-    progress : callable, optional
-        Called with minutes played and their total.
+    progress : callable or bool, optional
+        Called with minutes played, their total and an empty note; ``True`` shows a bar on the error stream.
     waiting : callable, optional
         Called once if the service does not answer at once.
     client : httpx.Client, optional
@@ -107,7 +108,8 @@ def play(
     where = epicentre if epicentre is not None else about.get("epicentre")
     if where is None:
         raise InputError("the records do not say where the earthquake was; give its epicentre")
-    with client or httpx.Client(base_url=_address(address), timeout=_TIMEOUT_S) as opened:
+    connected = client or httpx.Client(base_url=_address(address), timeout=_TIMEOUT_S)
+    with connected as opened, shown_progress(progress, "Minutes played") as report:
         service = _Service(opened, token, waiting)
         chosen = region or service.region_with(records.gauges)
         if magnitude is None and "magnitude" in about:
@@ -132,8 +134,7 @@ def play(
                 answer = service.post(f"/api/events/{event}/samples", {"samples": batch[start : start + _BATCH]})
                 n_samples, n_batches = n_samples + len(batch[start : start + _BATCH]), n_batches + 1
                 result = answer["result"] or result
-            if progress:
-                progress(int(max(minute, 0)), int(until_min))
+            report(int(max(minute, 0)), int(until_min), "")
     return PlaybackSummary(event, n_samples, n_batches, result)
 
 

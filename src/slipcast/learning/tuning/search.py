@@ -23,7 +23,7 @@ from slipcast.learning.tuning.space import SearchSpace
 from slipcast.learning.tuning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.learning.tuning.workers import search_by_workers, search_here
 from slipcast.parallel.executor import worker_count
-from slipcast.parallel.progress import Progress
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 if TYPE_CHECKING:
@@ -69,14 +69,14 @@ def tune(
     scheduler: str | None = None,
     seed: int = 1,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Tuning:
     """Search for the settings with the lowest validation loss.
 
     Parameters
     ----------
     scenarios : ScenarioSet
-        Trained on its train part, judged on its validation part; the test part is never loaded.
+        Trained on its train part, scored on its validation part; the test part is never loaded.
     out : path
         Folder of the search: ``study.log`` (Optuna's journal), ``best.toml`` (ready for ``slipcast train``), ``best``
         (that network), ``trials.csv``, ``importance.json``.
@@ -98,8 +98,8 @@ def tune(
         Of what is tried. One worker tries the same again from the same seed, also after a kill.
     resume : bool, optional
         Resume the study in the folder.
-    progress : callable, optional
-        Called after each trial.
+    progress : callable or bool, optional
+        Called with trials done, their total and a note with the lowest loss; ``True`` shows a bar on the error stream.
 
     Returns
     -------
@@ -131,9 +131,9 @@ def tune(
     search.space.check(config, search.samples)
     if together > 1:
         _check_together(search)
-    with lock(search.folder):
+    with lock(search.folder), shown_progress(progress, "Trials") as report:
         study = _begin(search, resume=resume)
-        told, left = _told(study, trials, progress), trials - len(finished(study))
+        told, left = _told(study, trials, report), trials - len(finished(study))
         if scheduler is None and (workers == 1 or left <= together):
             search_here(search, left, told)
         else:
@@ -178,17 +178,16 @@ def _begin(search: Search, *, resume: bool) -> optuna.Study:
     return study
 
 
-def _told(study: optuna.Study, total: int, progress: Progress | None) -> Callable[[], None]:
+def _told(study: optuna.Study, total: int, report: Progress) -> Callable[[], None]:
     """Return what reports how far the search is."""
 
     def tell() -> None:
-        if progress:
-            done = finished(study)
-            best = min(
-                (trial.value for trial in done if trial.value is not None and trial.state.name == "COMPLETE"),
-                default=None,
-            )
-            progress(len(done), total, "" if best is None else f"best validation {best:.2f} m²")
+        done = finished(study)
+        best = min(
+            (trial.value for trial in done if trial.value is not None and trial.state.name == "COMPLETE"),
+            default=None,
+        )
+        report(len(done), total, "" if best is None else f"best validation {best:.2f} m²")
 
     return tell
 

@@ -204,12 +204,12 @@ class _Running:
     def train(self) -> None:
         """Train alone."""
 
-        def progress(_: int, __: int, row: Mapping[str, float], best: Mapping[str, float]) -> None:
+        def stop_if_worse(row: Mapping[str, float], best: Mapping[str, float]) -> None:
             if not self.report(row, best):
                 raise _Stopped
 
         try:
-            trained = train(self.search.scenarios, self.folder, config=self.config, progress=progress)
+            trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=stop_if_worse)
         except (_Stopped, Diverged):
             self.stopped()
         else:
