@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo serve test test-slow lint docs clean
+.PHONY: demo serve test test-slow lint docs pages pages-check clean
 
 demo: $(STAMP)
 	$(BIN)/slipcast demo --out demo
@@ -36,6 +36,13 @@ lint: $(STAMP)
 # strict: a dead link or a page outside the navigation is an error
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --quiet --site-dir site
+
+# Pages of results: filled again, and checked against results and code.
+pages: $(STAMP)
+	$(BIN)/python -m benchmarks.pages
+
+pages-check: $(STAMP)
+	$(BIN)/python -m benchmarks.pages --check
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

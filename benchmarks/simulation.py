@@ -1,4 +1,4 @@
-"""Earthquakes that never happened, as many as are wanted: for trying a service out under load."""
+"""Synthetic events, any number of them, for trying a service out under load."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def test_the_sdist(source, tmp_path):
     with tarfile.open(build(source, tmp_path / "dist", "sdist")) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
     needed = ["setup.py", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "mkdocs.yml", ".ci/run"]
-    needed += ["docs/index.md", "docs/figures/overview.png", "benchmarks/accuracy/__main__.py", "training/card.py"]
+    needed += ["docs/index.md", "docs/figures/overview.png", "benchmarks/accuracy/__main__.py", "training/golden.py"]
     needed += [f"tests/{path.relative_to(ROOT / 'tests').as_posix()}" for path in (ROOT / "tests").rglob("*.py")]
     needed += ["tests/data/tohoku2011/21418.txt.gz", "tests/data/cascadia_golden.npz", "constraints-oldest.txt"]
     assert not set(needed) - names

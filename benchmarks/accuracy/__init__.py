@@ -1,4 +1,4 @@
-"""The benchmark of accuracy: every method on scenarios that none has seen, of the kind it knows and of others."""
+"""Benchmark of accuracy: every method on unseen scenarios, in distribution and out of it."""
 
 from benchmarks.accuracy.config import AccuracyConfig
 from benchmarks.accuracy.run import run_accuracy

@@ -25,12 +25,22 @@ def main() -> None:
         "--shared", type=Path, help="Folder for what does not depend on the model, by default OUT/shared."
     )
     parser.add_argument("--quick", action="store_true", help="Fewer scenarios: some minutes, and rough numbers.")
+    parser.add_argument("--headline", action="store_true", help="Means over test sets alone: headline.json.")
     options = parser.parse_args()
     config = AccuracyConfig.quick() if options.quick else AccuracyConfig()
     bank, model = GreensBank.open(options.bank), open_model(options.model)
     with progress_bar("Accuracy") as advance:
-        run_accuracy(bank, model, options.out, config=config, shared=options.shared, progress=advance)
-    write_line(str(options.out / "accuracy.md"))
+        run_accuracy(
+            bank,
+            model,
+            options.out,
+            config=config,
+            shared=options.shared,
+            headline_only=options.headline,
+            progress=advance,
+        )
+    write_line(str(options.out / ("headline.json" if options.headline else "accuracy.md")))
 
 
-main()
+if __name__ == "__main__":
+    main()

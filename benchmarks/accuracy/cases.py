@@ -1,4 +1,4 @@
-"""The test sets: scenarios of the kind that methods learnt from, and of kinds that they did not."""
+"""Test sets: in distribution, several of them, and shifted ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from slipcast.evaluation.shifted_sets import (
     uniform_slip,
 )
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion import LeastSquaresSolver
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -28,9 +28,10 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 __all__ = ["MAIN", "Case", "Cases"]
 
 MAIN = "main"
-"""Name of the set that is like what methods learnt from."""
+"""Name of the first set that is in distribution."""
 
 _TARGET_MIN = 240.0
+_REPEAT_SEED = 500
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,11 @@ class Cases:
 
     @cached_property
     def all(self) -> dict[str, Case]:
-        """All sets, the main one first."""
+        """The main set, and then the shifted ones."""
         subfaults = self.methods.bank.subfaults
         config = self.methods.config
         cases = [
-            Case(MAIN, "as learnt", lambda: self.main),
+            Case(MAIN, "in distribution", lambda: self.main),
             *(
                 self._drawn(20 + n, f"hurst_{h:g}", f"Hurst {h:g}", RuptureSettings(hurst=(h,)))
                 for n, h in enumerate((0.4, 0.75, 0.2, 1.0))
@@ -108,6 +109,13 @@ class Cases:
         ]
         return {case.name: case for case in cases}
 
+    @cached_property
+    def repeats(self) -> dict[str, Case]:
+        """More sets like the main one, each with a seed of its own, by name."""
+        config = self.methods.config
+        numbers = range(2, config.test_sets + 1)
+        return {f"set_{number}": self._repeat(f"set_{number}", _REPEAT_SEED + number) for number in numbers}
+
     def records(self, case: Case, scenarios: ScenarioSet) -> xr.DataArray:
         """Return the records of a set with their noise, dims (scenario, gauge, time), m."""
         methods = self.methods
@@ -118,6 +126,16 @@ class Cases:
         rng = np.random.default_rng([methods.config.seed, 1])
         n_scenarios, n_gauges, n_times = records.shape
         return records + coloured_noise((n_scenarios, n_gauges, n_times), rng, sd_m=methods.config.noise_sd_m)
+
+    def _repeat(self, name: str, number: int) -> Case:
+        """Describe another set like the main one."""
+        methods = self.methods
+        count, seed = methods.config.count, methods.config.seed + number
+
+        def make() -> ScenarioSet:
+            return ScenarioSet.build(methods.bank, count=count, seed=seed)
+
+        return Case(name, "in distribution", make, paired=False)
 
     def _drawn(self, number: int, name: str, label: str, settings: RuptureSettings) -> Case:
         """Describe a set of ruptures drawn otherwise."""
@@ -157,12 +175,12 @@ class Cases:
             return GreensBank.build(self.methods.bank.region, **options)
 
     def _least_squares_target(self) -> ScenarioSet:
-        """Put in the place of true slip what least squares finds on long records, as the seed's networks learnt."""
+        """Put in the place of true slip what least squares finds on long records, the target of Liu (2021)."""
         methods = self.methods
         hours = dict(zip(self.some.gauges, self.some.dataset["gauge_hours"].to_numpy().tolist(), strict=True))
         window_min = min(_TARGET_MIN, *(60 * hours[name] for name in methods.gauges))
         response = methods.bank.source_response(methods.gauges, window_min=window_min)
         records = self.some.load_records(methods.gauges, window_min, noise_sd_m=methods.config.noise_sd_m)
-        weights = LeastSquares(response).solve(records.to_numpy()).astype(np.float32)
+        weights = LeastSquaresSolver(response).solve(records.to_numpy()).astype(np.float32)
         data = self.some.dataset
         return ScenarioSet(data.assign(weights=data["weights"].copy(data=weights)).assign_attrs(target="least_squares"))

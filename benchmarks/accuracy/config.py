@@ -1,4 +1,4 @@
-"""What the benchmark of accuracy is run on."""
+"""Settings of the benchmark of accuracy."""
 
 from __future__ import annotations
 
@@ -16,41 +16,47 @@ class AccuracyConfig:
     Attributes
     ----------
     count : int
-        Scenarios of the main test set, >= 20.
+        Scenarios of the main test set, and of each of those that are as it is, >= 20.
+    test_sets : int
+        Independent test sets of which the headline scores are means, the main one first.
+    headline_windows_min : tuple of float
+        The windows of the headline scores.
     other_count : int
-        Scenarios of each test set off the training ground, >= 20.
+        Scenarios of each shifted test set, and of the main set where a DART is missing, >= 20.
     bayes_count : int
-        Scenarios of the main set on which the posterior that is cut at zero is judged, which is slow to sample.
+        Scenarios of the main set on which the posterior that is cut at zero is scored, which is slow to sample.
     null_count : int
-        Records of noise alone.
+        Noise-only records.
     windows_min : tuple of float
         Windows, minutes after the origin, rising.
     table_window_min : float
-        The one of them at which the sets off the training ground and magnitudes are told apart.
+        The one of them at which shifted sets are scored, and magnitudes apart.
     noise_sd_m : float
         Standard deviation of white noise, m.
     n_draws : int
-        Draws of slip by which methods are judged that know how uncertain they are.
+        Posterior samples by which probabilistic methods are scored.
     train_count, network_epochs : int
-        Scenarios and epochs from which the seed's network learns.
+        Scenarios and epochs by which Liu's network is trained.
     linear_count : int
-        Scenarios from which the linear estimator and the Gaussian posterior learn.
+        Scenarios from which the linear estimator and the Gaussian posterior are made.
     other_magnitudes : tuple of (float, float)
-        Ranges of Mw off the training ground, one test set each.
+        Ranges of Mw out of distribution, one test set each.
     other_spacing_arcmin : float
         Spacing of the finest grid, arc-minutes, of the test set that is simulated with another one.
     resamples : int
         Of the bootstrap over scenarios.
     seed : int
-        Of everything that is drawn; no training may use it or one of the hundreds after it.
+        Of everything that is drawn; no training may use it or one of the thousand after it.
 
     Raises
     ------
     InputError
-        If windows do not rise, the table's is none of them, or a number is too small.
+        If windows do not rise, the table's or one of the headline is none of them, or a number is too small.
     """
 
     count: int = 2000
+    test_sets: int = 5
+    headline_windows_min: tuple[float, ...] = (20, 45)
     other_count: int = 500
     bayes_count: int = 500
     null_count: int = 200
@@ -69,6 +75,7 @@ class AccuracyConfig:
     def __post_init__(self):
         for name, least in (
             ("count", 20),
+            ("test_sets", 1),
             ("other_count", 20),
             ("bayes_count", 20),
             ("null_count", 1),
@@ -85,6 +92,13 @@ class AccuracyConfig:
             raise InputError(f"windows_min must rise from above zero, got {self.windows_min}")
         if self.table_window_min not in self.windows_min:
             raise InputError(f"table_window_min must be one of windows_min, got {self.table_window_min:g}")
+        if self.table_window_min not in self.headline_windows_min or set(self.headline_windows_min) - set(
+            self.windows_min
+        ):
+            raise InputError(
+                f"headline_windows_min must be of windows_min, table_window_min among them, "
+                f"got {self.headline_windows_min}"
+            )
         if max(self.other_count, self.bayes_count) > self.count:
             raise InputError(f"other_count and bayes_count must be at most count, {self.count}")
 
@@ -93,6 +107,8 @@ class AccuracyConfig:
         """Return sizes for a trial of some minutes, whose numbers mean little."""
         return cls(
             count=200,
+            test_sets=2,
+            headline_windows_min=(20, 45),
             other_count=60,
             bayes_count=30,
             null_count=50,

@@ -1,4 +1,4 @@
-"""What is shown of the sampler alone: noise without an earthquake, a forecast with its fan, and how long it takes."""
+"""The neural posterior alone: noise-only records, an example of a forecast with intervals, and its latency."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.methods import Methods
-from slipcast.evaluation.scoring import Windowed, wave_matrices
-from slipcast.inversion import QUANTILES, magnitude_of_slip
+from slipcast.evaluation.scoring import wave_matrices
+from slipcast.inversion import QUANTILES, RestrictedPosterior, magnitude_of_slip
 from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["fan_example", "magnitudes_of_noise", "measure_latency"]
+__all__ = ["forecast_example", "magnitudes_of_noise", "measure_latency"]
 
-_FAN_WINDOWS_MIN = (20.0, 45.0)
-_FAN_POINT = "westport"
+_WINDOWS_MIN = (20.0, 45.0)
+_POINT = "westport"
 _LARGE = 8.6
 _REPEATS = 50
 
 
 def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
-    """Find what the sampler says of records that are noise alone.
+    """Find the posterior of magnitude for noise-only records.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
     rng = np.random.default_rng([config.seed, 2])
     windows = {}
     for window_min in config.windows_min:
-        method = Windowed(methods.sampler, window_min, methods.gauges)
+        method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
         shape = (config.null_count, len(method.gauges), len(method.times_s))
         noise = config.noise_sd_m * rng.standard_normal(shape)
         slip = method.slip(method.draw(noise, config.n_draws, rng))
@@ -53,7 +53,7 @@ def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
     return {"count": config.null_count, "windows": windows}
 
 
-def fan_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
+def forecast_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     """Forecast one large event at one point, as it is seen after a shorter and a longer window.
 
     Parameters
@@ -66,21 +66,21 @@ def fan_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
 
     Returns
     -------
-    fan : dict
+    forecast : dict
         ``scenario``, ``magnitude``, ``gauge``, ``time_s``, ``true_m``, ``probabilities`` and ``windows``: by window,
         in minutes, quantiles of sea level, m, a list for each probability.
     """
     points = scenarios.gauge_names("forecast")
-    gauge = _FAN_POINT if _FAN_POINT in points else points[0]
+    gauge = _POINT if _POINT in points else points[0]
     magnitude = scenarios.dataset["magnitude"].to_numpy()
     records = scenarios.dataset["records"].isel(gauge=scenarios.gauges.index(gauge)).to_numpy()
     large = np.flatnonzero(magnitude >= _LARGE) if (magnitude >= _LARGE).any() else np.arange(len(magnitude))
     highest = np.nanmax(records[large], axis=1)
     number = int(large[np.argsort(highest)[len(large) // 2]])
     config, windows = methods.config, {}
-    for window_min in _FAN_WINDOWS_MIN:
+    for window_min in _WINDOWS_MIN:
         window_min = min(window_min, methods.longest_min)
-        method = Windowed(methods.sampler, window_min, methods.gauges)
+        method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
         seen = scenarios.load_records(methods.gauges, window_min, [number], noise_sd_m=config.noise_sd_m)
         draws = method.draw(seen.to_numpy(), config.n_draws, np.random.default_rng([config.seed, 3]))[0]
         level = method.sea_level(draws, gauge)
@@ -117,7 +117,7 @@ def measure_latency(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]:
     import torch
 
     config = methods.config
-    method = Windowed(methods.sampler, config.table_window_min, methods.gauges)
+    method = RestrictedPosterior(methods.sampler, config.table_window_min, methods.gauges)
     seen = scenarios.load_records(methods.gauges, config.table_window_min, [0], noise_sd_m=config.noise_sd_m).to_numpy()
     waves = wave_matrices(method, scenarios)
     rng = np.random.default_rng(config.seed)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import xarray as xr
 
 from benchmarks.accuracy.config import AccuracyConfig
 from benchmarks.accuracy.store import Store
 from slipcast.errors import InputError
-from slipcast.evaluation.scoring import Windowed
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import GaussianPosterior, Inverter, JointMoments, WaveInverter
-from slipcast.inversion.nonnegative import LeastSquares
-from slipcast.io.labels import positions_of
+from slipcast.inversion import (
+    GaussianPosterior,
+    Inverter,
+    JointMoments,
+    LeastSquaresSolver,
+    RestrictedPosterior,
+    WaveInverter,
+)
 from slipcast.learning.inverters import Network
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["LABELS", "Methods", "Sampler", "narrowed"]
+__all__ = ["LABELS", "Methods", "Sampler"]
 
 LABELS = {
     "nnls": "least squares",
@@ -29,7 +31,7 @@ LABELS = {
     "linear": "linear estimator",
     "gaussian": "Gaussian posterior",
     "bayes": "posterior cut at zero",
-    "network": "seed's network",
+    "network": "Liu's network",
     "sampler": "slipcast",
 }
 """Methods by name, in the order of the tables, with what they are called there."""
@@ -48,7 +50,7 @@ class Sampler(WaveInverter, Protocol):
 
     @property
     def bank(self) -> str:
-        """Identity of the bank that it learnt from."""
+        """Identity of the bank that it was trained with."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Methods:
     sampler : Sampler
         The one that is to be compared.
     config : AccuracyConfig
-        From how many scenarios the others learn.
+        From how many scenarios the others are made.
     store : Store
         Where these scenarios and networks are kept.
     """
@@ -88,20 +90,20 @@ class Methods:
         return max(self.config.windows_min)
 
     def names_at(self, window_min: float) -> list[str]:
-        """Return the methods that there are for a window: the seed's network has to halve its samples."""
+        """Return the methods that there are for a window: Liu's network has to halve its samples."""
         return [name for name in LABELS if name != "network" or window_min >= _LEAST_NETWORK_MIN]
 
     def at(self, name: str, window_min: float, *, without: str = "") -> Inverter:
         """Make a method for a window, with one of the DARTs missing if it is named."""
         gauges = [gauge for gauge in self.gauges if gauge != without]
         if name == "sampler":
-            return Windowed(self.sampler, window_min, gauges)
+            return RestrictedPosterior(self.sampler, window_min, gauges)
         if name == "network":
             return self._network(window_min)
         response = self.bank.source_response(gauges, window_min=window_min)
         if name in ("nnls", "tikhonov"):
-            return LeastSquares(response, slip_sd_m=None if name == "nnls" else "gcv")
-        moments = narrowed(self._moments, gauges, window_min)
+            return LeastSquaresSolver(response, slip_sd_m=None if name == "nnls" else "gcv")
+        moments = self._moments.restricted(gauges, window_min)
         if name != "linear":
             moments = moments.through(response)
         noise_sd_m = self.config.noise_sd_m
@@ -109,7 +111,7 @@ class Methods:
 
     @cached_property
     def _window(self) -> GreensBank:
-        """The part of the bank from which methods learn."""
+        """The part of the bank by which methods are made."""
         return self.bank.with_window(self.gauges, self.longest_min)
 
     @cached_property
@@ -126,16 +128,16 @@ class Methods:
         return JointMoments.from_scenarios(scenarios, self.gauges, self.longest_min, split=None)
 
     def _drawn(self, count: int, number: int) -> ScenarioSet:
-        """Draw scenarios without what nobody learns from."""
+        """Draw scenarios without what no method is made from."""
         drawn = ScenarioSet.build(self._window, count=count, seed=self.config.seed + number)
         return ScenarioSet(drawn.dataset.drop_vars(["slip", "onset"]))
 
     def _network(self, window_min: float) -> Network:
-        """Train the seed's network by the seed's recipe, or open it."""
+        """Train Liu's network by Liu's training recipe, or open it."""
         from slipcast.learning.config import TrainConfig
         from slipcast.learning.train import train
 
-        learnt = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
+        drawn = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
         folder = self.store.folder / "network" / f"{window_min:g}_min"
         config = TrainConfig(
             window_min=float(window_min),
@@ -144,40 +146,4 @@ class Methods:
             epochs=self.config.network_epochs,
             device="cpu",
         )
-        return Network(train(learnt, folder, config=config, resume=folder.is_dir()))
-
-
-def narrowed(moments: JointMoments, gauges: Sequence[str], window_min: float) -> JointMoments:
-    """Return the moments of fewer gauges and a shorter window.
-
-    Parameters
-    ----------
-    moments : JointMoments
-        Of more.
-    gauges : sequence of str
-        By name, in the order wanted.
-    window_min : float
-        Minutes after the origin.
-
-    Returns
-    -------
-    moments : JointMoments
-
-    Raises
-    ------
-    InputError
-        If a gauge is not among theirs.
-    """
-    rows = positions_of(gauges, moments.gauges, dim="gauge", where="of the moments")
-    samples = np.flatnonzero(moments.times_s <= 60 * window_min + 1e-6)
-    kept = (np.array(rows)[:, np.newaxis] * len(moments.times_s) + samples).ravel()
-    return JointMoments(
-        gauges=list(gauges),
-        sources=moments.sources,
-        times_s=moments.times_s[samples],
-        slip_mean=moments.slip_mean,
-        slip_covariance=moments.slip_covariance,
-        record_mean=moments.record_mean[kept],
-        record_covariance=moments.record_covariance[np.ix_(kept, kept)],
-        cross_covariance=moments.cross_covariance[:, kept],
-    )
+        return Network(train(drawn, folder, config=config, resume=folder.is_dir()))

@@ -1,22 +1,25 @@
-"""The results of the benchmark of accuracy as tables in Markdown, and as figures."""
+"""Page of the benchmark of accuracy: tables in Markdown, and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import figures
-from benchmarks.accuracy.aims import aims
+from benchmarks.accuracy.tables import BY_MAGNITUDE, WITHOUT
+from benchmarks.markdown import digits, made_by_words, table
 from slipcast import plots
 from slipcast.io.atomic import write_text
 
-__all__ = ["write_accuracy"]
+__all__ = ["accuracy_page", "over_sets", "write_accuracy"]
+
+_COMMAND = "`python -m benchmarks.accuracy --bank bank.nc --model MODEL --out OUT`"
 
 _SCORES = (
-    ("weight_mse_m2", "Weight MSE (m²)"),
+    ("weight_mse_m2", "Slip MSE (m²)"),
     ("largest_source_bias_m", "Bias of the unit source where it is largest (m)"),
     ("magnitude_error_absolute", "Mean absolute error of Mw"),
     ("magnitude_error", "Mean error of Mw"),
@@ -37,11 +40,21 @@ _SCORES = (
     ("slip_width_90_m", "Mean width of the 90 % interval of slip (m)"),
     ("max_amplitude_width_90_m", "Mean width of the 90 % interval of maximum amplitude (m)"),
 )
-_WITHOUT = ("weight_mse_m2", "max_amplitude_explained_variance", "slip_coverage_90", "max_amplitude_coverage_90")
-_BY_MAGNITUDE = (*_WITHOUT, "magnitude_error_absolute", "max_amplitude_bias_m")
-_ELSEWHERE = (
-    ("weight_mse_m2", "Weight MSE (m²)"),
-    ("weight_mse_m2_ratio", "Weight MSE, ratio to that on the main set"),
+_HEADLINE = (
+    ("weight_mse_m2", "Slip MSE (m²)"),
+    ("weight_mse_m2_of_linear", "Slip MSE, share of the {linear}'s"),
+    ("weight_mse_m2_of_network", "Slip MSE, share of {network}'s"),
+    ("magnitude_error_absolute", "Mean absolute error of Mw"),
+    ("max_amplitude_explained_variance", "Explained variance of maximum amplitude, mean of the forecast points"),
+    ("max_amplitude_top_decile_bias", "Bias of the highest tenth of maxima, mean of the forecast points"),
+    ("slip_coverage_90", "90 % intervals of slip hold the truth (randomised)"),
+    ("max_amplitude_coverage_90", "90 % intervals of maximum amplitude hold the truth (randomised)"),
+    ("slip_crps_m", "CRPS of slip (m)"),
+    ("max_amplitude_crps_m", "CRPS of maximum amplitude (m)"),
+)
+_SHIFTED = (
+    ("weight_mse_m2", "Slip MSE (m²)"),
+    ("weight_mse_m2_ratio", "Slip MSE, ratio to that on the main set"),
     ("max_amplitude_mse_m2", "MSE of maximum amplitude (m²)"),
     ("max_amplitude_mse_m2_ratio", "MSE of maximum amplitude, ratio to that on the main set"),
     ("slip_coverage_90", "90 % intervals of slip hold the truth"),
@@ -56,37 +69,53 @@ _ELSEWHERE = (
 )
 
 
-def write_accuracy(folder: Path, results: Mapping[str, Any]) -> None:
+def write_accuracy(folder: Path, results: Mapping[str, Any], headline: Mapping[str, Any]) -> None:
     """Write ``accuracy.md`` and ``figures/*.png`` into a folder.
 
     Parameters
     ----------
     folder : Path
         Made if need be.
-    results : mapping
-        As :func:`benchmarks.accuracy.run_accuracy` puts them together.
+    results, headline : mapping
+        ``accuracy.json`` and ``headline.json`` of :func:`benchmarks.accuracy.run_accuracy`.
     """
     drawn: dict[str, Callable[[], Any]] = {
         "error_by_window": lambda: _draw_errors(results),
         "reliability": lambda: _draw_reliability(results),
-        "fan": lambda: _draw_fan(results["fan"]),
+        "forecast": lambda: _draw_forecast(results["forecast"]),
     }
     for name, draw in drawn.items():
         plots.save_figure(draw(), folder / "figures" / f"{name}.png")
-    write_text(folder / "accuracy.md", "\n\n".join(_page(results)) + "\n")
+    write_text(folder / "accuracy.md", accuracy_page(results, headline))
 
 
-def _page(results: Mapping[str, Any]) -> Iterator[str]:
+def accuracy_page(results: Mapping[str, Any], headline: Mapping[str, Any]) -> str:
+    """Render the page of the benchmark.
+
+    Parameters
+    ----------
+    results, headline : mapping
+        ``accuracy.json`` and ``headline.json`` of :func:`benchmarks.accuracy.run_accuracy`.
+
+    Returns
+    -------
+    page : str
+        Markdown.
+    """
+    return "\n\n".join(_page(results, headline)) + "\n"
+
+
+def _page(results: Mapping[str, Any], headline: Mapping[str, Any]) -> Iterator[str]:
     """Give the blocks of the page."""
     yield "# Accuracy"
-    yield _what_was_run(results)
-    yield "## What it is meant to reach"
-    rows = [[aim["aim"], aim["wanted"], aim["found"], "yes" if aim["met"] else "no"] for aim in aims(results)]
-    yield _table(["", "wanted", "found", "met"], rows)
+    yield _what_was_run(headline)
+    yield from _headline(headline)
+    yield "## One test set"
+    yield _main_set(results, same=results["made_by"]["code"] == headline["made_by"]["code"])
     yield "![Error against window](figures/error_by_window.png)"
     yield "![Reliability](figures/reliability.png)"
-    yield "![A forecast with its fan](figures/fan.png)"
-    yield _fan_words(results["fan"])
+    yield "![A forecast with its prediction intervals](figures/forecast.png)"
+    yield _forecast_words(results["forecast"])
     yield "## By window"
     longest = max(float(window) for window in results["windows"])
     for key, title in _SCORES:
@@ -94,35 +123,75 @@ def _page(results: Mapping[str, Any]) -> Iterator[str]:
         yield _by_window(results, results["windows"], key)
     for gauge, windows in results["without"].items():
         yield f"## Without DART {gauge}"
-        for key in _WITHOUT:
+        for key in WITHOUT:
             yield f"### {dict(_SCORES)[key]}"
             yield _by_window(results, windows, key)
     yield f"## By magnitude, {results['about']['config']['table_window_min']:g} min"
-    for key in _BY_MAGNITUDE:
+    for key in BY_MAGNITUDE:
         yield f"### {dict(_SCORES)[key]}"
         yield _by_magnitude(results, key)
-    yield from _elsewhere(results)
-    yield from _sampler_alone(results)
+    yield from _shifted(results)
+    yield from _neural_alone(results)
 
 
-def _what_was_run(results: Mapping[str, Any]) -> str:
+def _what_was_run(headline: Mapping[str, Any]) -> str:
     """Say what the numbers are of."""
-    about = results["about"]
+    about, made_by = headline["about"], headline["made_by"]
     config, labels = about["config"], about["labels"]
     return (
-        f"Written by `python -m benchmarks.accuracy` (slipcast {about['slipcast_version']}); every number is in "
-        f"`accuracy.json`.\n\nSampler `{about['sampler']}` (learnt from bank `{about['sampler_bank']}`) and all other "
-        f"methods on {config['count']} scenarios of region {about['region']}, bank `{about['bank']}`, drawn with seed "
-        f"{config['seed']}, which none has learnt from; records of DARTs {', '.join(about['gauges'])} with white noise "
-        f"of {1e3 * config['noise_sd_m']:g} mm. Methods that know how uncertain they are are judged by "
-        f"{config['n_draws']} draws. The {labels['bayes']}, slow to draw from, is judged on the first "
-        f"{about['counts']['bayes']} scenarios. The {labels['network']}, one for each window, learnt from "
-        f"{config['train_count']} scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the "
-        f"{labels['gaussian']} from {config['linear_count']}. The variance of the true weights is "
-        f"{about['weight_variance_m2']:.3g} m².\n\n"
-        f"In brackets: 90 % intervals from {config['resamples']} bootstrap resamples of the scenarios. Coverage is "
-        "randomised where a value, no slip, has a probability of its own: calibrated draws give the nominal share, "
-        "while intervals that include their ends hold more."
+        f"Written by {_COMMAND}; every number is in `headline.json` (the means) and `accuracy.json`.\n\n"
+        f"Neural posterior `{made_by['model']}` (trained with bank `{about['model_bank']}`) and all other methods on "
+        f"{config['test_sets']} independent test sets of {config['count']} scenarios of region {about['region']}, bank "
+        f"`{made_by['bank']}`, with which none was trained; records of DARTs {', '.join(about['gauges'])} with white "
+        f"noise of {1e3 * config['noise_sd_m']:g} mm. Probabilistic methods are scored by {config['n_draws']} "
+        f"posterior samples. {labels['network']}, one for each window, is trained with {config['train_count']} "
+        f"scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the {labels['gaussian']} are made "
+        f"from {config['linear_count']}."
+    )
+
+
+def _headline(headline: Mapping[str, Any]) -> Iterator[str]:
+    """Tabulate means over test sets."""
+    about, windows = headline["about"], headline["windows"]
+    config, labels = about["config"], about["labels"]
+    yield f"## Means of {config['test_sets']} test sets"
+    yield (
+        f"Each cell is the mean over {config['test_sets']} sets of {config['count']} scenarios (seeds of their own) "
+        f"and, in brackets, the least and the most of the sets. Made by {made_by_words(headline['made_by'])}."
+    )
+    for key, title in _HEADLINE:
+        rows = [
+            [label, *(over_sets(methods.get(name, {}).get(key)) for methods in windows.values())]
+            for name, label in labels.items()
+        ]
+        yield f"### {title.format(**labels)}"
+        yield table(["", *(f"{window} min" for window in windows)], [row for row in rows if any(row[1:])])
+
+
+def over_sets(score: Mapping[str, Any] | None) -> str:
+    """Word the mean of a score and its range over test sets; nothing where there is none."""
+    if score is None or score["mean"] is None:
+        return ""
+    if score["sd"] is None:
+        return digits(score["mean"])
+    return f"{digits(score['mean'])} ({digits(min(score['sets']))} to {digits(max(score['sets']))})"
+
+
+def _main_set(results: Mapping[str, Any], *, same: bool) -> str:
+    """Say what the tables of the first set are of."""
+    about = results["about"]
+    config, labels = about["config"], about["labels"]
+    first = f"the first of the above (seed {config['seed']})" if same else "by other code than the means above"
+    without = about["counts"].get("without", config["count"])
+    return (
+        f"All that follows is of one test set, {first}: made by {made_by_words(results['made_by'])}. The "
+        f"{labels['bayes']}, slow to draw from, is scored on its first {about['counts']['bayes']} scenarios, all "
+        f"methods on the first {without} where a DART is missing. The variance of true slip on unit sources is "
+        f"{results['slip_variance_m2']:.3g} m².\n\n"
+        f"In brackets: 90 % intervals from {config['resamples']} bootstrap resamples of the scenarios; they do not "
+        "hold what differs from one test set to another by its largest earthquakes. Coverage is randomised where a "
+        "value, no slip, has a probability of its own: calibrated samples give the nominal share, while intervals that "
+        "include their ends hold more."
     )
 
 
@@ -133,7 +202,7 @@ def _by_window(results: Mapping[str, Any], windows: Mapping[str, Any], key: str)
         cells = [_cell(methods.get(name, {}).get(key)) for methods in windows.values()]
         if any(cells):
             rows.append([label, *cells])
-    return _table(["", *(f"{window} min" for window in windows)], rows)
+    return table(["", *(f"{window} min" for window in windows)], rows)
 
 
 def _by_magnitude(results: Mapping[str, Any], key: str) -> str:
@@ -145,13 +214,13 @@ def _by_magnitude(results: Mapping[str, Any], key: str) -> str:
         cells = [_cell(methods.get(name, {}).get(key)) for methods in bins.values()]
         if any(cells):
             rows.append([label, *cells])
-    return _table(["", *(f"Mw {name} (n = {count})" for name, count in counts.items())], rows)
+    return table(["", *(f"Mw {name} (n = {count})" for name, count in counts.items())], rows)
 
 
-def _elsewhere(results: Mapping[str, Any]) -> Iterator[str]:
-    """Tabulate the sets off the training ground."""
+def _shifted(results: Mapping[str, Any]) -> Iterator[str]:
+    """Tabulate the shifted sets."""
     config, labels = results["about"]["config"], results["about"]["labels"]
-    yield f"## Off the training ground, {config['table_window_min']:g} min"
+    yield f"## Distribution shift, {config['table_window_min']:g} min"
     yield (
         f"{config['other_count']} scenarios in each set. Uniform slip, the smooth patch, the other grid, the perturbed "
         "bathymetry, the coloured noise and the least-squares target are the first ruptures of the main set seen in "
@@ -161,24 +230,24 @@ def _elsewhere(results: Mapping[str, Any]) -> Iterator[str]:
         f"what non-negative least squares finds on long records; its own error, {results['target_mse_m2']:.3g} m², "
         "counts against every method there."
     )
-    for key, title in _ELSEWHERE:
-        sets = results["elsewhere"].values()
+    for key, title in _SHIFTED:
+        sets = results["shifted"].values()
         names = [name for name in labels if any(key in found["methods"].get(name, {}) for found in sets)]
         rows = [[found["label"], *(_cell(found["methods"].get(name, {}).get(key)) for name in names)] for found in sets]
         yield f"### {title}"
-        yield _table(["", *(labels[name] for name in names)], rows)
+        yield table(["", *(labels[name] for name in names)], rows)
 
 
-def _sampler_alone(results: Mapping[str, Any]) -> Iterator[str]:
-    """Tabulate noise alone and times."""
+def _neural_alone(results: Mapping[str, Any]) -> Iterator[str]:
+    """Tabulate noise-only records and times."""
     found, latency = results["noise_alone"], results["latency"]
-    yield "## Noise alone"
+    yield "## Posterior for noise-only records"
     yield (
-        f"{found['count']} records without an earthquake: quantiles of Mw over draws, the median and the largest of "
-        "all records; a dash where there is no slip at all."
+        f"{found['count']} records without an earthquake: quantiles of Mw over posterior samples, the median and the "
+        "largest of all records; a dash where there is no slip at all."
     )
     probabilities = list(next(iter(found["windows"].values())))
-    yield _table(
+    yield table(
         ["", *(f"{float(p):.0%} quantile, {which}" for p in probabilities for which in ("median", "largest"))],
         [
             [f"{window} min", *(_magnitude(row[p][which]) for p in probabilities for which in ("median", "largest"))]
@@ -187,10 +256,10 @@ def _sampler_alone(results: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "## Time"
     yield (
-        f"One record of {latency['window_min']:g} min, {latency['n_draws']} draws, one thread, the model loaded: slip "
-        f"with its intervals and magnitude in {latency['slip_ms']:g} ms; with mean sea level and the intervals of the "
-        f"maximum at {latency['gauges']} gauges in {latency['forecast_ms']:g} ms; with intervals of sea level at every "
-        f"minute too in {latency['fan_ms']:g} ms."
+        f"One record of {latency['window_min']:g} min, {latency['n_draws']} posterior samples, one thread, the model "
+        f"loaded: slip with its intervals and magnitude in {latency['slip_ms']:g} ms; with mean sea level and the "
+        f"intervals of the maximum at {latency['gauges']} gauges in {latency['forecast_ms']:g} ms; with intervals of "
+        f"sea level at every minute too in {latency['fan_ms']:g} ms."
     )
 
 
@@ -204,49 +273,35 @@ def _cell(score: Mapping[str, Any] | None) -> str:
     if score is None or score["value"] is None:
         return ""
     if score["interval"] is None:
-        return _digits(score["value"])
+        return digits(score["value"])
     low, high = score["interval"]
-    return f"{_digits(score['value'])} ({_digits(low)} to {_digits(high)})"
+    return f"{digits(score['value'])} ({digits(low)} to {digits(high)})"
 
 
-def _digits(value: float) -> str:
-    """Write a number to three digits, never with an exponent."""
-    if value == 0 or not np.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, 2 - int(np.floor(np.log10(abs(value)))))
-    return f"{value:.{min(decimals, 4)}f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table in Markdown, numbers to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _fan_words(fan: Mapping[str, Any]) -> str:
-    """Say what the figure of a forecast is of."""
-    event = f"scenario {fan['scenario']} (Mw {fan['magnitude']:.2f})"
-    return f"The forecast is for {fan['gauge']}, {event}, after {' and '.join(fan['windows'])} min."
+def _forecast_words(found: Mapping[str, Any]) -> str:
+    """Name the event of the figure of a forecast."""
+    event = f"scenario {found['scenario']} (Mw {found['magnitude']:.2f})"
+    return f"The forecast is for {found['gauge']}, {event}, after {' and '.join(found['windows'])} min."
 
 
 def _draw_errors(results: Mapping[str, Any]) -> Any:
     """Draw the error of weights against the window."""
     windows, labels = results["windows"], results["about"]["labels"]
     minutes = [float(window) for window in windows]
-    table = f"{results['about']['config']['table_window_min']:g}"
+    at = f"{results['about']['config']['table_window_min']:g}"
     errors, intervals = {}, {}
     for name, label in labels.items():
         found = [methods.get(name, {}).get("weight_mse_m2") for methods in windows.values()]
         errors[label] = [np.nan if score is None else score["value"] for score in found]
         ends = [(np.nan, np.nan) if score is None else score["interval"] for score in found]
         intervals[label] = np.transpose(ends)
-    reference = windows[table].get("network", {}).get("weight_mse_m2")
+    reference = windows[at].get("network", {}).get("weight_mse_m2")
     return figures.plot_error_by_window(
         minutes,
         errors,
         intervals=intervals,
         reference=None if reference is None else reference["value"],
-        reference_label=f"{labels['network']}, {table} min",
+        reference_label=f"{labels['network']}, {at} min",
     )
 
 
@@ -263,12 +318,12 @@ def _draw_reliability(results: Mapping[str, Any]) -> Any:
     )
 
 
-def _draw_fan(fan: Mapping[str, Any]) -> Any:
-    """Draw a forecast with its fan after each window."""
-    bands = {float(window): np.array(quantiles) for window, quantiles in fan["windows"].items()}
+def _draw_forecast(found: Mapping[str, Any]) -> Any:
+    """Draw a forecast with its prediction intervals after each window."""
+    bands = {float(window): np.array(quantiles) for window, quantiles in found["windows"].items()}
     return figures.plot_prediction_intervals(
-        fan["time_s"],
-        fan["true_m"],
+        found["time_s"],
+        found["true_m"],
         bands,
-        title=f"{fan['gauge']}, Mw {fan['magnitude']:.1f}",
+        title=f"{found['gauge']}, Mw {found['magnitude']:.1f}",
     )

@@ -1,4 +1,4 @@
-"""What a benchmark has done already: parts in a folder, each written whole or not at all."""
+"""Kept parts of a benchmark: files in a folder, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Store:
         folder : Path
             Of this benchmark, empty, or to be made.
         about : mapping
-            What its parts depend on.
+            What its parts depend on, the digest of the code among it: parts of other code are refused, not mixed in.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class Store:
         write_json(path, about)
         return cls(folder)
 
-    def judged(self, name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
+    def scored(self, name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
         """Read a dataset by name, or make and keep it."""
         path = self.folder / f"{name}.nc"
         if not path.is_file():

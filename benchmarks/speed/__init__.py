@@ -1,4 +1,4 @@
-"""The benchmark of speed: every part against its reference and against what the machine can do, in one run."""
+"""Benchmark of speed: every part against its reference and the limits of the machine, in one run."""
 
 from benchmarks.speed.config import SpeedConfig
 from benchmarks.speed.run import run_speed

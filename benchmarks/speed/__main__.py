@@ -29,4 +29,5 @@ def main() -> None:
     write_line(str(options.out / "speed.md"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""What the benchmark of speed is run on."""
+"""Settings of the benchmark of speed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SpeedConfig:
     batch : int
         Scenarios drawn at a time.
     train_count, train_epochs : int
-        Scenarios of the seed's recipe, and epochs that are timed of its 300.
+        Scenarios of Liu's training recipe, and epochs that are timed of its 300.
     solver_grids : tuple of str
         Names of grids, of :data:`benchmarks.speed.solver.GRIDS`.
     triad_mb : float
@@ -36,7 +36,7 @@ class SpeedConfig:
     window_min, noise_sd_m : float
         Of the records that are inverted: minutes after the origin, and white noise, m.
     n_draws : int
-        Draws of slip that go with an uncertain estimate.
+        Posterior samples of a probabilistic method.
     tasks : bool
         Whether whole commands of a minute are timed too.
 

@@ -1,4 +1,4 @@
-"""How long an answer takes: from one record to slip, and to sea level at all gauges."""
+"""Latency from one record to slip, and to sea level at all gauges."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from benchmarks.speed.timing import one_thread, percentiles_ms
 from slipcast.forecasting.fast import PreparedForecast
 from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import GaussianPosterior, JointMoments, invert, invert_records
-from slipcast.inversion.nonnegative import LeastSquares
+from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquares, LeastSquaresSolver, invert_records
+from slipcast.learning.inverters import Network
 from slipcast.records import Records
 from slipcast.scenarios.stream import ScenarioStream
 
@@ -94,11 +94,11 @@ def _least_squares(
     bank: GreensBank, gauges: list[str], records: Records, seen: np.ndarray, config: SpeedConfig
 ) -> dict[str, _Call]:
     """Give calls of non-negative least squares."""
-    solver = LeastSquares(bank.source_response(gauges, window_min=config.window_min))
+    solver = LeastSquaresSolver(bank.source_response(gauges, window_min=config.window_min))
     prepared = PreparedForecast.of(bank)
 
     def labelled():
-        return invert(records, bank, method="nnls", window_min=config.window_min, gauges=gauges)
+        return invert_records(records, LeastSquares(bank, config.window_min, gauges=tuple(gauges)))
 
     return {
         "least squares, arrays, slip": lambda: solver.solve(seen),
@@ -118,9 +118,7 @@ def _gaussian(
     prepared, rng = PreparedForecast.of(bank), np.random.default_rng(4)
 
     def labelled():
-        return invert_records(
-            posterior, records, region=bank.region.name, bank=bank.id, n_samples=config.n_draws, seed=4
-        )
+        return invert_records(records, posterior, seed=4)
 
     return {
         "Gaussian, arrays, slip": lambda: posterior.posterior(seen),
@@ -131,14 +129,14 @@ def _gaussian(
 
 
 def _network(bank: GreensBank, checkpoint: Checkpoint, records: Records) -> dict[str, _Call]:
-    """Give calls of the seed's network."""
+    """Give calls of Liu's network."""
     seen = records.resample(checkpoint.sample_times_s, checkpoint.gauges).to_numpy()
-    prepared = PreparedForecast.of(bank)
+    prepared, network = PreparedForecast.of(bank), Network(checkpoint)
     return {
         "network, arrays, slip": lambda: checkpoint.predict(seen),
         "network, arrays, forecast": lambda: prepared.sea_level(checkpoint.predict(seen)),
-        "network, labelled, slip": lambda: invert(records, model=checkpoint),
-        "network, labelled, forecast": lambda: forecast(invert(records, model=checkpoint), bank),
+        "network, labelled, slip": lambda: invert_records(records, network),
+        "network, labelled, forecast": lambda: forecast(invert_records(records, network), bank),
     }
 
 
@@ -148,7 +146,7 @@ def _sampler(sampler: NeuralPosterior, records: Records, config: SpeedConfig) ->
     rng = np.random.default_rng(5)
 
     def labelled():
-        return invert(records, model=sampler, window_min=config.window_min)
+        return invert_records(records, sampler, window_min=config.window_min)
 
     return {
         "sampler, arrays, slip": lambda: sampler.slip(sampler.draw(level, config.n_draws, rng)),

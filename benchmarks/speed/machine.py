@@ -1,4 +1,4 @@
-"""What a machine can do: the bandwidth of its memory and the peak of its arithmetic."""
+"""Limits of a machine: the bandwidth of its memory and the peak of its arithmetic."""
 
 from __future__ import annotations
 

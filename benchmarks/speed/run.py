@@ -1,4 +1,4 @@
-"""The course of the benchmark of speed: what is missing is measured, what there is is kept."""
+"""The benchmark of speed from settings to results: what is missing is measured, what there is is kept."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.store import Store
+from benchmarks.provenance import ROOT, code_digest, provenance, source_files, write_compact
 from benchmarks.speed.commands import measure_startup, measure_tasks
 from benchmarks.speed.config import SpeedConfig
 from benchmarks.speed.latency import measure_latency
@@ -23,8 +24,7 @@ from benchmarks.speed.training import measure_training
 from benchmarks.speed.waves import build_bank, finest_gauges, measure_bank, measure_scenarios
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.io.atomic import read_json, write_json, write_text
-from slipcast.io.identity import package_version
+from slipcast.io.atomic import read_json, write_text
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.inverters import model_names, open_model
 from slipcast.physics.bathymetry import Bathymetry
@@ -32,10 +32,16 @@ from slipcast.physics.shallow_water import LongWaves
 from slipcast.regions.region import Region
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["run_speed"]
+__all__ = ["run_speed", "speed_code"]
 
 Progress = Callable[[int, int, str], None]
 """Called with parts done, their total and what the last one was."""
+
+
+def speed_code(root: Path = ROOT) -> list[Path]:
+    """Return the files on which times depend: settings are named with them, and the page changes nothing."""
+    shown = [f"benchmarks/speed/{name}.py" for name in ("__init__", "__main__", "config", "page")]
+    return source_files("benchmarks/speed", root=root, leave_out=shown)
 
 
 def run_speed(
@@ -52,7 +58,7 @@ def run_speed(
     ----------
     out : path
         Folder: ``speed.json`` and ``speed.md`` in the end. What is done is kept in ``parts``; a benchmark that was
-        stopped goes on with what is missing.
+        stopped resumes with what is missing, if the code is still the same.
     bank : GreensBank, optional
         From which scenarios are drawn, and to whose gauges forecasts are made; with at least one DART. By default the
         one that the benchmark builds.
@@ -74,8 +80,9 @@ def run_speed(
         If the folder is of another benchmark or machine, the bank has no DART, or a window is longer than it.
     """
     config, out = config or SpeedConfig(), Path(out)
+    code = speed_code()
     about = {
-        "slipcast_version": package_version(),
+        "code": code_digest(code),
         "machine": describe_machine(),
         "bank": "" if bank is None else bank.id,
         "config": asdict(config),
@@ -87,7 +94,7 @@ def run_speed(
     observers = list(opened.region.observers) or opened.gauge_names("dart")
     small = opened.with_window(observers, config.window_min)  # of what a network sees
 
-    def learnt_from() -> ScenarioSet:
+    def trained_with() -> ScenarioSet:
         return store.scenarios("scenarios", lambda: ScenarioSet.build(small, count=config.train_count, seed=1))
 
     network = store.folder / "network"
@@ -99,14 +106,15 @@ def run_speed(
         "scenarios": lambda: measure_scenarios(opened, config),
         "scenario_limit_a_second": lambda: _scenario_limit(opened, config),
         "training": lambda: measure_training(
-            learnt_from(), network, window_min=config.window_min, epochs=config.train_epochs, repeats=3
+            trained_with(), network, window_min=config.window_min, epochs=config.train_epochs, repeats=3
         ),
         "latency": lambda: measure_latency(opened, Checkpoint.open(network), _sampler_for(opened), config),
         "startup": lambda: measure_startup(repeats),
     }
     if config.tasks:
         parts["tasks"] = lambda: measure_tasks(3)
-    results: dict[str, Any] = {"about": about}
+    made_by = provenance(code, bank=opened.id)
+    results: dict[str, Any] = {"made_by": made_by, "about": about}
     for number, (name, measure) in enumerate(parts.items(), 1):
         results[name] = store.numbers(name, measure)
         if progress:
@@ -114,7 +122,7 @@ def run_speed(
     results["production"] = _production(results["solver"])
     if workers is not None:
         results["workers"] = read_json(workers)
-    write_json(out / "speed.json", results)
+    write_compact(out / "speed.json", results)
     results = read_json(out / "speed.json")  # names and numbers as a reader finds them
     write_text(out / "speed.md", speed_page(results))
     return results

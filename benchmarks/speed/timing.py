@@ -1,4 +1,4 @@
-"""Times of works, taken in turn, so that a busy machine is as busy for one as for the other."""
+"""Times of work, taken in turn, so that a busy machine is as busy for one as for the other."""
 
 from __future__ import annotations
 

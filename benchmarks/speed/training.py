@@ -1,4 +1,4 @@
-"""Speed of training by the seed's recipe: slipcast's loop against a plain one of PyTorch."""
+"""Speed of Liu's training recipe: slipcast's loop against a plain one of PyTorch."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _RECIPE_EPOCHS = 300
 
 
 class PlainLoop:
-    """The seed's recipe as a tutorial of PyTorch writes it: loaders, Adam, a loop over batches.
+    """Liu's training recipe as a tutorial of PyTorch writes it: loaders, Adam, a loop over batches.
 
     Parameters
     ----------
     scenarios : ScenarioSet
-        What to learn from.
+        Of the training.
     config : TrainConfig
         The recipe; of its networks ``conv1d`` alone, of its optimisers Adam.
     """
@@ -48,7 +48,7 @@ class PlainLoop:
         self.validation_loader = DataLoader(sets["validation"], batch_size=config.batch_size)
 
     def epoch(self) -> dict[str, float]:
-        """Learn once from every scenario; return the mean losses of the batches of both parts, m^2."""
+        """Train once with every scenario; return the mean losses of the batches of both parts, m^2."""
         self.network.train()
         total = 0.0
         for records, weights in self.train_loader:
@@ -100,7 +100,7 @@ def measure_training(
     Parameters
     ----------
     scenarios : ScenarioSet
-        What to learn from.
+        Of the training.
     out : Path
         Where the last network that was trained is left.
     window_min : float

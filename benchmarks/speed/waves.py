@@ -1,4 +1,4 @@
-"""Speed of what precomputed waves save: a bank by reciprocity, and scenarios from it, against forward runs."""
+"""Speed of a bank by reciprocity, and of scenarios from it, against forward runs."""
 
 from __future__ import annotations
 

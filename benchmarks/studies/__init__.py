@@ -1,1 +1,1 @@
-"""Single experiments."""
+"""Studies, each a script with a page or a table of the documentation."""

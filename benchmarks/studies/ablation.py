@@ -1,9 +1,10 @@
-"""What each part of the sampler's design is worth: short trainings that differ in one thing.
+"""Ablation study of the neural posterior: short trainings that differ in one setting.
 
-    python -m benchmarks.studies.ablation bank.nc --out runs/designs
+    python -m benchmarks.studies.ablation bank.nc --out runs/ablation
 
-About three minutes a design on one core, and five for the scenarios; prints the table of docs/ablation.md. Scores are
-on scenarios that no training saw, at three DARTs over 45 minutes, by samplers whose waves are not scattered further.
+About three minutes a setting on one core, and five for the scenarios; writes docs/benchmarks/ablation.json, which
+stands in docs/ablation.md after ``python -m benchmarks.pages``. Scores are on scenarios that no training saw, at three
+DARTs over 45 minutes, by posteriors whose waves have no amplitude calibration.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.markdown import Rows
+from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast.greens.bank import GreensBank
 from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.config import SamplerConfig
@@ -27,13 +30,13 @@ from slipcast.scenarios.stream import ScenarioStream
 GAUGES = ("46404", "46407", "46419", "46411")
 WINDOW_MIN, SEEN = 45, (0, 1, 2)
 COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
-DESIGNS = {
+SETTINGS = {
     "as shipped, but for 1,500 steps on 200,000 scenarios": {},
     "the same gauges and window for a whole step": {"masks_per_step": 1},
-    "layers that do not see the mask": {"layers_see_mask": False},
-    "no score of what draws scatter about": {"centre_score": 0.0},
+    "layers not conditioned on the observation mask": {"layers_see_mask": False},
+    "no score of the mean of the samples": {"centre_score": 0.0},
     "no score of the highest waves": {"wave_score": 0.0},
-    "no augmented records": {"augmented_share": 0.0},
+    "no augmentation": {"augmented_share": 0.0},
     "96 modes": {"n_modes": 96},
     "twice the learning rate": {"learning_rate": 4e-3},
     "the three DARTs alone, all windows": {"usual_share": 1.0, "gap_share": 0.0},
@@ -45,8 +48,13 @@ DESIGNS = {
 }
 
 
+def code(root: Path = ROOT) -> list[Path]:
+    """Return the files on which the table depends."""
+    return source_files("benchmarks/studies/ablation.py", root=root)
+
+
 def scenarios(bank: GreensBank, out: Path, config: SamplerConfig) -> tuple[EventAnalysis, ScenarioPool, ScenarioPool]:
-    """Draw what is learnt from and what is judged on, once."""
+    """Draw scenarios of the trainings and of the scores, once."""
     path = out / f"scenarios_{bank.id}.pickle"
     if not path.exists():
         stream = ScenarioStream(bank, GAUGES, 120)
@@ -107,8 +115,8 @@ def linear_error(pool: ScenarioPool, unseen: ScenarioPool) -> float:
     return weight_mse(unseen.weights, np.maximum(found, 0))
 
 
-def judge(sampler: NeuralPosterior, unseen: ScenarioPool, points: list[str]) -> dict[str, float]:
-    """Score a sampler."""
+def score(sampler: NeuralPosterior, unseen: ScenarioPool, points: list[str]) -> dict[str, float]:
+    """Score a posterior."""
     seen = np.full((len(unseen), len(GAUGES), 120), np.nan, np.float32)
     seen[:, SEEN, :WINDOW_MIN] = noisy(unseen)[:, SEEN, :WINDOW_MIN]
     amplitudes = sampler.draw(seen, DRAWS, np.random.default_rng(1))
@@ -128,34 +136,31 @@ def judge(sampler: NeuralPosterior, unseen: ScenarioPool, points: list[str]) -> 
 
 
 def main() -> None:
-    """Train the designs one after the other; print a row for each."""
+    """Train one setting after the other; write a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bank", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", choices=list(DESIGNS), help="some of the designs")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "ablation.json")
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="some of the settings")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     bank = GreensBank.open(given.bank)
     config = SamplerConfig(gauges=GAUGES, n_scenarios=COUNT, steps=STEPS, augmented_share=0.4, bfloat16=True)
     analysis, pool, unseen = scenarios(bank, given.out, config)
     linear = linear_error(pool, unseen)
-    print(f"linear estimator: weight MSE {linear:.2f} m2\n")
-    print(
-        "| design | parameters | seconds | weight MSE, share of linear | CRPS (m) | 90 % of slip | EV of maxima "
-        "| 90 % of maxima |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for name in given.only or DESIGNS:
-        changes, begin = DESIGNS[name], time.monotonic()
+    print(f"linear estimator: slip MSE {linear:.2f} m2\n")
+    scored = ("slip MSE, share of linear", "CRPS (m)", "90 % of slip", "EV of maxima", "90 % of maxima")
+    rows = Rows("design", "parameters", "seconds", *scored)
+    for name in given.only or SETTINGS:
+        changes, begin = SETTINGS[name], time.monotonic()
         sampler = train(bank, analysis, pool, config.model_copy(update=changes))
         seconds = time.monotonic() - begin
         size = sum(parameter.numel() for parameter in sampler.network.parameters())
-        scores = judge(sampler, unseen, bank.gauge_names("forecast"))
-        print(
-            f"| {name} | {size / 1e6:.1f} M | {seconds:.0f} | {scores['mse'] / linear:.2f} | {scores['crps']:.3f} "
-            f"| {scores['slip']:.3f} | {scores['explained']:.3f} | {scores['waves']:.3f} |",
-            flush=True,
-        )
+        scores = score(sampler, unseen, bank.gauge_names("forecast"))
+        numbers = (f"{scores[key]:.3f}" for key in ("crps", "slip", "explained", "waves"))
+        rows.add(name, f"{size / 1e6:.1f} M", f"{seconds:.0f}", f"{scores['mse'] / linear:.2f}", *numbers)
+    command = "python -m benchmarks.studies.ablation bank.nc --out runs/ablation"
+    write_compact(given.json, tables({"settings": rows.results()}, command, code(), bank=bank.id))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Real events, from raw records to slip beside what buoys recorded: the numbers and figures of docs/events.md.
+"""Real events, from raw records to slip beside what buoys recorded: docs/benchmarks/events.json and figures.
 
     python -m benchmarks.studies.events ../shared/events --banks runs/events --figures docs/figures
 
 Banks are built once (japan: about 75 s on one core). ``tohoku2011`` needs raw NDBC text of six DARTs, which is not in
-the package; Chile 2010 is.
+the package; Chile 2010 is. The tables stand in docs/events.md after ``python -m benchmarks.pages``.
 """
 
 import argparse
@@ -11,15 +11,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.markdown import Rows
+from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast import plots
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import WaveFit, fit_waves, leave_one_out
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import SlipEstimate, candidate_sources, fit_timing, invert
+from slipcast.inversion import (
+    GaussianPosterior,
+    Inverter,
+    LeastSquares,
+    SlipEstimate,
+    candidate_sources,
+    fit_timing,
+)
+from slipcast.inversion import invert_records as invert
 from slipcast.realtime.replay import replay
 from slipcast.records import (
     MASKS,
@@ -37,8 +49,12 @@ ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)
 BUOYS = ("21418", "21401", "21413", "21419", "21414", "21415")
 USED, NEAR = BUOYS[:3], BUOYS[:4]
 NOISE_M, SLIP_M = 0.02, 5.0
-DAMPED = {"method": "tikhonov", "noise_sd_m": NOISE_M, "slip_sd_m": SLIP_M}
 CHILE = (287.1, -36.12)
+
+
+def code(root: Path = ROOT) -> list[Path]:
+    """Return the files on which the tables depend."""
+    return source_files("benchmarks/studies/events.py", root=root)
 
 
 def bank_of(region: str, folder: Path, **options) -> GreensBank:
@@ -57,17 +73,27 @@ def read(folder: Path, **options) -> Records:
     return read_records(*files, origin=ORIGIN, region="japan", epicentre=EPICENTRE, **options)
 
 
-def row_of(name: str, slip: SlipEstimate, fits: Sequence[WaveFit]) -> str:
-    """Word an inversion as a row of a table: magnitude and explained variance by buoy."""
+def magnitude_words(slip: SlipEstimate) -> str:
+    """Word a magnitude with its interval, if it has one."""
     interval = ""
     if slip.samples is not None:
         ends = slip.dataset["magnitude_quantile"].to_numpy()
         interval = f" ({ends[0]:.2f} to {ends[-1]:.2f})"
+    return f"{slip.magnitude:.2f}{interval}"
+
+
+def damped(bank: GreensBank, window_min: float, **options: Any) -> LeastSquares:
+    """Make damped least squares as the tables name it."""
+    return LeastSquares(bank, window_min, slip_sd_m=SLIP_M, noise_sd_m=NOISE_M, **options)
+
+
+def row_of(name: str, slip: SlipEstimate, fits: Sequence[WaveFit]) -> list[str]:
+    """Word an inversion as a row of a table: magnitude and explained variance by buoy."""
     scores = {fit.gauge: f"{fit.explained_variance:.2f}{'' if fit.used else ' (not used)'}" for fit in fits}
-    return f"| {name} | {slip.magnitude:.2f}{interval} | " + " | ".join(scores.get(b, "") for b in BUOYS) + " |"
+    return [name, magnitude_words(slip), *(scores.get(buoy, "") for buoy in BUOYS)]
 
 
-def print_tides(folder: Path) -> None:
+def measure_tides(folder: Path) -> dict[str, Rows]:
     """Compare ways to take the tide out before any wave; and what the short one is worth ahead of its samples."""
     found: dict[str, dict[str, float]] = {}
     for method in ("short", "harmonic"):
@@ -82,12 +108,17 @@ def print_tides(folder: Path) -> None:
             before = (records.time_s > -6 * 3600) & (records.time_s < 0)
             level = records.sea_level.to_numpy()[0, before]
             found.setdefault(buoy, {})[method] = 1e3 * float(np.sqrt(np.nanmean(level**2)))
-    print("| DART | short (mm) | harmonic (mm) | short, 90 min ahead of its samples (mm) | it says (mm) |")
-    print("|---|---|---|---|---|")
+    rows = Rows(
+        "DART", "short (mm)", "harmonic (mm)", "short, 90 min ahead of its samples (mm)", "its own estimate (mm)"
+    )
     for buoy in BUOYS:
         ahead, said = _ahead(folder / "tohoku2011" / f"{buoy}.txt", [0.0])
         values = found[buoy]
-        print(f"| {buoy} | {values['short']:.1f} | {values['harmonic']:.0f} | {ahead:.1f} | {said:.1f} |")
+        rows.add(
+            buoy,
+            f"{values['short']:.1f}",
+            *(_number(v, n) for v, n in zip((values["harmonic"], ahead, said), (0, 1, 1), strict=True)),
+        )
     month = folder / "tohoku2011" / "21401.txt"
     hours = np.arange(-200.0, -3.0, 5.0).tolist()
     for lead in (1.5, 3.0):
@@ -96,7 +127,12 @@ def print_tides(folder: Path) -> None:
             f"\n21401, {len(hours)} starts in the ten days before: {lead:g} h ahead off by {ahead:.1f} mm, "
             f"says {said:.1f} mm"
         )
-    print()
+    return {"tides": rows}
+
+
+def _number(value: float, decimals: int) -> str:
+    """Write a number; a dash where there is none."""
+    return f"{value:.{decimals}f}" if np.isfinite(value) else "–"
 
 
 def _ahead(file: Path, ends_h: Sequence[float], *, lead_h: float = 1.5) -> tuple[float, float]:
@@ -107,75 +143,72 @@ def _ahead(file: Path, ends_h: Sequence[float], *, lead_h: float = 1.5) -> tuple
     for end_h in ends_h:
         begin_s = 3600 * (end_h - (lead_h if end_h == 0 else 0.0))
         fitted = known & (time_s < begin_s) & (time_s > begin_s - 30 * 3600)
-        judged = known & (time_s >= begin_s) & (time_s <= begin_s + 3600 * lead_h) & (time_s < 0)
-        if fitted.sum() < 24 or judged.sum() < 3:
+        ahead = known & (time_s >= begin_s) & (time_s <= begin_s + 3600 * lead_h) & (time_s < 0)
+        if fitted.sum() < 24 or ahead.sum() < 3:
             continue
         moved = origin + np.timedelta64(round(begin_s), "s")
         fit = fit_short(
-            time_s[fitted] - begin_s, series.height_m[fitted], time_s[judged] - begin_s, origin=moved, lat_deg=40.0
+            time_s[fitted] - begin_s, series.height_m[fitted], time_s[ahead] - begin_s, origin=moved, lat_deg=40.0
         )
-        errors.append(np.sqrt(np.mean((series.height_m[judged] - fit.level_m) ** 2)))
+        errors.append(np.sqrt(np.mean((series.height_m[ahead] - fit.level_m) ** 2)))
         said.append(np.sqrt(np.mean(np.square(fit.column_m).sum(axis=1))))
     if not errors:
         return float("nan"), float("nan")
     return 1e3 * float(np.median(errors)), 1e3 * float(np.median(said))
 
 
-def print_tohoku(folder: Path, bank: GreensBank, figures: Path) -> None:
+def invert_tohoku(folder: Path, bank: GreensBank, figures: Path) -> dict[str, Rows]:
     """Invert Tohoku in several ways; draw it."""
     records = read(folder)
     _draw_raw(records, figures / "tohoku_raw.png")
-    print("| inversion | Mw (90 %) | " + " | ".join(BUOYS) + " |\n|---|---|" + "---|" * len(BUOYS))
-    plain = invert(records, bank, gauges=USED, window_min=90, **DAMPED)
+    found = Rows("inversion", "Mw (90 %)", *BUOYS)
+    plain = invert(records, damped(bank, 90), gauges=USED)
     fits = fit_waves(records, forecast(plain, bank), used=USED)
-    print(row_of("damped least squares, 90 min", plain, fits))
-    gaussian = {"method": "gaussian", "noise_sd_m": 0.01, "joint_tide": True}
-    variants: dict[str, tuple[Records, dict]] = {
-        "the same, tide fitted jointly": (records, DAMPED | {"joint_tide": True}),
-        "the same, harmonic tide (21414, 21415: short)": (_harmonic(folder, records), DAMPED),
-        "the same, shaking kept": (read(folder, shaking="keep"), DAMPED),
-        "non-negative least squares": (records, {"method": "nnls"}),
+    found.add(*row_of("damped least squares, 90 min", plain, fits))
+    gaussian = GaussianPosterior.from_bank(bank, 90, gauges=USED, noise_sd_m=0.01, joint_tide=True)
+    variants: dict[str, tuple[Records, Inverter]] = {
+        "the same, tide fitted jointly": (records, damped(bank, 90, joint_tide=True)),
+        "the same, harmonic tide (21414, 21415: short)": (_harmonic(folder, records), damped(bank, 90)),
+        "the same, shaking kept": (read(folder, shaking="keep"), damped(bank, 90)),
+        "non-negative least squares": (records, LeastSquares(bank, 90)),
         "Gaussian posterior, joint tide": (records, gaussian),
-        "Gaussian posterior, model error 10 %": (records, gaussian | {"model_error": 0.1}),
-        "posterior cut at zero, joint tide": (records, gaussian | {"method": "bayes"}),
+        "Gaussian posterior, model error 10 %": (records, replace(gaussian, model_error=0.1)),
+        "posterior cut at zero, joint tide": (records, replace(gaussian, nonnegative=True, method="bayes")),
     }
     kept = {}
-    for name, (of_variant, options) in variants.items():
-        kept[name] = slip = invert(of_variant, bank, gauges=USED, window_min=90, **options)
-        print(row_of(name, slip, fit_waves(of_variant, forecast(slip, bank), used=USED)))
-    one = invert(records, bank, gauges=["21418"], window_min=45, **DAMPED)
+    for name, (of_variant, inverter) in variants.items():
+        kept[name] = slip = invert(of_variant, inverter, gauges=USED)
+        found.add(*row_of(name, slip, fit_waves(of_variant, forecast(slip, bank), used=USED)))
+    one = invert(records, damped(bank, 45), gauges=["21418"])
     fits_of_one = fit_waves(records, forecast(one, bank), used=["21418"])
-    print(row_of("damped least squares, 45 min of 21418 alone", one, fits_of_one))
+    found.add(*row_of("damped least squares, 45 min of 21418 alone", one, fits_of_one))
     chosen = candidate_sources(bank.sources, EPICENTRE, 9.0)
     timing = fit_timing(records, bank, window_min=110, gauges=USED)
-    retimed = timing.noted(invert(timing.applied(records), bank, gauges=USED, window_min=110, **DAMPED))
-    print(
-        row_of(
+    retimed = timing.noted(invert(timing.applied(records), damped(bank, 110), gauges=USED))
+    found.add(
+        *row_of(
             f"110 min, times stretched by {100 * timing.stretch:.2f} %",
             retimed,
             fit_waves(records, forecast(retimed, bank), used=USED),
         )
     )
     print(f"\n{len(chosen)} of {len(bank.sources)} unit sources are within reach of Mw 9.0 at the epicentre.\n")
-    print("| DART | crest (m) | modelled (m) | arrival (min) | modelled (min) |\n|---|---|---|---|---|")
+    arrivals = Rows("DART", "crest (m)", "modelled (m)", "arrival (min)", "modelled (min)")
     for fit in fits:
-        arrivals = f"{fit.observed_arrival_s / 60:.0f} | {fit.modelled_arrival_s / 60:.0f}"
-        print(
-            f"| {fit.gauge}{'' if fit.used else ', not used'} | {fit.observed_m:.2f} | {fit.modelled_m:.2f} "
-            f"| {arrivals} |"
-        )
-    print("\n| left out | explained variance | crest (m) | modelled (m) | Mw from the others |\n|---|---|---|---|---|")
-    for name, (slip, fit) in leave_one_out(records, bank, gauges=NEAR, window_min=110, **DAMPED).items():
-        print(
-            f"| {name} | {fit.explained_variance:.2f} | {fit.observed_m:.2f} | {fit.modelled_m:.2f} "
-            f"| {slip.magnitude:.2f} |"
-        )
+        minutes = (f"{seconds / 60:.0f}" for seconds in (fit.observed_arrival_s, fit.modelled_arrival_s))
+        name = fit.gauge if fit.used else f"{fit.gauge}, not used"
+        arrivals.add(name, f"{fit.observed_m:.2f}", f"{fit.modelled_m:.2f}", *minutes)
+    left_out = Rows("left out", "explained variance", "crest (m)", "modelled (m)", "Mw from the others")
+    for name, (slip, fit) in leave_one_out(records, damped(bank, 110), bank, gauges=NEAR).items():
+        numbers = (fit.explained_variance, fit.observed_m, fit.modelled_m, slip.magnitude)
+        left_out.add(name, *(f"{number:.2f}" for number in numbers))
     plots.save_figure(draw_event(records, plain, bank, title="Tohoku 2011"), figures / "tohoku_event.png")
-    played = replay(records, bank, gauges=USED, minutes=range(20, 121), joint_tide=True, **DAMPED)
+    played = replay(records, damped(bank, 120, joint_tide=True), gauges=USED, minutes=range(20, 121))
     print("\n" + "\n".join(findings(played, reference_magnitude=8.9)) + "\n")
     plots.save_figure(draw_replay(played, reference_magnitude=8.9), figures / "tohoku_replay.png")
     gaussian_slip = kept["Gaussian posterior, joint tide"]
     plots.save_figure(draw_event(records, gaussian_slip, bank, title="Tohoku 2011"), figures / "tohoku_gaussian.png")
+    return {"tohoku": found, "arrivals": arrivals, "left_out": left_out}
 
 
 def _harmonic(folder: Path, short: Records) -> Records:
@@ -189,36 +222,32 @@ def _harmonic(folder: Path, short: Records) -> Records:
     return Records(short.dataset.assign(sea_level=short.sea_level.copy(data=level)))
 
 
-def print_chile(bank: GreensBank, figures: Path) -> None:
+def invert_chile(bank: GreensBank, figures: Path) -> dict[str, Rows]:
     """Invert the packaged record of Chile 2010."""
     records, used = packaged_records("chile2010"), ["32412"]
     reach = bank.with_sources(candidate_sources(bank.sources, CHILE, 8.8))
     timing = fit_timing(records, reach, window_min=240)
-    options = {"window_min": 240, "start_min": 60}
-    print("| inversion | Mw (90 %) | explained variance | crest (m) | modelled (m) |\n|---|---|---|---|---|")
-    for name, timed, how in (
-        ("damped least squares", False, DAMPED | options),
-        (f"damped least squares, times stretched by {100 * timing.stretch:.1f} %", True, DAMPED | options),
-        ("Gaussian posterior, stretched", True, {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240}),
+    gaussian = GaussianPosterior.from_bank(reach, 240, gauges=used, noise_sd_m=0.01)
+    ways: tuple[tuple[str, bool, Inverter], ...] = (
+        ("damped least squares", False, damped(reach, 240, start_min=60)),
         (
-            "Gaussian posterior, stretched, model error 10 %",
+            f"damped least squares, times stretched by {100 * timing.stretch:.1f} %",
             True,
-            {"method": "gaussian", "noise_sd_m": 0.01, "window_min": 240, "model_error": 0.1},
+            damped(reach, 240, start_min=60),
         ),
-    ):
-        slip = invert(timing.applied(records) if timed else records, reach, **how)
+        ("Gaussian posterior, stretched", True, gaussian),
+        ("Gaussian posterior, stretched, model error 10 %", True, replace(gaussian, model_error=0.1)),
+    )
+    rows = Rows("inversion", "Mw (90 %)", "explained variance", "crest (m)", "modelled (m)")
+    for name, timed, inverter in ways:
+        slip = invert(timing.applied(records) if timed else records, inverter, gauges=used)
         slip = timing.noted(slip) if timed else slip
         (fit,) = fit_waves(records, forecast(slip, bank), used=used)
-        interval = ""
-        if slip.samples is not None:
-            ends = slip.dataset["magnitude_quantile"].to_numpy()
-            interval = f" ({ends[0]:.2f} to {ends[-1]:.2f})"
-        print(
-            f"| {name} | {slip.magnitude:.2f}{interval} | {fit.explained_variance:.2f} | {fit.observed_m:.2f} "
-            f"| {fit.modelled_m:.2f} |"
-        )
+        numbers = (fit.explained_variance, fit.observed_m, fit.modelled_m)
+        rows.add(name, magnitude_words(slip), *(f"{number:.2f}" for number in numbers))
     plots.save_figure(draw_event(records, slip, bank, title="Chile 2010"), figures / "chile_gaussian.png")
     print(f"\n{len(reach.sources)} of {len(bank.sources)} unit sources are within reach of Mw 8.8 at the epicentre.\n")
+    return {"chile": rows}
 
 
 def print_speed(folder: Path, bank: Path) -> None:
@@ -262,19 +291,23 @@ def _draw_raw(records: Records, path: Path) -> None:
 
 
 def main() -> None:
-    """Print the tables of docs/events.md and draw its figures."""
+    """Write the tables of docs/events.md and draw its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("events", type=Path)
     parser.add_argument("--banks", type=Path, required=True)
     parser.add_argument("--figures", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "events.json")
     given = parser.parse_args()
     for folder in (given.banks, given.figures):
         folder.mkdir(parents=True, exist_ok=True)
     japan = bank_of("japan", given.banks)
-    print_tides(given.events)
-    print_tohoku(given.events, japan, given.figures)
+    chile = bank_of("chile", given.banks)
+    found = measure_tides(given.events) | invert_tohoku(given.events, japan, given.figures)
+    found |= invert_chile(chile, given.figures)
     print_speed(given.events, given.banks / "japan.nc")
-    print_chile(bank_of("chile", given.banks), given.figures)
+    command = "python -m benchmarks.studies.events EVENTS --banks runs/events --figures docs/figures"
+    results = tables({name: rows.results() for name, rows in found.items()}, command, code())
+    write_compact(given.out, results)
     bank_of("kamchatka", given.banks)
 
 

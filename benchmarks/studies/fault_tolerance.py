@@ -1,4 +1,4 @@
-"""What a long task does when something goes wrong: workers and parents are killed, the disk fills, two build at once.
+"""Fault tolerance of long tasks: workers and parents are killed, the disk fills, two build at once.
 
     python -m benchmarks.studies.fault_tolerance
 
@@ -34,7 +34,7 @@ PATIENCE_S = 300.0
 
 @dataclass(frozen=True)
 class Task:
-    """A long task: its command, what it writes, how to go on with it and what its result is told by."""
+    """A long task: its command, what it writes, how to resume it and the checksum of its result."""
 
     name: str
     command: tuple[str, ...]
@@ -44,12 +44,12 @@ class Task:
     after_s: float
 
 
-def bank_sum(path: Path) -> str:
+def bank_checksum(path: Path) -> str:
     """Return a sum of a bank's numbers."""
     return GreensBank.open(path).id
 
 
-def set_sum(path: Path) -> str:
+def set_checksum(path: Path) -> str:
     """Return a sum of all arrays of a scenario set."""
     group, found = zarr.open_group(path, mode="r"), hashlib.sha256()
     for name in sorted(group.array_keys()):
@@ -64,13 +64,13 @@ def trials_done(folder: Path) -> int:
 
 
 TASKS = (
-    Task("bank build", (*BANK, "--workers", "2"), "bank.nc", (), bank_sum, 3.0),
+    Task("bank build", (*BANK, "--workers", "2"), "bank.nc", (), bank_checksum, 3.0),
     Task(
         "scenarios build",
         ("scenarios", "build", "given.nc", "--count", "12000", "--workers", "2"),
         "set.zarr",
         (),
-        set_sum,
+        set_checksum,
         3.0,
     ),
     Task(

@@ -1,4 +1,4 @@
-"""How the grid spacing changes the response of the three Cascadia DARTs over the first hour.
+"""Convergence of the response of the three Cascadia DARTs with the grid spacing, first hour.
 
 Writes docs/grid-convergence.md and its figure. The reference is a grid of 0.5 arc-minutes (about two minutes of work).
 
@@ -6,10 +6,10 @@ Writes docs/grid-convergence.md and its figure. The reference is a grid of 0.5 a
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.provenance import ROOT
 from slipcast import plots
 from slipcast.io.atomic import write_text
 from slipcast.physics.bathymetry import Bathymetry
@@ -22,7 +22,7 @@ DARTS = ["46404", "46407", "46419"]
 SOURCES = ["acszb60", "acszb57", "acsza63"]
 SAMPLE_S = 10.0
 SPACINGS_ARCMIN = [4.0, 2.0, 1.0]
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 HEAD = """# Which grid spacing
 

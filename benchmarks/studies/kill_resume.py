@@ -1,4 +1,4 @@
-"""Kill a training with signal 9 at a random moment, resume it, and compare the weights; twenty times.
+"""Trainings that are killed with signal 9 at a random moment and resumed: the same weights, twenty times.
 
     python -m benchmarks.studies.kill_resume demo/cascadia/scenarios.zarr
 

@@ -1,4 +1,4 @@
-"""Take the pictures of the watch floor's page: an exercise off Cascadia, and Chile 2010 where a bank of it is given.
+"""Pictures of the watch floor's page: an exercise off Cascadia, and Chile 2010 where a bank of it is given.
 
 python -m benchmarks.studies.page_shots --out docs/figures [--chile chile.nc]
 

@@ -1,4 +1,4 @@
-"""What the Pacific would take, from measured rates; writes docs/scaling.md.
+"""Cost of a bank and scenarios of the whole Pacific, from measured rates; writes docs/scaling.md.
 
 python -m benchmarks.speed --bank bank.nc --out runs/speed
 python -m benchmarks.studies.workers
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.markdown import table
+from benchmarks.provenance import ROOT
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.io.atomic import read_json, write_text
 from slipcast.physics.bathymetry import Bathymetry, Grid
@@ -20,7 +22,7 @@ from slipcast.physics.shallow_water import GRAVITY_M_S2, LongWaves
 from slipcast.physics.unit_sources import catalogue, subdivide
 from slipcast.regions.region import Region
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 LON, LAT = (120.0, 295.0), (-60.0, 62.0)
 N_DARTS, N_POINTS = 60, 200
 SCENARIOS = 10_000_000
@@ -131,12 +133,6 @@ class Spacing:
         return self.cells * self.steps_a_minute * 60 * HOURS
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Write a table in Markdown, numbers to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def amount(n_bytes: float) -> str:
     """Word a number of bytes."""
     for unit, size in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
@@ -204,7 +200,12 @@ def rows_of_workers(found: dict | None) -> str:
     )
 
 
-def page(speed: dict, workers: dict | None) -> str:
+def scaling_page(speed: dict, workers: dict | None) -> str:
+    """Render docs/scaling.md from ``speed.json`` and ``workers.json``, and from the grids of today's code."""
+    return wrapped(_page(speed, workers))
+
+
+def _page(speed: dict, workers: dict | None) -> str:
     """Put the page together."""
     grids, wet = spacings()
     n_every, n_sources, n_subfaults = count_sources()
@@ -353,7 +354,7 @@ def main() -> None:
     parser.add_argument("--workers", type=Path, default=DOCS / "benchmarks" / "workers.json")
     arguments = parser.parse_args()
     workers = read_json(arguments.workers) if arguments.workers.is_file() else None
-    text = wrapped(page(read_json(arguments.speed), workers))
+    text = scaling_page(read_json(arguments.speed), workers)
     print(text)
     write_text(DOCS / "scaling.md", text)
 

@@ -1,4 +1,4 @@
-"""Send a service nonsense: Schemathesis by its OpenAPI description, and broken batches; it may not fail or grow.
+"""Fuzzing of the service: Schemathesis by its OpenAPI description, and broken batches; it may not fail or grow.
 
     python -m benchmarks.studies.service_fuzz --batches 10000 [--examples 200] [--out fuzz.json]
 
@@ -85,7 +85,7 @@ def send_broken(service: Service, count: int, seed: int) -> dict:
         while sent < count:
             headers = {"content-type": "application/json"}
             answer = client.post(f"/api/events/{id_}/samples", content=broken(rng), headers=headers)
-            if answer.status_code == 429:  # the limit holds; wait as told
+            if answer.status_code == 429:  # the limit holds; wait as asked
                 statuses[429] += 1
                 time.sleep(0.2)
                 continue

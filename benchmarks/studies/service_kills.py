@@ -1,10 +1,10 @@
-"""Kill a service at random moments under load; nothing that it acknowledged may be lost, and answers stay the same.
+"""A service killed at random moments under load: nothing acknowledged may be lost, and answers stay the same.
 
     python -m benchmarks.studies.service_kills --kills 20 [--database postgresql+psycopg://...] [--out kills.json]
 
 Three events are sent at once by four senders each, in small batches, some samples twice, some wrong and corrected
 later. After every kill the service starts again on the same database; all samples that it had acknowledged must be
-there with the value last acknowledged. At the end every event's answer must be that of an engine that got all samples
+there with the value last acknowledged. At the end every event's answer must be that of a nowcast that got all samples
 in one piece.
 """
 
@@ -23,8 +23,7 @@ import numpy as np
 from benchmarks.simulation import simulate
 from benchmarks.studies.service_process import HEADERS, Service
 from slipcast.learning.inverters import open_posterior
-from slipcast.realtime.nowcast import Engine
-from slipcast.regions.region import Region
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.storage.store import EventRow
 
 N_EVENTS = 3
@@ -49,8 +48,7 @@ class Load:
         chosen = [self.samples[i] for i in self.rng.integers(len(self.samples), size=BATCH)]
         wrong = self.rng.random(BATCH) < 0.2
         return [
-            each | {"sea_level_m": round(each["sea_level_m"] + 0.5 * bool(spoilt), 5)}
-            for each, spoilt in zip(chosen, wrong)
+            each | {"sea_level_m": round(each["sea_level_m"] + 0.5 * bool(off), 5)} for each, off in zip(chosen, wrong)
         ]
 
     def run(self, address: str, stopping: threading.Event) -> None:
@@ -201,11 +199,11 @@ def main() -> None:
 
 
 def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
-    """Return the answer of an engine that gets all samples at once."""
+    """Return the answer of a nowcast that gets all samples at once."""
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})
     heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in samples}
-    answer = Engine(Region.open("cascadia"), sampler).answer(row, heights)
+    answer = Nowcast(sampler).answer(row, heights)
     return answer.summary | answer.detail
 
 

@@ -1,4 +1,4 @@
-"""Read from a service as many operators would, while ten events get samples: latencies and memory over time.
+"""Load of a service: many readers while ten events get samples; latencies and memory over time.
 
     python -m benchmarks.studies.service_load --minutes 10 [--reads 200] [--streams 50] [--events 10] [--out load.json]
 

@@ -1,4 +1,4 @@
-"""What blocks of steps and a coarse far field are worth to the solver and to a bank, each against the plain way.
+"""Gain from blocks of steps and a coarse far field, for the solver and a bank, each against the plain way.
 
     python -m benchmarks.studies.solver [--build]
 

@@ -11,6 +11,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.provenance import ROOT
 from slipcast import plots
 from slipcast.evaluation.evaluation import evaluate_with_baselines
 from slipcast.io.atomic import write_text
@@ -18,7 +19,7 @@ from slipcast.learning.train import train
 from slipcast.metrics import rising_epoch
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 SEEDS = (1, 2, 3, 4, 5)
 LONG = 3000
 
@@ -63,8 +64,8 @@ def main() -> None:
         for seed in SEEDS:
             trained = train(scenarios, Path(folder) / f"{seed}", seed=seed, test_loss=True)
             last, best = trained.history[-1], trained.history[trained.best_epoch - 1]
-            judged = evaluate_with_baselines(scenarios, trained)
-            scores = judged.scores["network"]
+            found = evaluate_with_baselines(scenarios, trained)
+            scores = found.scores["network"]
             mean = scores["max_amplitude_mean"]
             losses.append(last["validation_loss_m2"])
             at_end = [last[f"{part}_loss_m2"] for part in ("train", "validation", "test")]

@@ -23,6 +23,7 @@ from tests.reference.plain_network import PlainNetwork
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.provenance import ROOT
 from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.examples import Task
@@ -32,7 +33,7 @@ from slipcast.learning.networks import conv_channels
 from slipcast.learning.train import quiet_torch, train
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(device="cpu")
 
@@ -98,7 +99,7 @@ def plain_loop(task: Task, epochs: int, seed: int) -> float:
 
 
 def seconds(function: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Time a call, s; by the time of the processor, unless told otherwise."""
+    """Time a call, s; by the time of the processor, by default."""
     begin = clock()
     function()
     return clock() - begin

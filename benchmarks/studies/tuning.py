@@ -1,6 +1,6 @@
-"""What a search for better settings buys, and what more data does; writes docs/tuning.md and its figures.
+"""Gain from a search for better settings, and from more data; writes docs/tuning.md and its figures.
 
-    python -m benchmarks.studies.tuning --work /tmp/tuning
+    python -m benchmarks.studies.tuning --work runs/tuning
 
 About an hour on two cores. What is in the working folder and whole is not done again.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.provenance import ROOT
 from slipcast import plots
 from slipcast.greens.bank import GreensBank
 from slipcast.io.atomic import write_text
@@ -22,7 +23,7 @@ from slipcast.learning.tuning.search import Tuning, tune
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 DARTS = ["46404", "46407", "46419"]
 SMALL, LARGE, HELD_OUT = 1300, 20_000, 2000
 TRIALS = {SMALL: 40, LARGE: 20}
@@ -111,7 +112,7 @@ def row(count: int, what: str, config: TrainConfig, found: list[float]) -> str:
 
 
 def main() -> None:
-    """Search, train, judge, and write the page."""
+    """Search, train, score, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="a folder for sets, searches and networks")
     parser.add_argument("--workers", type=int, default=2)

@@ -1,26 +1,50 @@
-"""Model card of a shipped neural posterior, from its own header and the benchmark of its accuracy.
+"""Card of a packaged model: what it was trained with, its scores, and its limits."""
 
-Usage: python training/card.py src/slipcast/models/cascadia runs/accuracy/accuracy.json --out docs/models/cascadia.md
-"""
+from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from benchmarks.accuracy.page import over_sets
+from benchmarks.markdown import made_by_words, table
+from slipcast.io.atomic import read_json
 from slipcast.physics.ruptures import RuptureSettings
 
-ROWS = (
-    ("slip MSE (m²)", "weight_mse_m2", "sampler"),
-    ("the same, linear estimator", "weight_mse_m2", "linear"),
-    ("mean absolute error of Mw", "magnitude_error_absolute", "sampler"),
-    ("explained variance of maximum amplitude", "max_amplitude_explained_variance", "sampler"),
-    ("coverage of 90 % intervals of slip", "slip_coverage_90", "sampler"),
-    ("coverage of 90 % intervals of maximum amplitude", "max_amplitude_coverage_90", "sampler"),
+__all__ = ["card_page"]
+
+_ROWS = (
+    ("slip MSE (m²)", "weight_mse_m2"),
+    ("the same, share of the linear estimator's", "weight_mse_m2_of_linear"),
+    ("the same, share of Liu's network's", "weight_mse_m2_of_network"),
+    ("mean absolute error of Mw", "magnitude_error_absolute"),
+    ("explained variance of maximum amplitude", "max_amplitude_explained_variance"),
+    ("coverage of 90 % intervals of slip", "slip_coverage_90"),
+    ("coverage of 90 % intervals of maximum amplitude", "max_amplitude_coverage_90"),
 )
 
 
-def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]:
+def card_page(folder: Path, headline: Mapping[str, Any]) -> str:
+    """Render the card.
+
+    Parameters
+    ----------
+    folder : path
+        Of the model.
+    headline : mapping
+        ``headline.json`` of :func:`benchmarks.accuracy.run_accuracy`.
+
+    Returns
+    -------
+    page : str
+        Markdown.
+    """
+    about = read_json(folder / "model.json")
+    size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    return "\n\n".join(_card(folder.name, about, headline, size_mb)) + "\n"
+
+
+def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size_mb: float) -> Iterator[str]:
     """Give the blocks of the card."""
     training, ruptures = about["training"], RuptureSettings()
     low, high = ruptures.magnitude
@@ -54,17 +78,17 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
     versions = ", ".join(f"{key} {value}" for key, value in about["versions"].items())
     yield f"with {versions}."
     yield "## Scores"
+    config, windows = headline["about"]["config"], headline["windows"]
     yield (
-        f"On {results['about']['config']['count']:,} ruptures that were not used in training, DARTs "
-        f"{', '.join(results['about']['gauges'])}; all of them in [the benchmark](../benchmarks/accuracy.md)."
+        f"Means of {config['test_sets']} test sets of {config['count']:,} ruptures that were not used in training, in "
+        f"brackets the least and the most of the sets; DARTs {', '.join(headline['about']['gauges'])}. Made by "
+        f"`python -m benchmarks.accuracy`, {made_by_words(headline['made_by'])}; all scores are in [the "
+        "benchmark](../benchmarks/accuracy.md)."
     )
-    windows = list(results["windows"])
-    header = ["", *(f"{window} min" for window in windows)]
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    for label, key, method in ROWS:
-        cells = [f"{results['windows'][window][method][key]['value']:.3g}" for window in windows]
-        lines.append("| " + " | ".join([label, *cells]) + " |")
-    yield "\n".join(lines)
+    yield table(
+        ["", *(f"{window} min" for window in windows)],
+        [[label, *(over_sets(found["sampler"].get(key)) for found in windows.values())] for label, key in _ROWS],
+    )
     yield (
         "Noise-only records, other rupture models, magnitudes, sea floors and noise: in [the "
         "benchmark](../benchmarks/accuracy.md) and [limits](../limits.md)."
@@ -82,21 +106,3 @@ def card(name: str, about: dict, results: dict, size_mb: float) -> Iterator[str]
         "- **Records before waves arrive.** Before a wave could have reached a DART, records without one exclude "
         "little, and the posterior is close to the prior of its training ruptures."
     )
-
-
-def main() -> None:
-    """Write the card."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    about = json.loads((given.model / "model.json").read_text(encoding="utf-8"))
-    results = json.loads(given.results.read_text(encoding="utf-8"))
-    size_mb = sum(path.stat().st_size for path in given.model.iterdir()) / 1e6
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text("\n\n".join(card(given.model.name, about, results, size_mb)) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
