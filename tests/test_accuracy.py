@@ -206,7 +206,7 @@ def test_what_cannot_be_run(small_bank, sampler, tmp_path):
     with pytest.raises(InputError, match="acsza60"):
         run_accuracy(small_bank, elsewhere, tmp_path / "b", config=TINY)
     partial.waves = {name: wave for name, wave in sampler.waves.items() if name != "newport"}
-    with pytest.raises(InputError, match="unknown gauge 'newport' among the waves of the sampler"):
+    with pytest.raises(InputError, match="unknown gauge 'newport' among the waves of the posterior"):
         run_accuracy(small_bank, partial, tmp_path / "b", config=TINY)
     # a refused sampler leaves the folder to the next one
     assert not (tmp_path / "b").exists()

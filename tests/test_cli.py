@@ -276,8 +276,11 @@ def test_an_internal_error_is_exit_code_1(slipcast, monkeypatch):
     assert err == "slipcast: internal error: RuntimeError: something broke (--debug shows where)\n"
 
 
-def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch):
+@pytest.mark.parametrize("in_compiled_code", [False, True])
+def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch, in_compiled_code):
     def interrupt(*_):
+        if in_compiled_code:
+            raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("slipcast.regions.region.region_names", interrupt)

@@ -381,17 +381,17 @@ def test_trainings_that_cannot_be(small_bank, tmp_path):
         train_posterior(small_bank, SMALL, tmp_path, workers=0)
     with pytest.raises(InputError, match="n_modes must be at most the 72 subfaults of the bank, got 80"):
         train_posterior(small_bank, SMALL.model_copy(update={"n_modes": 80}), tmp_path)
-    with pytest.raises(InputError, match="unknown usual gauge '46411' among the gauges of the sampler"):
+    with pytest.raises(InputError, match="unknown usual gauge '46411' among the gauges of the posterior"):
         train_posterior(small_bank, SMALL.model_copy(update={"usual_gauges": ("46411",), "n_scenarios": 700}), tmp_path)
 
 
 def test_parts_that_do_not_fit(sampler):
     for change, message in (
-        ({"sources": ["acsza57"]}, "sources of a sampler must be 1, got 9"),
-        ({"feature_mean": np.ones(3)}, "features of a sampler must be"),
-        ({"feature_sd": np.ones(3)}, "scales of features of a sampler must be"),
-        ({"modes": sampler.modes.first(5)}, "modes of a sampler must be 24, got 5"),
-        ({"heights": AmplitudeCalibration.none(["a"])}, "heights of a sampler must be of the gauges of its waves"),
+        ({"sources": ["acsza57"]}, "sources of a posterior must be 1, got 9"),
+        ({"feature_mean": np.ones(3)}, "features of a posterior must be"),
+        ({"feature_sd": np.ones(3)}, "scales of features of a posterior must be"),
+        ({"modes": sampler.modes.first(5)}, "modes of a posterior must be 24, got 5"),
+        ({"heights": AmplitudeCalibration.none(["a"])}, "heights of a posterior must be of the gauges of its waves"),
     ):
         with pytest.raises(InputError, match=message):
             replace(sampler, **change)
@@ -410,9 +410,9 @@ def test_files_that_are_damaged(folder, tmp_path):
     weights = (folder / "model.safetensors").read_bytes()
     for name, content, message in (
         ("model.safetensors", weights[:1000], "model.safetensors is truncated or no safetensors file"),
-        ("model.safetensors", weights[:-4] + b"0000", "are not of the same sampler"),
+        ("model.safetensors", weights[:-4] + b"0000", "are not of the same posterior"),
         ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 2"),
-        ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a sampler"),
+        ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a posterior"),
         ("model.json", json.dumps(about | {"window_min": "long"}).encode(), "is damaged at window_min"),
         (
             "model.json",
@@ -424,12 +424,12 @@ def test_files_that_are_damaged(folder, tmp_path):
             json.dumps(about | {"arguments": {"width": 32}}).encode(),
             "model.safetensors does not fit model.json",
         ),
-        ("model.json", json.dumps(about | {"gauges": ["46404"]}).encode(), "moments of records of a sampler must be"),
+        ("model.json", json.dumps(about | {"gauges": ["46404"]}).encode(), "moments of records of a posterior must be"),
     ):
         damage(name, content)
         with pytest.raises(InputError, match=message):
             NeuralPosterior.open(copy)
-    with pytest.raises(InputError, match="holds no sampler"):
+    with pytest.raises(InputError, match="holds no posterior"):
         NeuralPosterior.open(tmp_path / "nowhere")
 
 
@@ -516,7 +516,7 @@ def test_settings(tmp_path):
     path.write_text("steps = 10\nwindows_min = [5, 60]\n")
     assert SamplerConfig.open(path).windows_min == (5, 60)
     for text, message in (
-        ("stepps = 10", "unknown sampler setting 'stepps'"),
+        ("stepps = 10", "unknown setting 'stepps'"),
         ("steps = 0", "steps"),
         ("windows_min = [60, 5]", "windows_min must rise, got"),
         ("draws = 1", "draws"),

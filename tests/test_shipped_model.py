@@ -115,7 +115,7 @@ def test_names_and_folders(tmp_path, monkeypatch):
         open_model("./cascadia")
     make_checkpoint().save(tmp_path / "other")
     assert not isinstance(open_model("other"), NeuralPosterior)
-    with pytest.raises(InputError, match="other is no sampler; waves of a network of its kind need a bank"):
+    with pytest.raises(InputError, match="other is no neural posterior; waves of a network of its kind need a bank"):
         open_posterior("other")
 
 

@@ -173,7 +173,7 @@ def test_a_search_is_locked_by_one_process(scenarios, tmp_path):
 def test_a_search_is_not_overwritten_nor_mixed(found, scenarios):
     folder, _ = found
     options = {"config": CONFIG, "space": SPACE, "trials": 7}
-    with pytest.raises(InputError, match="holds a search already; --resume goes on with it"):
+    with pytest.raises(InputError, match="holds a search already; --resume continues it"):
         tune(scenarios, folder, **options)
     for name, other in (
         ("config", {"config": CONFIG.with_settings(epochs=4)}),

@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.speed.config import SpeedConfig
 from benchmarks.speed.timing import one_thread, percentiles_ms
-from slipcast.forecasting.fast import PreparedForecast
 from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import GaussianPosterior, JointMoments, LeastSquares, LeastSquaresSolver, invert_records
@@ -95,14 +94,12 @@ def _least_squares(
 ) -> dict[str, _Call]:
     """Give calls of non-negative least squares."""
     solver = LeastSquaresSolver(bank.source_response(gauges, window_min=config.window_min))
-    prepared = PreparedForecast.of(bank)
 
     def labelled():
         return invert_records(records, LeastSquares(bank, config.window_min, gauges=tuple(gauges)))
 
     return {
         "least squares, arrays, slip": lambda: solver.solve(seen),
-        "least squares, arrays, forecast": lambda: prepared.sea_level(solver.solve(seen)),
         "least squares, labelled, slip": labelled,
         "least squares, labelled, forecast": lambda: forecast(labelled(), bank),
     }
@@ -115,14 +112,12 @@ def _gaussian(
     response = bank.source_response(gauges, window_min=config.window_min)
     moments = JointMoments.from_bank(bank, gauges, config.window_min, count=200).through(response)
     posterior = GaussianPosterior(moments, noise_sd_m=config.noise_sd_m)
-    prepared, rng = PreparedForecast.of(bank), np.random.default_rng(4)
 
     def labelled():
         return invert_records(records, posterior, seed=4)
 
     return {
         "Gaussian, arrays, slip": lambda: posterior.posterior(seen),
-        "Gaussian, arrays, forecast": lambda: prepared.gaussian(posterior, seen, count=config.n_draws, rng=rng),
         "Gaussian, labelled, slip": labelled,
         "Gaussian, labelled, forecast": lambda: forecast(labelled(), bank),
     }
@@ -131,10 +126,9 @@ def _gaussian(
 def _network(bank: GreensBank, checkpoint: Checkpoint, records: Records) -> dict[str, _Call]:
     """Give calls of Liu's network."""
     seen = records.resample(checkpoint.sample_times_s, checkpoint.gauges).to_numpy()
-    prepared, network = PreparedForecast.of(bank), Network(checkpoint)
+    network = Network(checkpoint)
     return {
         "network, arrays, slip": lambda: checkpoint.predict(seen),
-        "network, arrays, forecast": lambda: prepared.sea_level(checkpoint.predict(seen)),
         "network, labelled, slip": lambda: invert_records(records, network),
         "network, labelled, forecast": lambda: forecast(invert_records(records, network), bank),
     }

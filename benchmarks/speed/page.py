@@ -109,10 +109,10 @@ def _waves(results: Mapping[str, Any]) -> Iterator[str]:
     yield "## Bank by reciprocity, against forward runs"
     yield (
         f"Cascadia's near grid at {bank['spacing_arcmin']:g}', {bank['hours']:g} h, {bank['gauges']} gauges, one core. "
-        f"The bank, one run a gauge, the uplift of all subfaults and their products: {ranged(bank['bank'])} s. One "
+        f"The bank, one run per gauge, the uplift of all subfaults and their products: {ranged(bank['bank'])} s. One "
         f"forward run of one unit source: {ranged(bank['forward'])} s. Multiplied, not run: {bank['sources']} of "
         f"them, one a unit source, take {ranged(bank['by_source'])} times as long as the bank; {bank['subfaults']}, "
-        f"one a subfault, which is what the bank holds, {ranged(bank['by_subfault'])} times."
+        f"one per subfault, which is what the bank holds, {ranged(bank['by_subfault'])} times."
     )
     yield "## Scenarios, against forward simulation"
     yield (
@@ -147,7 +147,7 @@ def _latency(found: Mapping[str, Any]) -> Iterator[str]:
         f"One record of {found['window_min']:g} min at {found['gauges']} DARTs, one core, everything loaded, forecasts "
         f"at {found['forecast_gauges']} gauges to the end of their runs; {found['n_draws']} draws where there are any. "
         "*Arrays*: objects that were made once (`LeastSquaresSolver`, `GaussianPosterior`, `Checkpoint`, "
-        "`NeuralPosterior`, `PreparedForecast`) on plain numbers. *Labelled*: `slipcast.invert` and "
+        "`NeuralPosterior`) on plain numbers. *Labelled*: `slipcast.invert` and "
         "`slipcast.forecast`, with names, checks and quantiles of sea level at every minute. The forecast "
         "counts from the record."
     )

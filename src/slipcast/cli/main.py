@@ -79,8 +79,11 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 (the top-level handler: one line, and --debug shows where)
         if debug:
             traceback.print_exc()
-        say(f"slipcast: internal error: {type(error).__name__}: {_one_line(error)} (--debug shows where)")
-        status = 1
+        if isinstance(error.__cause__, KeyboardInterrupt):  # it reached compiled code, which reports it so
+            status = 130
+        else:
+            say(f"slipcast: internal error: {type(error).__name__}: {_one_line(error)} (--debug shows where)")
+            status = 1
     if status == 130:  # typer turns Ctrl-C into this code
         say("slipcast: interrupted; what was finished is kept, nothing is half-written")
     raise SystemExit(status if isinstance(status, int) else 0)

@@ -167,8 +167,10 @@ class GaussianPosterior:
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """Region and identity of the bank."""
-        return {} if self.bank is None else {"region": self.bank.region.name, "bank": self.bank.id}
+        """Region and identity of the bank, and of the scenario set that the moments are of."""
+        made_from = {} if self.bank is None else {"region": self.bank.region.name, "bank": self.bank.id}
+        scenarios = getattr(self.moments, "scenarios", "")
+        return made_from | ({"scenarios": scenarios} if scenarios else {})
 
     @property
     def window_range_min(self) -> tuple[float, float]:

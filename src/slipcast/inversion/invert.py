@@ -95,7 +95,8 @@ def invert_records(
         model=provenance.get("model", ""),
         bank=provenance.get("bank", ""),
     )
-    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide))
+    learned = {"scenarios": provenance["scenarios"]} if "scenarios" in provenance else {}
+    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide, **learned))
 
 
 def _solve(inverter: Inverter, sampled: np.ndarray, seed: int) -> dict[str, Any]:

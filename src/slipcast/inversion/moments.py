@@ -228,6 +228,8 @@ class DrawnMoments:
         Their records without noise, m.
     response : xarray.DataArray, dims (gauge, time, source), optional
         With it, moments are those of :meth:`JointMoments.through`, m per m.
+    scenarios : str
+        Identity of the scenario set they are of; empty for ruptures that were drawn.
 
     Notes
     -----
@@ -240,6 +242,7 @@ class DrawnMoments:
     slip_m: np.ndarray
     records_m: np.ndarray
     response: xr.DataArray | None = None
+    scenarios: str = ""
 
     @classmethod
     def from_bank(
@@ -282,7 +285,7 @@ class DrawnMoments:
         if through:
             response = scenarios.source_response(gauges, sources=scenarios.sources, window_min=window_min)
         times_s = records["time"].to_numpy()
-        return cls(list(gauges), list(scenarios.sources), times_s, weights, records.to_numpy(), response)
+        return cls(list(gauges), list(scenarios.sources), times_s, weights, records.to_numpy(), response, scenarios.id)
 
     def restricted(self, gauges: Sequence[str], window_min: float) -> DrawnMoments:
         """Keep some gauges, in this order, and the samples up to a window's end, minutes after the origin.

@@ -70,12 +70,12 @@ def open_model(name_or_folder: str | os.PathLike) -> Checkpoint | NeuralPosterio
 
 
 def open_posterior(name_or_folder: str | os.PathLike) -> NeuralPosterior:
-    """Open a trained sampler as :func:`open_model`; InputError if it is a network of another kind."""
+    """Open a trained neural posterior as :func:`open_model`; InputError if it is a network of another kind."""
     from slipcast.learning.posterior.posterior import NeuralPosterior
 
     model = open_model(name_or_folder)
     if not isinstance(model, NeuralPosterior):
-        raise InputError(f"{name_or_folder} is no sampler; waves of a network of its kind need a bank")
+        raise InputError(f"{name_or_folder} is no neural posterior; waves of a network of its kind need a bank")
     return model
 
 

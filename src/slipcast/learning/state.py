@@ -33,7 +33,7 @@ class _Begun:
     scenarios: str
 
     def refuse_other(self, folder: Path, config: TrainConfig, scenarios: str) -> None:
-        """Refuse to go on with other scenarios or settings; InputError names the first that differs."""
+        """Refuse to resume with other scenarios or settings; InputError names the first that differs."""
         if scenarios != self.scenarios:
             raise InputError(f"cannot resume {folder}: it began with scenario set {self.scenarios}, not {scenarios}")
         for key, was in self.config:

@@ -256,7 +256,7 @@ def _let_go(worker: _Worker, team: list[_Worker], queue: _Queue, take_part: bool
     if before == 1:
         raise InputError("all workers were killed, perhaps for want of memory; ask for fewer, what is done is kept")
     warnings.warn(
-        f"one of {before} workers was killed, perhaps for want of memory; going on with {before - 1}",
+        f"one of {before} workers was killed, perhaps for want of memory; continuing with {before - 1}",
         SlipcastWarning,
         stacklevel=3,
     )

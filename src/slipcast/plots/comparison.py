@@ -56,7 +56,7 @@ def plot_scenario(
     Returns
     -------
     axes : array of Axes
-        Of the records, one a gauge, then of the maps.
+        Of the records, one per gauge, then of the maps.
 
     Raises
     ------

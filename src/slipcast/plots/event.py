@@ -77,7 +77,7 @@ def plot_event(
     Returns
     -------
     axes : array of Axes
-        Of the records, one a gauge, then of the maps.
+        Of the records, one per gauge, then of the maps.
 
     Raises
     ------

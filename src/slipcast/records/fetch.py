@@ -75,7 +75,7 @@ def fetch_dart(
     -----
     The last 45 days are in ``data/realtime2/STATION.dart``; a past year is in
     ``data/historical/dart/STATIONtYEAR.txt.gz``, which appears some time after the year has ended. Lines outside the
-    span are not judged.
+    span are not checked.
     """
     start, end, now = _checked(station, start, end, address, timeout_s, now)
     check_target(out)

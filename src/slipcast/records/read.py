@@ -195,7 +195,7 @@ def records_of(
         How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
         the latter takes samples from a day and a half after the origin, too).
     shaking : {"find", "keep"} or mapping of station to float, optional
-        Mask what the earthquake's own waves spoil, or leave it, or mask up to a minute after the origin; stations that
+        Mask what the earthquake's own waves disturb, or leave it, or mask up to a minute after the origin; stations that
         a mapping does not name are searched.
     quality : QualitySettings, optional
         Thresholds of the quality control.
@@ -301,7 +301,7 @@ def _clean(
     quality: QualitySettings | None,
     until_min: float | None,
 ) -> _Cleaned:
-    """Judge the samples of one gauge, mask shaking, fit the tide."""
+    """Check the samples of one gauge, mask shaking, fit the tide."""
     time_s = series.seconds_since(origin)
     sent = np.isfinite(series.height_m) & (time_s <= (np.inf if until_min is None else 60 * until_min))
     time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]

@@ -19,7 +19,7 @@ _Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class SamplerConfig(BaseModel):
-    """Settings of a sampler's training.
+    """Settings of the training of a neural posterior.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class SamplerConfig(BaseModel):
         DARTs that it may be given. None: all of the bank's region.
     usual_gauges : tuple of str or None
         Those that there are as a rule: a share of the records is of all of them, half of the others of these with one
-        missing or of all gauges, and the rest of any. None: the first three, or all if there are no more.
+        missing or of all gauges, and the rest of any. None: the first three, or all if there are fewer.
     usual_share : float
         Share of the records of all the usual gauges, in [0, 1].
     windows_min : tuple of int
@@ -115,7 +115,7 @@ class SamplerConfig(BaseModel):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise invalid_setting(error, "sampler setting", SamplerConfig.model_fields) from error
+            raise invalid_setting(error, "setting", SamplerConfig.model_fields) from error
 
     @model_validator(mode="after")
     def _lists_fit(self) -> SamplerConfig:

@@ -1,4 +1,4 @@
-"""Scenarios in memory for a sampler's training, drawn from a bank in several processes."""
+"""Scenarios in memory for the training of a neural posterior, drawn from a bank in several processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trained sampler: records of any gauges and any window in, draws of slip that fit them out."""
+"""Neural posterior: samples of slip and waves from records of any of its gauges over any window."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def features_of(
 
 @dataclass(frozen=True)
 class NeuralPosterior:
-    """A trained sampler of slip, with everything needed to use it on metres of sea level.
+    """A trained neural posterior of slip, with everything needed to use it on metres of sea level.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class NeuralPosterior:
     noise_sd_m : float
         Standard deviation of a sample that it takes for granted, m.
     region, bank : str
-        Name of the region, and identity of the bank it learnt from.
+        Name of the region, and identity of the bank it was trained on.
     training : mapping
         How it was trained.
     versions : mapping of str to str
@@ -158,10 +158,10 @@ class NeuralPosterior:
             ("modes", self.modes.n_modes, self.arguments["n_modes"]),
         ):
             if found != expected:
-                raise InputError(f"{name} of a sampler must be {expected}, got {found}")
+                raise InputError(f"{name} of a posterior must be {expected}, got {found}")
         for name in _HEIGHTS:
             if {*getattr(self.heights, name)} != {*self.waves}:
-                raise InputError(f"heights of a sampler must be of the gauges of its waves, got {name} of others")
+                raise InputError(f"heights of a posterior must be of the gauges of its waves, got {name} of others")
 
     @property
     def method(self) -> str:
@@ -335,7 +335,7 @@ class NeuralPosterior:
         return amplitudes * estimate.size_m[:, np.newaxis, np.newaxis]
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        """Return all numbers of the sampler by name."""
+        """Return all numbers of the posterior by name."""
         arrays = {f"moments.{name}": getattr(self.linear.moments, name) for name in _MOMENTS}
         arrays |= {f"modes.{name}": getattr(self.modes, name) for name in _MODES}
         arrays |= {f"waves.{gauge}": wave for gauge, wave in self.waves.items()}
@@ -371,7 +371,9 @@ class NeuralPosterior:
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> NeuralPosterior:
-        """Read a sampler; InputError if the folder or a file is missing, truncated, foreign or of another sampler."""
+        """Read a posterior; InputError if the folder or a file is missing, truncated, of another format or of another
+        posterior.
+        """
         folder = Path(folder)
         header = _read_header(folder)
         tensors = _read_tensors(folder, header)
@@ -399,7 +401,7 @@ class NeuralPosterior:
                 **{name: getattr(header, name) for name in _LABELS},
             )
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"sampler {folder}: model.safetensors does not fit model.json: {error}") from error
+            raise InputError(f"posterior {folder}: model.safetensors does not fit model.json: {error}") from error
 
 
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
@@ -432,10 +434,10 @@ def _read_header(folder: Path) -> _Header:
     """Read ``model.json`` and check that it is one of ours and complete."""
     path = folder / "model.json"
     if not path.is_file():
-        raise InputError(f"{folder} holds no sampler (no model.json)")
+        raise InputError(f"{folder} holds no posterior (no model.json)")
     content = read_json(path)
     if not isinstance(content, dict) or content.get("slipcast") != "sampler":
-        raise InputError(f"{path} does not describe a sampler")
+        raise InputError(f"{path} does not describe a posterior")
     if content.get("format") != _FORMAT:
         raise InputError(f"{path} has format {content.get('format')!r}, this slipcast reads format {_FORMAT}")
     try:
@@ -447,16 +449,18 @@ def _read_header(folder: Path) -> _Header:
 
 
 def _read_tensors(folder: Path, header: _Header) -> dict[str, torch.Tensor]:
-    """Read all numbers of a sampler; refuse those of another one."""
+    """Read all numbers of a posterior; refuse those of another one."""
     try:
         content = (folder / "model.safetensors").read_bytes()
         tensors = safetensors.torch.load(content)
     except OSError as error:
-        raise InputError(f"sampler {folder}: cannot read model.safetensors: {error.strerror}") from error
+        raise InputError(f"posterior {folder}: cannot read model.safetensors: {error.strerror}") from error
     except SafetensorError as error:
-        raise InputError(f"sampler {folder}: model.safetensors is truncated or no safetensors file: {error}") from error
+        raise InputError(
+            f"posterior {folder}: model.safetensors is truncated or no safetensors file: {error}"
+        ) from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
-        raise InputError(f"sampler {folder}: model.safetensors and model.json are not of the same sampler")
+        raise InputError(f"posterior {folder}: model.safetensors and model.json are not of the same posterior")
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 

@@ -19,7 +19,7 @@ _KEEPING = threading.Lock()  # one for all, since objects with a lock cannot be 
 _LEAST_VARIANCE = 1e-5
 # sizes tried, in noise standard deviations per metre: from an event that no record shows to one of 100 m
 _SIZES_IN_NOISE = np.geomspace(1.0, 2e4, 48)
-# how many times the noise the misfit may be: errors of the model, other noise; and what is believed of it beforehand
+# how many times the noise the misfit may be: errors of the model, other noise; and its prior
 _EXCESS = np.geomspace(1.0, 32.0, 6)
 _EXCESS_PRIOR = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
 _GRID_SIZE, _GRID_EXCESS = (part.ravel() for part in np.meshgrid(_SIZES_IN_NOISE, _EXCESS, indexing="ij"))
@@ -122,7 +122,7 @@ class ScaledLinear:
     An event of size s has records :math:`d = s\,d_1 + \epsilon`. With :math:`M` the second moment of :math:`d_1` at the
     samples that are there, :math:`M = V D V^T`, and :math:`c = V^T d`, size and noise have the likelihood of
     :math:`c_j \sim N(0, s^2 D_j + \sigma^2)`, taken on a grid of :math:`\log s` and of :math:`\log \sigma` from the
-    noise of the instrument up, so that records that the model cannot make are not believed to the last millimetre; the
+    noise of the instrument up, so that records that the model cannot make are not fitted to the last millimetre; the
     estimate is :math:`M_{yd} V (D + \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size
     and noise. Records and noise that are twice as large give a size that is twice as large, and all else the same. A
     sample that is missing plays no part.

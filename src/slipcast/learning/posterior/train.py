@@ -1,4 +1,4 @@
-"""Training of the sampler: scenarios drawn from a bank, gauges and windows at random, proper scores of draws."""
+"""Training of the neural posterior on scenarios drawn from a bank, under random observation masks, by proper scores."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def train_posterior(
     workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> NeuralPosterior:
-    """Train a sampler on scenarios drawn from a bank.
+    """Train a posterior on scenarios drawn from a bank.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def train_posterior(
     config : SamplerConfig
         Settings.
     out : path
-        Folder of the sampler.
+        Folder of the posterior.
     workers : int, optional
         Processes that draw scenarios.
     progress : callable, optional
@@ -115,12 +115,12 @@ def train_on_pool(
     *,
     progress: Progress = lambda *_: None,
 ) -> NeuralPosterior:
-    """Train a sampler on scenarios that have been drawn; the other parameters as in :func:`train_posterior`."""
+    """Train a posterior on scenarios that have been drawn; the other parameters as in :func:`train_posterior`."""
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
     linear = ScaledLinear(scaled_moments(pool, config.n_latent), kept_bytes=_KEPT_BYTES)
     usual = positions_of(
-        config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the sampler"
+        config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the posterior"
     )
     training = SamplerTraining(pool, linear, analysis.modes.first(config.n_modes), config, len(gauges), usual)
     training.run(progress)
@@ -150,7 +150,7 @@ def train_on_pool(
 def calibrate_amplitudes(
     sampler: NeuralPosterior, bank: GreensBank, masks: ObservationMasks, *, count: int, seed: int
 ) -> AmplitudeCalibration:
-    """Measure how far the waves of a sampler's draws are from the truth, beyond their scatter.
+    """Measure how far the waves of a posterior's draws are from the truth, beyond their scatter.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def calibrate_amplitudes(
     Returns
     -------
     calibration : AmplitudeCalibration
-        Of every gauge of the sampler's waves.
+        Of every gauge of the posterior's waves.
     """
     rng = np.random.default_rng(seed)
     stream = ScenarioStream(bank, sampler.gauges, sampler.window_min, alike=1)
@@ -210,7 +210,7 @@ def scaled_moments(pool: ScenarioPool, n_latent: int) -> ScaledMoments:
     directions = directions[:, ::-1][:, :n_latent] / np.sqrt(np.maximum(power[::-1][:n_latent], 1e-12))
     latent = np.hstack([amplitudes, records @ directions.astype(np.float32), weights])
     moments = ScaledMoments.from_scenarios(records, latent, weights)
-    # as they will be stored, so that a sampler that was opened is the one that was trained
+    # as they will be stored, so that a posterior that was opened is the one that was trained
     return ScaledMoments(*(getattr(moments, name).astype(np.float32) for name in ScaledMoments.__dataclass_fields__))
 
 

@@ -139,7 +139,7 @@ def _begin(search: Search, *, resume: bool) -> optuna.Study:
 
     journal = search.journal
     if journal.exists() and not resume:
-        raise InputError(f"{search.folder} holds a search already; --resume goes on with it")
+        raise InputError(f"{search.folder} holds a search already; --resume continues it")
     if not journal.exists() and resume:
         raise InputError(f"{search.folder} holds no search to resume")
     try:

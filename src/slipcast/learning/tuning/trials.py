@@ -55,7 +55,7 @@ class Search:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What a study must have been begun with to be gone on with."""
+        """Settings with which a study must have been begun to be resumed."""
         return {
             "scenarios": self.scenarios.id,
             "config": self.config.model_dump(mode="json"),
