@@ -262,6 +262,34 @@ def test_channels_follow_the_table_or_are_listed():
     assert listed.parameters_of(TrainConfig(channels=(1, 2, 3, 4, 5)), 45) == {"channels": 0}
 
 
+def test_ranges_are_drawn_as_they_say():
+    class Noted:
+        def __init__(self):
+            self.drawn = []
+
+        def suggest_int(self, name, low, high, *, log=False):
+            self.drawn.append((name, "int", low, high, log))
+            return low
+
+        def suggest_float(self, name, low, high, *, log=False):
+            self.drawn.append((name, "float", low, high, log))
+            return low
+
+    trial = Noted()
+    SearchSpace(
+        hidden={"low": 20, "high": 160, "log": True},
+        dropout={"low": 0.0, "high": 0.5},
+        learning_rate={"low": 1e-4, "high": 1e-2, "log": True},
+        batch_size={"low": 10, "high": 20},
+    ).suggest(trial, 45)
+    assert trial.drawn == [
+        ("hidden", "int", 20, 160, True),
+        ("dropout", "float", 0.0, 0.5, False),
+        ("learning_rate", "float", 1e-4, 1e-2, True),
+        ("batch_size", "int", 10, 20, False),
+    ]
+
+
 def test_the_recipe_is_in_the_default_space():
     space = SearchSpace.default()
     space.check(TrainConfig(), 45)

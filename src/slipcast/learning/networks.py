@@ -254,7 +254,7 @@ class _LeakyBlocks(torch.autograd.Function):
             found = [of_weight, gradient.sum(dim=(0, 1)), *found]
             if number or ctx.needs_input_grad[0]:
                 of_windows = torch.mm(of_pairs, weight.transpose(1, 2).flatten(1)).view(n, 2 * half, 3, -1)
-                padded = gradient.new_zeros(n, max(2 * half, length) + 2, of_windows.shape[3])
+                padded = gradient.new_zeros(n, 2 * half + 2, of_windows.shape[3])
                 for tap in range(3):
                     padded[:, tap : tap + 2 * half] += of_windows[:, :, tap]
                 gradient = padded[:, 1 : 1 + length]
