@@ -409,7 +409,7 @@ def test_files_that_are_damaged(folder, tmp_path):
     about = json.loads((folder / "model.json").read_text())
     weights = (folder / "model.safetensors").read_bytes()
     for name, content, message in (
-        ("model.safetensors", weights[:1000], "model.safetensors is truncated or no safetensors file"),
+        ("model.safetensors", weights[:1000], "model.safetensors is truncated or of another format"),
         ("model.safetensors", weights[:-4] + b"0000", "are not of the same posterior"),
         ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 2"),
         ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a posterior"),

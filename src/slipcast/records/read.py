@@ -195,8 +195,8 @@ def records_of(
         How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
         the latter takes samples from a day and a half after the origin, too).
     shaking : {"find", "keep"} or mapping of station to float, optional
-        Mask what the earthquake's own waves disturb, or leave it, or mask up to a minute after the origin; stations that
-        a mapping does not name are searched.
+        Mask what the earthquake's own waves disturb, or leave it, or mask up to a minute after the origin; stations
+        that a mapping does not name are searched.
     quality : QualitySettings, optional
         Thresholds of the quality control.
     until_min : float, optional

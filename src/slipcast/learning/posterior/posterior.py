@@ -371,9 +371,7 @@ class NeuralPosterior:
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> NeuralPosterior:
-        """Read a posterior; InputError if the folder or a file is missing, truncated, of another format or of another
-        posterior.
-        """
+        """Read a posterior; InputError if a file is missing, truncated, of another format or of another posterior."""
         folder = Path(folder)
         header = _read_header(folder)
         tensors = _read_tensors(folder, header)
@@ -457,7 +455,7 @@ def _read_tensors(folder: Path, header: _Header) -> dict[str, torch.Tensor]:
         raise InputError(f"posterior {folder}: cannot read model.safetensors: {error.strerror}") from error
     except SafetensorError as error:
         raise InputError(
-            f"posterior {folder}: model.safetensors is truncated or no safetensors file: {error}"
+            f"posterior {folder}: model.safetensors is truncated or of another format: {error}"
         ) from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
         raise InputError(f"posterior {folder}: model.safetensors and model.json are not of the same posterior")
