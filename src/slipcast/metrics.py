@@ -109,7 +109,7 @@ def r2(true, predicted) -> np.ndarray:
 
 
 def variance_reduction(observed, modelled) -> np.ndarray:
-    r"""Compute how much of a record's energy a model explains, over the last axis.
+    r"""Compute the variance reduction of records by a model, over the last axis.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def top_decile_bias(true, predicted) -> np.ndarray:
 
 
 def coverage(true, low, high) -> float:
-    """Compute how often intervals hold the truth.
+    """Compute the coverage of intervals.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def randomised_pit(true, samples, rng: np.random.Generator) -> np.ndarray:
 
 
 def interval_coverage(pit, share: float) -> float:
-    """Compute how often a central interval holds the truth, from probability integral transforms.
+    """Compute the coverage of a central interval from probability integral transforms.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def interval_coverage(pit, share: float) -> float:
 
 
 def randomised_coverage(true, samples, share: float, rng: np.random.Generator) -> float:
-    """Compute how often a central interval of draws holds the truth, for predictions that may have a point mass.
+    """Compute the randomised coverage of a central interval, for predictions that may have a point mass.
 
     Parameters
     ----------

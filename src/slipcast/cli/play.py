@@ -28,7 +28,7 @@ def play_into(
     magnitude: float | None,
     simulation: bool,
 ) -> None:
-    """Play records into a service, and say what came of it (arguments as those of the command)."""
+    """Play records into a service, and report the result (arguments as those of the command)."""
     try:
         from slipcast.service.client import play
         from slipcast.service.settings import data_folder, load_token

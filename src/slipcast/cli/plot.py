@@ -73,7 +73,7 @@ def plot_records(
         tuple[float, float], typer.Option(metavar="FROM TO", help="Of raw records: what to show, after the origin.")
     ] = (-6.0, 6.0),
 ) -> None:
-    """Draw records: raw heights, tide, residual and flags where they hold them; or what a slip makes of them.
+    """Draw records: raw heights, tide, residual and flags where they have them; or with the fit of a slip estimate.
 
     Example: slipcast plot records records.nc --slip slip.nc --bank bank.nc --out records.png
     """

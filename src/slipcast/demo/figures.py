@@ -13,7 +13,7 @@ __all__ = ["demo_figures"]
 
 
 def demo_figures(cascadia: CascadiaResult, chile: ChileResult) -> dict[str, Callable]:
-    """Name the figures and how each is drawn."""
+    """Return the figures by name, each with the function that draws it."""
     region, bank, evaluation = cascadia.bank.region, cascadia.bank, cascadia.evaluation
     near = {g.name: (g.lon, g.lat) for g in region.gauges if g.name in DARTS}
     shown = {name: estimate for name, estimate in cascadia.slip.items() if name != "truth"}

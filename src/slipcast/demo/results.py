@@ -29,7 +29,7 @@ CHILE_WINDOW_MIN = 240.0
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """How much the demonstration computes.
+    """Sizes of the demonstration.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ _SHARES = {"50": (0.25, 0.75), "90": (0.05, 0.95)}
 
 
 def resample_counts(n_scenarios: int, resamples: int, seed: int) -> np.ndarray:
-    """Draw how often each scenario is in each bootstrap resample.
+    """Draw the counts of each scenario in each bootstrap resample.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def ratio(score: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def stated(score: np.ndarray) -> dict[str, float | list[float | None] | None]:
-    """State a score as plain numbers, with the interval that holds 90 % of its resamples; None where undefined.
+    """Return a score as plain numbers, with the interval of 90 % of its resamples; None where undefined.
 
     Examples
     --------

@@ -28,7 +28,7 @@ __all__ = ["Evaluation", "evaluate", "evaluate_with_baselines"]
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Summarised):
-    """What methods made of a part of a scenario set.
+    """Results of methods on a part of a scenario set.
 
     Attributes
     ----------

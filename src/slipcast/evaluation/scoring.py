@@ -63,7 +63,7 @@ class Truth:
 
 
 def wave_matrices(method: Inverter, scenarios: ScenarioSet) -> dict[str, np.ndarray]:
-    """Return what turns what a method finds into sea level.
+    """Return the matrices from a method's slip or amplitudes to sea level.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def score_method(
     n_draws: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
-    """Let a method find slip and waves, and hold them against the truth.
+    """Score a method's slip and waves against the truth.
 
     Parameters
     ----------

@@ -314,7 +314,7 @@ def forecast(
 
 
 def wave_source(waves: Any) -> SourceResponses | WaveInverter:
-    """Return what forecasts are made with: a bank, a scenario set, or a model with waves of its own.
+    """Return the source of waves: a bank, a scenario set, or a model with waves of its own.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def wave_source(waves: Any) -> SourceResponses | WaveInverter:
     """
     if hasattr(waves, "source_response"):
         return waves
-    inverter = open_inverter(waves)
+    inverter = open_inverter(waves, argument="waves", wanted="a bank, an Inverter, or the name or folder of a model")
     if isinstance(inverter, RestrictedPosterior):
         inverter = inverter.posterior
     if isinstance(inverter, WaveInverter):

@@ -170,7 +170,7 @@ class GreensBank(Summarised):
         depths_m: Mapping[str, float] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> GreensBank:
-        """Make a bank of responses that are known.
+        """Make a bank from given responses.
 
         Parameters
         ----------

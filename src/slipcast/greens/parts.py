@@ -89,7 +89,7 @@ class ResponseParts:
         write_netcdf(part, self._path(gauge), "response")
 
     def remove(self) -> None:
-        """Delete all responses in the folder, also those of other settings; what else is there stays."""
+        """Delete all responses in the folder, also those of other settings; other files stay."""
         for path in self.folder.iterdir():
             if _PART.fullmatch(path.name):
                 remove(path)

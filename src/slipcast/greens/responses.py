@@ -14,7 +14,7 @@ __all__ = ["SourceResponses"]
 
 
 class SourceResponses(Protocol):
-    """What an inversion or a forecast needs: a bank has it, and a scenario set carries it."""
+    """Responses that inversions and forecasts need, as banks and scenario sets have them."""
 
     @property
     def id(self) -> str:

@@ -36,7 +36,7 @@ _MEAN_DRAWS = 400
 
 @dataclass(frozen=True)
 class GaussianPosterior:
-    r"""Slip given records, for slip and records that are jointly Gaussian.
+    r"""Gaussian posterior of slip given records that are jointly Gaussian with it.
 
     Made by :meth:`from_bank`, or from moments of one's own.
 
@@ -101,7 +101,7 @@ class GaussianPosterior:
         joint_tide: bool = False,
         model_error: float = 0.0,
     ) -> GaussianPosterior:
-        """Learn from ruptures what to expect of slip and records.
+        """Estimate the prior of slip and records from ruptures.
 
         Parameters
         ----------

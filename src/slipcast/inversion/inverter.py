@@ -94,7 +94,7 @@ class WaveInverter(SamplingInverter, Protocol):
 
 @runtime_checkable
 class WindowInverter(Inverter, Protocol):
-    """A method that can be given less than it takes: other gauges, a shorter window."""
+    """A method that can be restricted to fewer gauges or a shorter window."""
 
     @property
     def window_range_min(self) -> tuple[float, float]:
@@ -121,7 +121,7 @@ class PreparedInverter(Inverter, Protocol):
 
 
 def provenance_of(inverter: Inverter) -> Mapping[str, str]:
-    """Return what a method was made from: ``region``, identities of ``bank`` and ``model``, if it tells."""
+    """Return the provenance of a method: ``region``, identities of ``bank`` and ``model``, where it has them."""
     return getattr(inverter, "provenance", {})
 
 
@@ -138,7 +138,7 @@ def longest_window_min(inverter: Inverter) -> float:
 
 
 def restricted(inverter: Inverter, *, gauges: Sequence[str] | None = None, window_min: float | None = None) -> Inverter:
-    """Give a method fewer gauges or a shorter window.
+    """Restrict a method to fewer gauges or a shorter window.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def restricted(inverter: Inverter, *, gauges: Sequence[str] | None = None, windo
 
 
 def recorded_gauges(records: Records, known: Iterable[str], *, where: str) -> list[str]:
-    """Return those of some gauges that records have, in the order given; InputError if there is none."""
+    """Return the gauges that records have among those given, in that order; InputError if there is none."""
     found = [name for name in known if name in set(records.gauges)]
     if not found:
         raise InputError(f"records need a gauge that is {where}, got {', '.join(records.gauges)}")
@@ -183,7 +183,7 @@ def recorded_gauges(records: Records, known: Iterable[str], *, where: str) -> li
 def noise_of_records(
     records: Records, gauges: Sequence[str], times_s: np.ndarray, *, joint_tide: bool, model_error: float
 ) -> CorrelatedNoise | None:
-    """Return the noise of records that is not white: what is not known of the tide, and what a bank gets wrong.
+    """Return the correlated noise of records: uncertainty of the tide, and error of the bank.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ FIRST_WAVE = "first-wave"
 
 @dataclass(frozen=True)
 class EventInversion:
-    """Slip of a real event, with what it was found from.
+    """Slip of a real event, with the records and the method it is from.
 
     Attributes
     ----------

@@ -77,7 +77,7 @@ class RestrictedPosterior:
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """What the posterior was made from."""
+        """Provenance of the posterior."""
         return provenance_of(self.posterior)
 
     @property

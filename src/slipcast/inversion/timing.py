@@ -26,7 +26,7 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """How much later real waves come than modelled ones.
+    """Delays of real waves relative to modelled ones.
 
     Attributes
     ----------
@@ -48,20 +48,20 @@ class Timing:
         return records.retimed(stretch=self.stretch, shift_s=self.shift_s)
 
     def noted(self, estimate: SlipEstimate) -> SlipEstimate:
-        """Say in an estimate from such records what its forecasts must put back."""
+        """Record the delays in an estimate from such records, for its forecasts to put back."""
         about = {"stretch": self.stretch, "shifted": " ".join(self.shift_s), "shift_s": list(self.shift_s.values())}
         return SlipEstimate(estimate.dataset.assign_attrs({key: value for key, value in about.items() if value}))
 
     @classmethod
     def of(cls, estimate: SlipEstimate) -> Timing:
-        """Read what :meth:`noted` wrote; no delay where nothing was."""
+        """Read the delays that :meth:`noted` recorded; none where there are none."""
         about = estimate.dataset.attrs
         shifts = np.atleast_1d(about.get("shift_s", [])).astype(float).tolist()
         names = str(about.get("shifted", "")).split()
         return cls(float(about.get("stretch", 0.0)), dict(zip(names, shifts, strict=True)))
 
     def delayed(self, sea_level_m: np.ndarray, gauge: str, step_s: float) -> np.ndarray:
-        """Put the delays into modelled waves at a gauge, shape (n, n_times), from time zero, the last level held."""
+        """Apply the delays to modelled waves at a gauge, shape (n, n_times), from time zero, the last level held."""
         shift_s = self.shift_s.get(gauge, 0.0)
         if not (self.stretch or shift_s):
             return sea_level_m

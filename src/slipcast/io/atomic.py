@@ -46,7 +46,7 @@ _NO_FOLDER_SYNC = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path beside the target that takes the target's place on success.
+    """Yield a temporary path beside the target that takes the target's place on success.
 
     Parameters
     ----------

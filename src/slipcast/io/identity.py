@@ -67,7 +67,7 @@ def fingerprint(*parts: Any) -> str:
 
 
 def labelled(dataset: xr.Dataset, kind: str) -> xr.Dataset:
-    """Return the dataset with the attributes that say what the file is; the version is of who computed it."""
+    """Return the dataset with the attributes that identify the file; the version is that of the computation."""
     about = {"slipcast_version": package_version(), "Conventions": "CF-1.11"}
     return dataset.assign_attrs(about | dataset.attrs | {"slipcast": kind})
 

@@ -13,7 +13,7 @@ __all__ = ["align", "check_names", "one_event", "positions_of", "window_samples"
 
 
 def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
-    """Put an array into the order of some names, all of which it must have and no other.
+    """Reorder an array by names, all of which it must have and no other.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> 
 
 
 def check_names(names: Iterable[str], argument: str) -> list[str]:
-    """Return names as a list; refuse what is no sequence of text, a bare text too.
+    """Return names as a list; InputError if they are not a sequence of text.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class TrainingHistory:
 
     @property
     def over(self) -> bool:
-        """Whether all epochs are done, or the validation loss has not fallen for as long as the config allows."""
+        """Whether all epochs are done, or early stopping applies."""
         config = self.task.config
         if len(self.rows) >= config.epochs:
             return True
@@ -65,7 +65,7 @@ class TrainingHistory:
             self.best = weights()
 
     def checkpoint(self, weights: dict[str, torch.Tensor]) -> Checkpoint:
-        """Put a network with the weights of the last epoch together with what it was trained for."""
+        """Make a checkpoint of the network with the weights of the last epoch."""
         return self._checkpoint(weights, len(self.rows))
 
     def best_checkpoint(self) -> Checkpoint:

@@ -131,7 +131,12 @@ class Network:
         return self.checkpoint.predict(records)
 
 
-def open_inverter(inverter: Inverter | Checkpoint | str | os.PathLike) -> Inverter:
+def open_inverter(
+    inverter: Inverter | Checkpoint | str | os.PathLike,
+    *,
+    argument: str = "inverter",
+    wanted: str = "an Inverter, or the name or folder of a model",
+) -> Inverter:
     """Return an inversion method from whatever names one.
 
     Parameters
@@ -139,6 +144,8 @@ def open_inverter(inverter: Inverter | Checkpoint | str | os.PathLike) -> Invert
     inverter : Inverter, Checkpoint, str or path
         A method; a network as :func:`~slipcast.learning.train.train` returns it; or the name of a model in the package
         or a folder, which is opened (:func:`open_model`).
+    argument, wanted : str, optional
+        Name of the argument, and what it must be, in the message for anything else.
 
     Returns
     -------
@@ -161,7 +168,7 @@ def open_inverter(inverter: Inverter | Checkpoint | str | os.PathLike) -> Invert
         return inverter
     from slipcast.learning.checkpoint import Checkpoint
 
-    check_kind(inverter, Checkpoint, "inverter", "an Inverter, or the name or folder of a model")
+    check_kind(inverter, Checkpoint, argument, wanted)
     return Network(inverter)
 
 

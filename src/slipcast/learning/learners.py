@@ -86,7 +86,7 @@ class Learner:
         return {name: tensor.detach().cpu().clone() for name, tensor in self._network.state_dict().items()}
 
     def moments(self) -> Tensors:
-        """Copy what the optimiser remembers, as ``key/number of the array``."""
+        """Copy the state of the optimiser, as ``key/number of the array``."""
         return {
             f"{key}/{number}": value.detach().cpu().clone()
             for number, values in enumerate(self._flat)

@@ -395,7 +395,7 @@ class Layer:
 
 
 def layer_table(network: Conv1d) -> list[Layer]:
-    """Measure what each layer of a network makes of the shape of its input.
+    """Return the output shape of each layer of a network.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def train(
 
 
 def training_note(row: Losses, best: Losses) -> str:
-    """Word how a training goes, from a row of its history and that of the best epoch.
+    """Summarise a row of the training history and that of the best epoch in words.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def device_of(name: str) -> torch.device:
 
 @contextmanager
 def quiet_torch(device: torch.device, *, n_threads: int = 1) -> Iterator[None]:
-    """Train on one thread (tensors this small gain nothing from more) or as told, and leave torch as it was."""
+    """Set the number of threads of torch for small tensors, one by default, and restore it afterwards."""
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
         torch.set_num_threads(n_threads)

@@ -41,7 +41,7 @@ _LOST = "the Dask cluster lost its workers; resume when it has some, what is don
 
 
 def worker_count(workers: int | None) -> int:
-    """Return the number of workers: what was asked for, by default one per core; InputError if it is less than 1."""
+    """Return the number of workers, by default one per core; InputError if it is less than 1."""
     if workers is None:
         return os.cpu_count() or 1
     if workers < 1:

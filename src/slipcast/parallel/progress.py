@@ -37,7 +37,7 @@ def progress_bar(label: str) -> Iterator[Progress]:
 
 @contextmanager
 def shown_progress(progress: Progress | bool | None, label: str) -> Iterator[Progress]:
-    """Give a function to report progress to, as its caller wants it shown.
+    """Yield the callback to report progress to, as its caller wants it shown.
 
     Parameters
     ----------

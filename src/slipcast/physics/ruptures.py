@@ -88,7 +88,7 @@ def max_plausible_slip(magnitude: float) -> float:
 
 @dataclass(frozen=True)
 class RuptureSettings:
-    """How ruptures are drawn.
+    """Settings of the rupture generator.
 
     Attributes
     ----------

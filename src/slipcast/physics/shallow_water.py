@@ -280,7 +280,7 @@ class LongWaves:
     def gauge_sensitivity(
         self, gauge: GaugeStencil, *, interval_s: float, count: int, box: Box
     ) -> Iterator[np.ndarray]:
-        """Compute how a gauge feels an initial unit in every cell of a box (one reciprocal run).
+        """Compute the response of a gauge to a unit in every cell of a box (one reciprocal run).
 
         Parameters
         ----------
@@ -304,7 +304,7 @@ class LongWaves:
             yield eta[box.slices] * by_row
 
     def gauge_unit(self, gauge: GaugeStencil) -> tuple[np.ndarray, np.ndarray]:
-        """Return the start of the reciprocal run of a gauge, and what turns its waves into what the gauge feels.
+        """Return the initial state of the reciprocal run of a gauge, and the factor from its waves to the response.
 
         Parameters
         ----------

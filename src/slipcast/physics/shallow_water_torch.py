@@ -146,7 +146,7 @@ class TorchLongWaves:
     def gauge_sensitivities(
         self, gauges: Sequence[GaugeStencil], *, interval_s: float, count: int, box
     ) -> Iterator[torch.Tensor]:
-        """Compute how gauges feel an initial unit in every cell of a box (one reciprocal run for all).
+        """Compute the responses of gauges to a unit in every cell of a box (one reciprocal run for all).
 
         Parameters
         ----------

@@ -32,7 +32,7 @@ _POINTS = 8  # of the interpolation, along each axis
 
 @dataclass(frozen=True)
 class Patch:
-    """What slip on the subfaults of one unit source adds in a rectangle of a grid.
+    """Uplift of the subfaults of one unit source in a rectangle of a grid.
 
     Attributes
     ----------

@@ -123,7 +123,7 @@ def many_axes(axes: Any, count: int, width_in: float, height_in: float, columns:
 
 
 def check_array(values: Any, shape: tuple[int, ...], argument: str, meaning: str) -> np.ndarray:
-    """Return an array of a shape, or say which argument has another."""
+    """Return an array of a given shape; InputError names the argument that has another."""
     array = np.asarray(values, dtype=float)
     if array.shape != shape:
         raise InputError(f"{argument} must have shape {shape} ({meaning}), got {array.shape}")

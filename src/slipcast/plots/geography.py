@@ -103,7 +103,7 @@ class Extent:
 
     @property
     def aspect(self) -> float:
-        """How much longer a degree of latitude is than one of longitude, mid-map."""
+        """Aspect ratio of a map: length of a degree of latitude over one of longitude, in its middle."""
         return 1.0 / float(np.cos(np.radians((self.south + self.north) / 2)))
 
     @property
@@ -264,7 +264,7 @@ def source_outlines(sources: Sequence[str], extent: Extent | None = None) -> np.
 
 
 def split_gauges(region: RegionLike) -> tuple[list[GaugeLike], list[GaugeLike]]:
-    """Tell the gauges near the sources of a region from far ones.
+    """Split gauges into those near the sources of a region and far ones.
 
     Returns
     -------

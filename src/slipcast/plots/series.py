@@ -71,7 +71,7 @@ def plot_records(
     legend_columns: int = 4,
     axes: Any = None,
 ) -> np.ndarray:
-    """Draw records at DARTs and what models make of them, one panel a gauge.
+    """Draw records at DARTs with the fit of models, one panel per gauge.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def plot_bank(
     source: str,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what 1 m of slip on one unit source does at each gauge.
+    """Draw the response of each gauge to 1 m of slip on one unit source.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def plot_search(loss_m2: Any, finished: Any, *, title: str = "", ax: Axes | None
 
 
 def plot_importance(importance: Mapping[str, float], *, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw how much of the spread of losses each setting explains.
+    """Draw the importance of each setting for the loss.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class GaugeLevels:
 
     @property
     def state(self) -> Literal["no data", "no wave detected", "wave detected"]:
-        """What an operator is told: no data without any sample since the origin."""
+        """State for the operator; no data without any sample since the origin."""
         if not (self.time_s >= 0).any():
             return "no data"
         return "wave detected" if self.wave_seen else "no wave detected"

@@ -172,7 +172,7 @@ class Nowcast:
         return inverter
 
     def warm_up(self) -> None:
-        """Answer a still sea, so that no answer to an event waits for what is loaded, or memory, on first use."""
+        """Compute the result of a still sea once, so that the first event does not wait for imports and memory."""
         minutes = 60.0 * np.arange(1, int(self.window_range_min[1]) + 1)
         places = [self.region.gauge(name) for name in self.gauges]
         records = Records.from_arrays(
@@ -185,7 +185,7 @@ class Nowcast:
         self.update(records)
 
     def levels(self, event: Event, heights_m: Mapping[SampleKey, float]) -> dict[str, GaugeLevels]:
-        """Return what every DART of the region has sent, without the tide, by name."""
+        """Return the samples of every DART of the region without the tide, by name."""
         names = list(dict.fromkeys([*self.gauges, *self.region.gauge_names("dart")]))
         middles = [(lon, lat) for lon, lat in self._middles.tolist()]
         return gauge_levels(event, heights_m, names, self.region, middles)

@@ -52,7 +52,7 @@ _NEEDED = ("slip", "magnitude", "max_amplitude", "sea_level", "observed", "obser
 
 @dataclass(frozen=True, repr=False)
 class Replay(Summarised):
-    """What was known of an earthquake and its waves, minute by minute.
+    """Slip, magnitude and forecasts of an event, minute by minute.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def replay(
     magnitude: float | None = None,
     progress: Progress | None = None,
 ) -> Replay:
-    """Invert records and forecast waves at each minute, from what had been sent by then.
+    """Invert records and forecast waves at each minute, from the samples received by then.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class CorrelatedNoise:
 
     @classmethod
     def of_model(cls, records: xr.DataArray, share: float, *, correlation_s: float = 600.0) -> CorrelatedNoise:
-        r"""Take what a bank gets wrong of a wave for noise.
+        r"""Make the correlated noise that stands for the error of a bank.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class CorrelatedNoise:
 
     @staticmethod
     def whitened(matrix: np.ndarray, noise_sd_m: float, rows: np.ndarray) -> np.ndarray:
-        r"""Multiply rows of samples by what makes their noise white.
+        r"""Whiten rows of samples.
 
         Parameters
         ----------

@@ -103,7 +103,7 @@ class DartSeries:
 
 
 def read_dart(path: str | os.PathLike, *, station: str | None = None) -> DartSeries:
-    """Read what a DART sent from a file of NDBC or a CSV.
+    """Read a DART record from a file of NDBC or a CSV.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def decode_dart(content: bytes, *, where: str) -> str:
 
 
 def parse_dart(text: str, *, station: str, where: str) -> DartSeries:
-    r"""Read what a DART sent from text.
+    r"""Read a DART record from text.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def parse_dart(text: str, *, station: str, where: str) -> DartSeries:
 
 
 def merge_series(parts: Sequence[DartSeries]) -> DartSeries:
-    """Put several files of one station together.
+    """Merge several files of one station.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def fetch_dart(
     timeout_s: float = 30.0,
     now: np.datetime64 | None = None,
 ) -> Path:
-    """Get a span of what a DART sent, and write it as NDBC's text.
+    """Download a span of a DART record, and write it as NDBC's text.
 
     Parameters
     ----------

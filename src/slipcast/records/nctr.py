@@ -52,7 +52,7 @@ class _Faulty(Exception):
 
 @dataclass(frozen=True)
 class NctrImport:
-    """What came of a folder.
+    """Result of an import.
 
     Attributes
     ----------

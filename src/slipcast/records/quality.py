@@ -83,7 +83,7 @@ class QualitySettings:
 
 
 def checked_series(time_s: Any, height_m: Any, interval_s: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the three arrays of a raw record as float64, or say what is wrong with them.
+    """Return the three arrays of a raw record as float64; InputError if they do not fit.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def check_quality(time_s: Any, height_m: Any, interval_s: Any, settings: Quality
 
 
 def flag_summary(flags: Any, time_s: Any) -> list[dict]:
-    """Say what was flagged and why.
+    """Summarise the flags and their reasons in words.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def read_records(
     quality: QualitySettings | None = None,
     until_min: float | None = None,
 ) -> Records:
-    """Read what buoys sent, and take the tide out.
+    """Read raw records, check their quality, mask shaking, and remove the tide.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def records_of(
     quality: QualitySettings | None = None,
     until_min: float | None = None,
 ) -> Records:
-    """Turn what buoys sent into records.
+    """Turn raw series into records.
 
     Parameters
     ----------

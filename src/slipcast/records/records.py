@@ -185,7 +185,7 @@ class Records(Summarised):
         return Summary(title, facts)
 
     def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
-        """Hide what lies outside a window at each gauge.
+        """Mask samples outside a window at each gauge.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class Records(Summarised):
         return Records(dataset.assign_attrs(self.dataset.attrs))
 
     def tide_columns(self, times_s, gauges: Sequence[str] | None = None) -> CorrelatedNoise:
-        """Return what is not known of the tides that were taken out.
+        """Return the uncertainty of the tides that were removed, as columns.
 
         Parameters
         ----------

@@ -34,7 +34,7 @@ _UNIX_EPOCH_DAY = 719163  # in the count of utide, which starts with 1 on the fi
 
 @dataclass(frozen=True)
 class TideFit:
-    r"""A tide, with what is not known of it.
+    r"""A fitted tide with its uncertainty.
 
     Attributes
     ----------

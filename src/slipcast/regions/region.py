@@ -27,7 +27,7 @@ class _Frozen(BaseModel):
 
 
 class GridPlan(_Frozen):
-    """A computational grid and how long waves are followed on it.
+    """A computational grid with the length of its runs.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class Region(_Frozen):
 
     @classmethod
     def from_json(cls, text: str) -> Region:
-        """Read what :meth:`json_text` wrote."""
+        """Read a region from JSON (:meth:`json_text`)."""
         return cls.model_validate_json(text)
 
     def gauge(self, name: str) -> Gauge:
@@ -222,7 +222,7 @@ class Region(_Frozen):
         spacing_arcmin: float | Mapping[str, float] | None = None,
         hours: float | Mapping[str, float] | None = None,
     ) -> Region:
-        """Change the spacing of grids or how long waves are followed.
+        """Change the spacing of grids or the length of their runs.
 
         Parameters
         ----------

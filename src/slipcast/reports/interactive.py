@@ -237,7 +237,7 @@ def records_figure(
     window_min: float | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw records at DARTs and what models make of them, one panel a gauge, zoomed together.
+    """Draw records at DARTs with the fit of models, one panel per gauge, zoomed together.
 
     Arguments and errors are those of :func:`slipcast.plots.plot_records`.
     """

@@ -386,7 +386,7 @@ def split_codes(count: int, seed: int, fractions: Sequence[float] = _FRACTIONS) 
 
 
 def per_scenario(bank: GreensBank, ruptures: list[Rupture], records: np.ndarray) -> dict[str, xr.Variable]:
-    """Label what there is of every scenario."""
+    """Label the variables of scenarios."""
     slip, onset = (np.stack([getattr(r, name) for r in ruptures]) for name in ("slip_m", "onset_s"))
     metres, seconds, km = ({"units": unit} for unit in ("m", "s", "km"))
 
@@ -410,7 +410,7 @@ def per_scenario(bank: GreensBank, ruptures: list[Rupture], records: np.ndarray)
 def assemble(
     bank: GreensBank, ruptures: list[Rupture], records: np.ndarray, seed: int, settings: RuptureSettings
 ) -> xr.Dataset:
-    """Put ruptures and records into one labelled dataset."""
+    """Assemble ruptures and records into one labelled dataset."""
     gauge_coords = {
         name: bank.dataset[name].variable for name in bank.dataset.coords if bank.dataset[name].dims == ("gauge",)
     }

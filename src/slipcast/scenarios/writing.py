@@ -156,7 +156,7 @@ class _Work:
         return marked
 
     def is_here(self) -> bool:
-        """Tell whether the marked folder is seen from this machine, and may be written to."""
+        """Whether the marked folder is visible and writable from this machine."""
         try:
             return (self.folder / _MARK).read_text(encoding="ascii") == self.mark and os.access(self.store, os.W_OK)
         except OSError:
@@ -181,18 +181,18 @@ class _Work:
         return range(block * BATCH, min((block + 1) * BATCH, self.count))
 
     def write(self, block: int) -> int:
-        """Draw a block and put it down; return how many scenarios it has."""
+        """Draw and write a block; return its number of scenarios."""
         return self.put(block, self.draw(block))
 
     def draw(self, block: int) -> dict[str, np.ndarray]:
-        """Draw a block: what there is of every scenario."""
+        """Draw a block of scenarios."""
         # on one thread: the other cores have blocks of their own
         with single_threaded(blas_alone=True):
             drawn = draw_ruptures(self._response, self._generator, self.seed, self.numbers(block))
             return {name: variable.to_numpy() for name, variable in per_scenario(self._bank, *drawn).items()}
 
     def put(self, block: int, drawn: dict[str, np.ndarray]) -> int:
-        """Write what was drawn of a block."""
+        """Write a block of drawn scenarios."""
         numbers = self.numbers(block)
         for name, array in self._arrays.items():
             array[numbers.start : numbers.stop] = drawn[name]
@@ -200,7 +200,7 @@ class _Work:
         return len(numbers)
 
     def is_whole(self, block: int) -> bool:
-        """Tell whether a block is there as it was written."""
+        """Whether a block is complete on the disk."""
         try:
             return read_json(self._note(block)) == self._checksums(block)
         except (InputError, OSError):

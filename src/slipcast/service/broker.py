@@ -28,12 +28,12 @@ class Broker:
         return sum(self._by_client.values())
 
     def has_room(self, client: str) -> bool:
-        """Tell whether a client may open one more stream."""
+        """Whether a client may open one more stream."""
         return len(self) < self._most and self._by_client.get(client, 0) < self._most_per_client
 
     @contextmanager
     def listening(self, event_row: int, client: str) -> Iterator[asyncio.Event]:
-        """Give a stream what wakes it up, for as long as it is open."""
+        """Yield the signal that wakes a stream, for as long as it is open."""
         signal = asyncio.Event()
         self._by_event.setdefault(event_row, set()).add(signal)
         self._by_client[client] = self._by_client.get(client, 0) + 1

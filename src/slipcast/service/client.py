@@ -25,7 +25,7 @@ _BATCH = 2000
 
 @dataclass(frozen=True)
 class PlaybackSummary:
-    """What came of it.
+    """Summary of a playback.
 
     Attributes
     ----------

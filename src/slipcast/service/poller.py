@@ -53,7 +53,7 @@ class _Station:
 
 
 class Poller:
-    """Asks for the files of DARTs, and has what is new of them kept.
+    """Poller of NDBC's files of DARTs, which keeps their new samples.
 
     Parameters
     ----------

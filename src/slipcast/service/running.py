@@ -105,7 +105,7 @@ def nowcast_by(method: str | None, bank: GreensBank) -> Nowcast:
 
 @dataclass(frozen=True)
 class Serving:
-    """Where and how a service listens.
+    """Address and settings of a service.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class Serving:
         ndbc_url: str | None,
         poll_s: float,
     ) -> Serving:
-        """Fill in what was not said; InputError if a token cannot be had."""
+        """Fill in defaults; InputError if there is no token."""
         folder = data_folder()
         token, source = load_token(token_file, folder / "token")
         names = (*Settings.hosts, host, *(name.lower() for name in hosts))

@@ -95,7 +95,7 @@ class Rates:
 
 
 class Guard:
-    """What every request passes before it is looked at.
+    """Middleware that checks every request first.
 
     Parameters
     ----------

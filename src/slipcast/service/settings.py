@@ -18,7 +18,7 @@ _SHORTEST_TOKEN, _LONGEST_TOKEN = 16, 512
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a client may ask for.
+    """Limits of clients.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a service runs.
+    """Settings of a service.
 
     Attributes
     ----------
@@ -85,13 +85,13 @@ class Settings:
 
 
 def data_folder() -> Path:
-    """Return the folder where a user's programs keep what they need, for slipcast."""
+    """Return slipcast's folder in the user's data folder."""
     base = os.environ.get("XDG_DATA_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share") / "slipcast"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is of this machine alone.
+    """Whether an address is a loopback address.
 
     Examples
     --------

@@ -18,7 +18,7 @@ _DRIFT_IN_NOISE = 3.0  # at the end of an hour
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Add noise to records, and to some of them what a real ocean and a real sensor add.
+    """Augmentation of records: noise, and for some errors of travel time, amplitude and sensor.
 
     Attributes
     ----------

@@ -78,7 +78,7 @@ class SlipGenerator(nn.Module):
         return self.centre_and_draws(features, random)[1]
 
     def centre_and_draws(self, features: torch.Tensor, random: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute what draws scatter about, shape (n, n_modes), and the draws."""
+        """Compute the centre of the samples, shape (n, n_modes), and the samples."""
         turned = self.of_view(self.view(features[:, -self.n_view :])) if self.n_view else None
         hidden = nn.functional.silu(_seen(self.enter(features), turned, 0))
         for number, block in enumerate(self.blocks, start=1):

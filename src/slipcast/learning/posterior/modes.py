@@ -20,7 +20,7 @@ _CHUNK = 250
 
 @dataclass(frozen=True)
 class JointComponents:
-    """What an earthquake does, from a few amplitudes.
+    """Joint principal components of slip and waveforms.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class JointComponents:
         return len(self.amplitude_sd)
 
     def first(self, n_modes: int) -> JointComponents:
-        """Return the same of the most telling amplitudes alone."""
+        """Keep the leading components alone."""
         waves = {gauge: wave[:n_modes] for gauge, wave in self.waves.items()}
         return JointComponents(
             self.amplitude_sd[:n_modes], self.to_sources[:n_modes], self.to_subfaults[:n_modes], waves
@@ -65,7 +65,7 @@ class JointComponents:
 
 @dataclass(frozen=True)
 class EventAnalysis:
-    r"""What turns ruptures into amplitudes.
+    r"""Analysis of ruptures into amplitudes of joint components.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ _CHUNK = 5000
 
 @dataclass(frozen=True)
 class ScenarioPool:
-    """Scenarios in memory: what a training needs of them, in half the bytes.
+    """Scenarios in memory for a training, in half precision.
 
     Attributes
     ----------

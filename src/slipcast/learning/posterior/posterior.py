@@ -48,7 +48,7 @@ def features_of(
     n_gauges: int,
     noise_sd_m: float,
 ) -> np.ndarray:
-    """Assemble what the network sees of an estimate.
+    """Assemble the input of the network from an estimate.
 
     Parameters
     ----------
@@ -454,9 +454,7 @@ def _read_tensors(folder: Path, header: _Header) -> dict[str, torch.Tensor]:
     except OSError as error:
         raise InputError(f"posterior {folder}: cannot read model.safetensors: {error.strerror}") from error
     except SafetensorError as error:
-        raise InputError(
-            f"posterior {folder}: model.safetensors is truncated or of another format: {error}"
-        ) from error
+        raise InputError(f"posterior {folder}: model.safetensors is truncated or of another format: {error}") from error
     if hashlib.sha256(content).hexdigest() != header.weights_sha256:
         raise InputError(f"posterior {folder}: model.safetensors and model.json are not of the same posterior")
     return {name: tensor.float() for name, tensor in tensors.items()}

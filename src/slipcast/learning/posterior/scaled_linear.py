@@ -27,7 +27,7 @@ _GRID_SIZE, _GRID_EXCESS = (part.ravel() for part in np.meshgrid(_SIZES_IN_NOISE
 
 @dataclass(frozen=True)
 class ScaledEstimate:
-    """What the samples of some records say.
+    """Scaled linear estimate from records.
 
     Attributes
     ----------

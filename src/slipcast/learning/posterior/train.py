@@ -215,7 +215,7 @@ def scaled_moments(pool: ScenarioPool, n_latent: int) -> ScaledMoments:
 
 
 class Truth(NamedTuple):
-    """What draws are scored by, of events of size 1 m: amplitudes, slip on unit sources, highest sea levels."""
+    """Truth of events scaled to a size of 1 m: amplitudes, slip on unit sources, highest sea levels."""
 
     amplitudes: torch.Tensor
     slip: torch.Tensor

@@ -36,7 +36,7 @@ BEST_CONFIG = "best.toml"
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a search found.
+    """Result of a search.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ _FIRST_CHANNELS = conv_channels(45)[0]
 
 
 class Suggests(Protocol):
-    """What draws values: an Optuna trial."""
+    """Protocol of an Optuna trial."""
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         """Draw one of some values."""
@@ -56,7 +56,7 @@ class Range(BaseModel):
 
     @property
     def whole(self) -> bool:
-        """Whether whole numbers are meant."""
+        """Whether values are integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
@@ -116,7 +116,7 @@ class SearchSpace(BaseModel):
 
     @classmethod
     def default(cls) -> SearchSpace:
-        """Return what is searched unless told otherwise; Liu's recipe is in it.
+        """Return the default search space, which contains Liu's recipe.
 
         Examples
         --------
@@ -134,7 +134,7 @@ class SearchSpace(BaseModel):
         )
 
     def items(self) -> Iterator[tuple[str, Range | Choices]]:
-        """Give the settings that are searched, with their values."""
+        """Return the settings that are searched, with their values."""
         for name in SearchSpace.model_fields:
             if (values := getattr(self, name)) is not None:
                 yield name, values
@@ -166,7 +166,7 @@ class SearchSpace(BaseModel):
         return settings
 
     def drawn(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a study's parameters stand for."""
+        """Return the settings that a study's parameters stand for."""
         return {
             name: parameters[name] if isinstance(values, Range) else values[parameters[name]]
             for name, values in self.items()
@@ -194,7 +194,7 @@ class SearchSpace(BaseModel):
 
 
 def open_search(path: str | os.PathLike) -> tuple[TrainConfig, SearchSpace]:
-    """Read a TOML file with settings of a training and, in a table ``search``, what is to be searched.
+    """Read a TOML file with training settings and, in a table ``search``, the search space.
 
     Returns
     -------

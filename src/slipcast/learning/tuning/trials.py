@@ -163,7 +163,7 @@ class _Running:
                 raise _Stopped
 
     def train(self) -> None:
-        """Train, and report what came of it."""
+        """Train, and report the result."""
         try:
             trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=self.report)
         except (_Stopped, Diverged):

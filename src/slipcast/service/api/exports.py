@@ -42,7 +42,7 @@ def to_180(lon_deg: Any) -> Any:
 
 
 def netcdf_bytes(content: Saveable) -> bytes:
-    """Return what would be in the file."""
+    """Return the bytes of the netCDF file."""
     with TemporaryDirectory(prefix="slipcast-") as folder:
         path = Path(folder) / "content.nc"
         content.save(path)
@@ -71,7 +71,7 @@ def slip_geojson(summary: dict[str, Any], slip: Sequence[dict[str, Any]]) -> byt
 
 
 def forecast_geojson(summary: dict[str, Any], rows: Sequence[dict[str, Any]], region: Region) -> bytes:
-    """Return gauges as points with what is to come."""
+    """Return gauges as GeoJSON points with their forecasts."""
     places = {gauge.name: gauge for gauge in region.gauges}
     features = [
         {

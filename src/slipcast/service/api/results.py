@@ -16,7 +16,7 @@ __all__ = ["Alerts", "detail", "summary"]
 
 @dataclass(frozen=True)
 class Alerts:
-    """From which highest sea level on a forecast is called what, m; an index offshore, no official level."""
+    """Thresholds of the alert levels of a forecast maximum, m; an index offshore, no official level."""
 
     information_m: float = 0.03
     advisory_m: float = 0.3

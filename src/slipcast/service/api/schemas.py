@@ -85,7 +85,7 @@ class EventIn(_In):
 
 
 class SampleIn(_In):
-    """A sample of a gauge: when, by clock or since the origin, and how high, without the tide or with it."""
+    """A sample of a gauge: its time, by clock or since the origin, and its height, without the tide or with it."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": [_one_of("time", "seconds"), _one_of(*_HEIGHTS)]})
 
@@ -133,13 +133,13 @@ class SamplesIn(_In):
 
 
 class Problem(BaseModel):
-    """What is wrong with a request, in one line."""
+    """Problem with a request, in one line."""
 
     detail: str
 
 
 class Accepted(BaseModel):
-    """What became of a batch; it is committed."""
+    """Receipt of a batch that is committed."""
 
     new: int
     same: int
@@ -238,7 +238,7 @@ class EventList(BaseModel):
 
 
 class GaugeRecord(BaseModel):
-    """What a gauge has sent, without the tide."""
+    """Samples of a gauge without the tide."""
 
     gauge: str
     state: Literal["no data", "no wave detected", "wave detected"]
@@ -295,7 +295,7 @@ class RegionAbout(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service is well."""
+    """Health of the service."""
 
     status: Literal["ok"]
     version: str

@@ -18,7 +18,7 @@ _RETRY_MS = 2000
 
 
 class EventStream(StreamingResponse):
-    """The answer that holds a stream, and lets go of it as soon as its client is gone."""
+    """Response of a stream, which is closed as soon as its client disconnects."""
 
     media_type = "text/event-stream"
 
@@ -36,7 +36,7 @@ class EventStream(StreamingResponse):
 
 
 async def stream(watch: Watch, id_: str, client: str, last: int | None) -> AsyncGenerator[bytes, None]:
-    """Tell what is new of an event.
+    """Stream the new results of an event.
 
     Parameters
     ----------

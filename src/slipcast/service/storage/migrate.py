@@ -18,7 +18,7 @@ __all__ = ["newest_revision", "upgrade"]
 
 
 def newest_revision() -> str:
-    """Return the version of the tables that this slipcast knows."""
+    """Return the current version of the tables."""
     with _config() as config:
         return str(ScriptDirectory.from_config(config).get_current_head())
 

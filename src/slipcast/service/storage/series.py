@@ -44,7 +44,7 @@ def pack_series(made: Forecast) -> bytes:
 
 
 def unpack_series(content: bytes, gauge: str) -> dict[str, list[float] | None] | None:
-    """Take the forecast of a gauge out of what was packed.
+    """Unpack the forecast of a gauge.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ class Store:
         return None if found is None else EventRow(**found)
 
     def events(self, limit: int, offset: int) -> tuple[list[EventRow], int]:
-        """Return events, newest first, and how many there are in all."""
+        """Return events, newest first, and their total number."""
         chosen = select(events).order_by(events.c.row.desc()).limit(limit).offset(offset)
         with self._engine.connect() as connection:
             found = [EventRow(**row) for row in connection.execute(chosen).mappings()]
@@ -262,7 +262,7 @@ class Store:
             return connection.execute(chosen).scalar()
 
     def brief(self, event_row: int) -> tuple[int, StoredResult | None]:
-        """Return how many samples an event has, corrected ones once, and its last result."""
+        """Return the number of samples of an event, corrected ones once, and its last result."""
         keys = select(samples.c.gauge, samples.c.kind, samples.c.at_ms).where(samples.c.event == event_row).distinct()
         with self._engine.connect() as connection:
             count = connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one()

@@ -1,0 +1,215 @@
+"""The public calls: one path for objects, names and folders, and wrong kinds refused in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+import slipcast as sc
+from learning_fixtures import make_checkpoint
+from slipcast.errors import InputError
+from slipcast.inversion import invert_records
+from slipcast.inversion.inverter import restricted, window_range_min
+from slipcast.realtime.nowcast import Nowcast
+from slipcast.records import simulated_records
+from slipcast.records.first_wave import first_wave_ends
+
+DARTS = ["46404", "46407", "46419"]
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    return sc.packaged_records("cascadia-simulation")
+
+
+@pytest.fixture(scope="module")
+def records(small_set):
+    return simulated_records(small_set, 3, DARTS, window_min=120, noise_sd_m=0.002)
+
+
+@dataclass
+class Constant:
+    """A method of a stranger: the same slip for all records, for any window, without a look at the records."""
+
+    bank: object
+    window_min: float = 120.0
+    gauges: list = field(default_factory=lambda: list(DARTS))
+    method = "constant"
+    gaps = "whole gauges"
+
+    @property
+    def sources(self):
+        return list(self.bank.sources)
+
+    @property
+    def times_s(self):
+        return 60.0 * np.arange(1, int(self.window_min) + 1)
+
+    @property
+    def window_range_min(self):
+        return 5.0, 120.0
+
+    def restricted(self, *, gauges=None, window_min=None):
+        return Constant(self.bank, self.window_min if window_min is None else window_min, list(gauges or self.gauges))
+
+    def solve(self, records):
+        return np.full((*np.shape(records)[:-2], len(self.sources)), 2.0)
+
+
+def test_a_model_by_name_folder_and_object(simulation):
+    folder = Path(str(files("slipcast").joinpath("models", "cascadia")))
+    found = [sc.invert(simulation, each, window_min=20) for each in ("cascadia", folder, sc.open_model("cascadia"))]
+    for other in found[1:]:
+        npt.assert_array_equal(other.samples, found[0].samples)
+    ahead = [sc.forecast(found[0], each).max_amplitude for each in ("cascadia", folder, sc.open_inverter("cascadia"))]
+    for other in ahead[1:]:
+        npt.assert_array_equal(other, ahead[0])
+
+
+def test_a_seed_is_passed_on(simulation):
+    one, other = (sc.invert(simulation, "cascadia", window_min=20, seed=seed).samples for seed in (1, 2))
+    npt.assert_array_equal(one, sc.invert(simulation, "cascadia", window_min=20, seed=1).samples)
+    assert np.abs(one - other).max() > 0.01
+
+
+def test_a_network_is_taken_as_trained(small_bank, small_set):
+    network = make_checkpoint()
+    of_region = simulated_records(small_set, 3, DARTS, window_min=45)
+    found = sc.invert(of_region, network)
+    assert (found.dataset.attrs["method"], found.dataset.attrs["model"]) == ("network", network.id)
+    with pytest.raises(InputError, match="window of 30 min is not that of method network, 45 min"):
+        sc.invert(of_region, network, window_min=30)
+    with pytest.raises(InputError, match="method network takes gauges 46404, 46407, 46419 alone, got 46404"):
+        sc.invert(of_region, network, gauges=["46404"])
+
+
+def test_forecasts_by_a_method_are_those_by_its_bank(records, small_bank):
+    for inverter in (sc.LeastSquares(small_bank, 60), sc.GaussianPosterior.from_bank(small_bank, 60)):
+        slip = sc.invert(records, inverter)
+        npt.assert_array_equal(sc.forecast(slip, inverter).sea_level, sc.forecast(slip, small_bank).sea_level)
+    with pytest.raises(InputError, match="a forecast needs a bank; method network knows no waves"):
+        sc.forecast(slip, make_checkpoint())
+
+
+def test_a_replay_is_what_the_nowcast_finds(records, small_bank):
+    inverter = sc.LeastSquares(small_bank, 120, gauges=DARTS, slip_sd_m=5.0)
+    made = sc.replay(records, inverter, minutes=[20, 60])
+    seen = records.windowed(dict.fromkeys(DARTS, (-np.inf, 60.0)))
+    alone = Nowcast(inverter).update(seen)
+    npt.assert_array_equal(made.dataset["slip"][1], alone.slip.slip)
+    npt.assert_allclose(made.dataset["max_amplitude"][1], alone.forecast.max_amplitude, rtol=1e-12)
+    assert str(made.dataset["flags"].to_numpy()[1]) == "; ".join(alone.flags)
+    assert alone.newest_s == 3600.0
+    assert Nowcast(inverter).update(seen, known=alone.digest) is None
+    less = Nowcast(inverter).update(seen, forecast_gauges=["newport"])
+    assert less.forecast.gauges == ["newport"]
+
+
+def test_a_nowcast_keeps_to_sources_near_the_epicentre(records, small_bank):
+    nowcast = Nowcast(sc.LeastSquares(small_bank, 60, slip_sd_m=5.0))
+    near = sc.Records(records.dataset.assign_attrs(epicentre=[235.3, 47.9]))
+    some = nowcast.update(near, magnitude=7.3).slip.sources
+    assert 0 < len(some) < len(small_bank.sources)
+    assert nowcast.update(near).slip.sources == small_bank.sources
+    assert nowcast.update(near, magnitude=5.5).slip.sources == small_bank.sources
+    far = sc.Records(records.dataset.assign_attrs(epicentre=[150.0, 45.0]))
+    assert "extrapolated: epicentre far from the unit sources" in nowcast.update(far, magnitude=8.0).flags
+
+
+def test_a_method_of_ones_own(records, small_bank):
+    found = sc.invert(records, Constant(small_bank))
+    npt.assert_array_equal(found.slip, 2.0)
+    assert (found.dataset.attrs["region"], found.dataset.attrs["bank"]) == ("", "")
+    made = sc.replay(records, Constant(small_bank), bank=small_bank, minutes=[30, 60])
+    npt.assert_array_equal(made.dataset["slip"], 2.0)
+    assert made.gauges_used == DARTS
+    assert window_range_min(Constant(small_bank)) == (5.0, 120.0)
+    assert restricted(Constant(small_bank), gauges=["46407"]).gauges == ["46407"]
+
+
+def test_gauges_that_a_method_does_not_know_are_left_out(records, small_bank):
+    some = sc.GaussianPosterior.from_bank(small_bank, 60, gauges=DARTS[:2])
+    found = sc.invert(records, some)
+    assert found.dataset.attrs["gauges"] == "46404 46407"
+    npt.assert_array_equal(found.slip, sc.invert(records, some, gauges=DARTS[:2]).slip)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r, b: sc.invert("r.nc", "cascadia"), "records must be Records"),
+        (lambda r, b: sc.invert(r, 45), "inverter must be an Inverter, or the name or folder of a model, got 45"),
+        (lambda r, b: sc.invert(r, b), "inverter must be an Inverter, or the name or folder of a model, got"),
+        (lambda r, b: sc.invert(r, "casadia"), "no model casadia: neither a folder nor one of the package"),
+        (lambda r, b: sc.invert(r, sc.LeastSquares(b, 60), window_min="20"), "window_min must be a number of minutes"),
+        (lambda r, b: sc.invert(r, sc.LeastSquares(b, 60), gauges="46404"), "gauges must be a sequence of names"),
+        (lambda r, b: sc.invert(r, sc.LeastSquares(b, 60), gauges=[]), "gauges must name at least one gauge, got none"),
+        (lambda r, b: invert_records(r, "cascadia"), "inverter must be an Inverter"),
+        (lambda r, b: sc.LeastSquares("bank.nc", 60), "bank must be a GreensBank or ScenarioSet, got 'bank.nc'"),
+        (lambda r, b: sc.LeastSquares(b, "60"), "window_min must be a number, got '60'"),
+        (lambda r, b: sc.LeastSquares(b, 60, gauges="46404"), "gauges must be a sequence of names, got '46404'"),
+        (lambda r, b: sc.LeastSquares(b, 60, sources="acsza58"), "sources must be a sequence of names"),
+        (
+            lambda r, b: sc.LeastSquares(b, 60, damping="lcurve"),
+            "damping must be one of gcv, discrepancy",
+        ),
+        (lambda r, b: sc.LeastSquares(b, 60, damping="gcv", slip_sd_m=5.0), "give damping or slip_sd_m, got both"),
+        (lambda r, b: sc.LeastSquares(b, 60, model_error=-1.0), "model_error must be >= 0, got -1"),
+        (lambda r, b: sc.GaussianPosterior.from_bank("b", 60), "bank must be a GreensBank or ScenarioSet, got 'b'"),
+        (lambda r, b: sc.GaussianPosterior.from_bank(b, "60"), "window_min must be a number of minutes, got '60'"),
+        (lambda r, b: sc.GaussianPosterior.from_bank(b, 60, method="nnls"), "method must be one of linear, gaussian"),
+        (lambda r, b: sc.GaussianPosterior.from_bank(b, 60, model_error=-1.0), "model_error must be >= 0, got -1"),
+        (lambda r, b: sc.GaussianPosterior.from_bank(b, 60).restricted(gauges=[]), "gauges must name at least one"),
+        (
+            lambda r, b: sc.GaussianPosterior.from_bank(b, 60).restricted(window_min=61),
+            r"window_min must be in \(0, 60\]",
+        ),
+        (lambda r, b: sc.forecast("slip.nc", b), "slip must be a SlipEstimate, got 'slip.nc'"),
+        (
+            lambda r, b: sc.forecast(sc.invert(r, sc.LeastSquares(b, 60)), 3),
+            "waves must be a bank, an Inverter",
+        ),
+        (
+            lambda r, b: sc.forecast(sc.invert(r, sc.LeastSquares(b, 60)), b, gauges="newport"),
+            "gauges must be a sequence",
+        ),
+        (lambda r, b: sc.replay("r.nc", "cascadia"), "records must be Records"),
+        (lambda r, b: sc.replay(r, b), "inverter must be an Inverter"),
+        (lambda r, b: sc.evaluate(b, {"a": "cascadia"}), "scenarios must be a ScenarioSet"),
+        (lambda r, b: sc.invert_event("r.nc", b), "records must be Records"),
+        (lambda r, b: sc.invert_event(r, "b.nc"), "bank must be a GreensBank, got 'b.nc'"),
+        (lambda r, b: sc.invert_event(r, b, window_min="all"), "window_min must be minutes, 'first-wave', or"),
+        (
+            lambda r, b: sc.invert_event(r, b, epicentre=(235.0, 47.0)),
+            "epicentre chooses unit sources with",
+        ),
+        (lambda r, b: sc.invert_event(r, b, magnitude=8.0), "magnitude chooses unit sources around an epicentre"),
+        (lambda r, b: sc.open_model(3), "name_or_folder must be the name or folder of a model, got 3"),
+    ],
+)
+def test_wrong_kinds_are_refused_in_one_line(records, small_bank, call, message):
+    with pytest.raises(InputError, match=message) as caught:
+        call(records, small_bank)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_event_with_candidates_windows_and_delays(records, small_bank):
+    windows = {"46404": 60, "46407": 70, "46419": 80}
+    found = sc.invert_event(
+        records, small_bank, window_min=windows, epicentre=(235.3, 47.9), magnitude=7.4, stretch=True
+    )
+    assert 0 < len(found.slip.sources) < len(small_bank.sources)
+    assert (found.windows_min, found.inverter.window_min) == (windows, 80)
+    assert found.timing is not None
+    by_hand = sc.invert(found.records, found.inverter, window_min=found.windows_min)
+    npt.assert_array_equal(found.slip.slip, by_hand.slip)
+    by_wave = sc.invert_event(records, small_bank, gauges=["46404"], method="nnls")
+    assert by_wave.windows_min == first_wave_ends(records, ["46404"])
+    whole = sc.invert_event(records, small_bank, window_min=60, method="nnls", gauges=DARTS[:2])
+    assert whole.slip.dataset.attrs["gauges"] == "46404 46407"
+    assert (whole.slip.sources, whole.timing) == (small_bank.sources, None)
