@@ -145,7 +145,7 @@ def test_what_cannot_be_sent_is_told(function):
 
 def test_a_killed_process_leaves_its_task_to_another(tmp_path):
     tasks = ((tmp_path / "ended", task) for task in range(8))
-    with pytest.warns(SlipcastWarning, match="one of 2 workers was killed, perhaps for want of memory; going on"):
+    with pytest.warns(SlipcastWarning, match="one of 2 workers was killed, perhaps for want of memory; continuing"):
         found = dict(in_processes(end_the_first_time, tasks))
     assert found == {task: 10 * task for task in range(8)}
 

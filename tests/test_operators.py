@@ -15,7 +15,6 @@ import xarray as xr
 from scipy.fft import irfft
 
 from slipcast.errors import InputError
-from slipcast.forecasting.fast import PreparedForecast
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import GaussianPosterior, JointMoments
 from slipcast.learning.posterior.modes import EventAnalysis
@@ -198,18 +197,6 @@ def _bank(bank: GreensBank, on: str, names: list, gauges: list[str]) -> Maps:
     return Maps(forward, adjoint, len(names), (len(gauges), 45))
 
 
-def prepared_forecast(request) -> Maps:
-    """Slip to sea level at gauges in single precision, against the bank's own transpose."""
-    bank = request.getfixturevalue("small_bank")
-    prepared = PreparedForecast.of(bank, ["46407", "westport"])
-
-    def adjoint(level):
-        made = bank.source_response(["46407", "westport"]).to_numpy()
-        return np.tensordot(level.reshape(made.shape[:2]), made, 2)
-
-    return Maps(prepared.sea_level, adjoint, len(bank.sources), len(prepared.matrix), 1e-4)
-
-
 def late_slip(bank) -> tuple[np.ndarray, np.ndarray]:
     """Return onsets and a rise time."""
     return np.random.default_rng(3).uniform(0.0, 150.0, (1, len(bank.subfaults))), np.array([25.0])
@@ -350,7 +337,6 @@ MAPS = [
     slip_field,
     bank_of_sources,
     bank_of_subfaults,
-    prepared_forecast,
     kinematic_response,
     slip_in_time,
     joint_components,

@@ -98,7 +98,7 @@ def test_a_killed_process_leaves_its_trials_to_others(scenarios, tmp_path, not_h
             killed[0].kill()
 
     options = {"config": LONG, "space": SPACE, "trials": 16, "workers": 2}
-    with pytest.warns(SlipcastWarning, match="one of 2 workers was killed, perhaps for want of memory; going on"):
+    with pytest.warns(SlipcastWarning, match="one of 2 workers was killed, perhaps for want of memory; continuing"):
         found = tune(scenarios, tmp_path, **options, progress=kill_one)
     assert_whole(found, tmp_path, 16)
     assert sorted(row["trial"] for row in found.trials) == list(range(16))

@@ -100,7 +100,7 @@ def run_accuracy(
         raise InputError(f"the model must draw slip and waves, as a trained sampler does, got {type(sampler).__name__}")
     positions_of(sampler.sources, bank.sources, dim="source", where=f"in bank {bank.region.name}")
     positions_of(bank.region.observers, sampler.gauges, dim="gauge", where="of the sampler")
-    positions_of(bank.gauges, list(sampler.waves), dim="gauge", where="among the waves of the sampler")
+    positions_of(bank.gauges, list(sampler.waves), dim="gauge", where="among the waves of the posterior")
     RestrictedPosterior(sampler, config.windows_min[-1])
     code = code_digest(parts_code())
     of_parts = {key: value for key, value in asdict(config).items() if key not in _CHOICES}
