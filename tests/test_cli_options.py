@@ -188,6 +188,7 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("tune", TUNED.removesuffix("--config TUNE"), "--config TUNE", lambda d: "learning_rate" not in searched(d)),
     ("tune", TUNED, "--trials 3", lambda d: "the best of 3 trials" in d.out),
     ("tune", TUNED, "--workers 0", fails("workers must be >= 1, got 0")),
+    ("tune", TUNED, "--together 0", fails("together must be >= 1, got 0")),
     ("tune", TUNED, "--scheduler nonsense://a", fails("no Dask scheduler answers")),
     ("tune", TUNED, "--seed -1", fails("seed must be >= 0, got -1")),
     ("tune", TUNED, "--set batch_size=7", lambda d: "batch_size = 7" in (d.folder / "search/best.toml").read_text()),

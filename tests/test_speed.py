@@ -95,6 +95,9 @@ def fake_results(**changes):
         "scenario_limit_a_second": 10.0,
         "training": {"scenarios": 10, "epochs": 3, "slipcast_loss_m2": 5.0, "plain_loss_m2": 5.1}
         | dict.fromkeys(("slipcast", "plain", "ratio", "recipe_s"), SPREAD),
+        "together": {"count": 32}
+        | dict.fromkeys(("together", "alone", "plain"), SPREAD)
+        | {"over_alone": SPREAD | {"median": 1.7}, "over_plain": SPREAD | {"median": 6.2}},
         "latency": {"gauges": 3, "forecast_gauges": 5, "window_min": 45.0, "n_draws": 10, "calls": calls},
         "startup": dict.fromkeys(("help", "nothing", "numpy", "over_numpy"), SPREAD),
         "production": {"updates": 1e9, "seconds": 3.0, "coarse_updates": 1e8, "coarse_seconds": 1.0},
@@ -114,6 +117,8 @@ def test_the_page_has_what_was_measured():
     assert "| `slipcast scenarios build bank.nc --count 1024` | 3.00 (1.00 to 400) | 1.60 |" in text
     assert "The bank at 2' is 0 billion cell updates, land and all: 1 s at the rate of the solver." in text
     assert "allow 10 a second" in text
+    assert "32 networks at once, one thread: an epoch of one takes 3.00 (1.00 to 400) s" in text
+    assert "by slipcast 1.70 (1.00 to 400) times as long, by the plain loop 6.20 (1.00 to 400) times." in text
     assert "code `0123`, commit `abc`" in text
     assert "Dask" not in text
     assert "One thread of this process got 25 % of a core." in text
@@ -150,6 +155,7 @@ def test_the_command_goes_the_whole_way_and_keeps_what_is_done(tmp_path, monkeyp
     main()
     results = json.loads((out / "speed.json").read_text())
     assert set(results["solver"]) == {"small", "two_minutes"}
+    assert results["together"]["over_alone"]["median"] > 1
     assert results["bank"]["by_subfault"]["median"] > results["bank"]["by_source"]["median"] > 0
     assert (out / "speed.md").read_text() == speed_page(results)
     part = out / "parts" / "startup.json"

@@ -19,6 +19,7 @@ from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.learners import epoch_seed
+from slipcast.learning.stacked_optimizers import StackedOptimizer
 from slipcast.learning.train import train, training_note
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -257,7 +258,7 @@ def test_resuming_after_ctrl_c(scenarios, uninterrupted, tmp_path, epoch):
 
 
 def test_ctrl_c_in_the_middle_of_an_epoch(scenarios, uninterrupted, tmp_path, monkeypatch):
-    step, steps = torch.optim.Adam.step, []
+    step, steps = StackedOptimizer.step, []
 
     def interrupted(self, *args, **kwargs):
         steps.append(1)
@@ -266,7 +267,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch(scenarios, uninterrupted, tmp_path, mo
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.Adam, "step", interrupted)
+        patch.setattr(StackedOptimizer, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(scenarios, tmp_path, **FEW)
     assert_same(train(scenarios, tmp_path, resume=True), uninterrupted)
@@ -361,7 +362,7 @@ def test_damaged_states(scenarios, tmp_path):
         path.write_bytes(part)
         with pytest.raises(InputError, match=r"cannot resume from .*: it is truncated or of another format"):
             train(scenarios, tmp_path, resume=True)
-    path.write_bytes(content.replace(b'\\"format\\": 3', b'\\"format\\": 9'))
+    path.write_bytes(content.replace(b'\\"format\\": 4', b'\\"format\\": 9'))
     with pytest.raises(InputError, match=r"cannot resume from .*: no training state that this slipcast knows"):
         train(scenarios, tmp_path, resume=True)
 

@@ -30,7 +30,7 @@ def speed_page(results: Mapping[str, Any]) -> str:
         *_machine(results),
         *_solver(results),
         *_waves(results),
-        *_training(results["training"]),
+        *_training(results["training"], results["together"]),
         *_latency(results["latency"]),
         *_commands(results),
         *_workers(results.get("workers")),
@@ -126,8 +126,8 @@ def _waves(results: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _training(found: Mapping[str, Any]) -> Iterator[str]:
-    """Word the training."""
+def _training(found: Mapping[str, Any], together: Mapping[str, Any]) -> Iterator[str]:
+    """Word the training, of one network and of many."""
     yield "## Training, against a plain loop"
     yield (
         f"Training recipe of Liu (2021) (`conv1d`, batches of 20, Adam) on {found['scenarios']} scenarios, one thread. "
@@ -135,8 +135,12 @@ def _training(found: Mapping[str, Any]) -> Iterator[str]:
         f"{ranged(found['slipcast'])} s; by a plain loop of PyTorch, loaders and all: {ranged(found['plain'])} s, "
         f"{ranged(found['ratio'])} times as long. {found['epochs']} epochs were run each time; 300, multiplied, take "
         f"{ranged(found['recipe_s'])} s. Validation loss at the end: {found['slipcast_loss_m2']:.3g} m² and "
-        f"{found['plain_loss_m2']:.3g} m², means of other shuffles. [Speed of training](../training-speed.md) tells "
-        "what limits it."
+        f"{found['plain_loss_m2']:.3g} m², means of other shuffles."
+    )
+    yield (
+        f"{together['count']} networks at once, one thread: an epoch of one takes {ranged(together['together'])} s; "
+        f"one after the other by slipcast {ranged(together['over_alone'])} times as long, by the plain loop "
+        f"{ranged(together['over_plain'])} times. [Speed of training](../training-speed.md) tells what limits it."
     )
 
 

@@ -20,6 +20,7 @@ from benchmarks.speed.machine import describe_machine, measure_machine
 from benchmarks.speed.page import speed_page
 from benchmarks.speed.solver import measure_solver
 from benchmarks.speed.timing import interleaved, one_thread
+from benchmarks.speed.together import measure_together
 from benchmarks.speed.training import measure_training
 from benchmarks.speed.waves import build_bank, finest_gauges, measure_bank, measure_scenarios
 from slipcast.errors import InputError
@@ -107,6 +108,9 @@ def run_speed(
         "scenario_limit_a_second": lambda: _scenario_limit(opened, config),
         "training": lambda: measure_training(
             trained_with(), network, window_min=config.window_min, epochs=config.train_epochs, repeats=3
+        ),
+        "together": lambda: measure_together(
+            trained_with(), window_min=config.window_min, epochs=max(1, config.train_epochs // 6), repeats=3
         ),
         "latency": lambda: measure_latency(opened, Checkpoint.open(network), _sampler_for(opened), config),
         "startup": lambda: measure_startup(repeats),

@@ -1,4 +1,4 @@
-"""Training speed of Liu's recipe against a plain PyTorch loop; writes a page.
+"""Training speed of Liu's recipe: a plain PyTorch loop, autograd on whole tensors, the hand-written pass; writes a page.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr
@@ -15,7 +15,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ from slipcast.io.atomic import write_text
 from slipcast.learning import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import first_network, train_epoch
-from slipcast.learning.learners import Learner
+from slipcast.learning.learners import AutogradLearner, Learner, learner_of
 from slipcast.learning.networks import conv_channels
 from slipcast.learning.train import quiet_torch, train
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -36,6 +37,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 DOCS = ROOT / "docs"
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(device="cpu")
+TOGETHER = (1, 8, 32)
 
 PAGE = """# Speed of training
 
@@ -47,15 +49,20 @@ Times are of the processor, one core, which other work on the machine disturbs l
 
 The plain loop is what a tutorial writes: `nn.Conv1d`, `nn.LeakyReLU`, `nn.MaxPool1d`, a `DataLoader`,
 `torch.optim.Adam`, `loss.item()` at each step, the validation loss after each epoch; on one thread, as slipcast.
+Autograd on whole tensors is how slipcast trains an architecture of your own: all examples as two tensors, batches by
+index, parameters and gradients in one array each, a fused step of Adam. The hand-written pass (`Conv1d` alone) has its
+derivatives written out over stacked weights of any number of networks.
 
 {table}
 
 ## The limit
 
-A step at batch {batch} is {mflop:.1f} million operations in matrix products, forward and backward. Products of these
-shapes alone run at {gflops:.0f} billion operations a second on one core, which makes {floor_ms:.3f} ms a step; training
-takes {step_ms:.3f} ms, {share:.0%} of it products. The rest are passes over memory (windows, maxima, derivatives),
-dropout, Adam, the losses of an epoch, and the time to call each operation.
+A step of one network at batch {batch} is {mflop:.1f} million operations in matrix products, forward and backward.
+Products of these shapes alone, {together} networks at once on one core, run at {gflops:.0f} billion operations a
+second, which makes {floor_ms:.3f} ms a step of a network; at once on one core a step takes {step_ms:.3f} ms,
+{share:.0%} of it products. The rest are passes over memory (windows, maxima, derivatives, Adam's moments), dropout and
+the losses of an epoch. A network alone takes {alone_ms:.3f} ms a step: the time to call each operation comes on top,
+which is what training at once can save.
 """
 
 
@@ -129,20 +136,63 @@ def measure_recipe(
     return Ratio(f"`slipcast train`, {epochs} epochs, against the plain loop", tuple(ratios)), plain, ours
 
 
-def measure_alone(scenarios: ScenarioSet, *, rounds: int = 5, epochs: int = 4) -> tuple[Ratio, float]:
-    """Measure epochs of slipcast's training, losses included, against the plain loop; return s a step, too."""
+def measure_learners(
+    scenarios: ScenarioSet, *, rounds: int = 6, epochs: int = 3, counts: Sequence[int] = TOGETHER
+) -> tuple[list[Ratio], dict[int, float]]:
+    """Measure epochs, losses included, by the hand-written pass against the plain loop and autograd on whole tensors.
+
+    Returns
+    -------
+    ratios : list of Ratio
+        For each number of networks at once; the order in a round is that of the round before, reversed.
+    step_s : dict of int to float
+        Of a step of one network by the hand-written pass, s, by number of networks at once.
+    """
     task = Task.load(scenarios, CONFIG)
     steps = epochs * -(-len(task.parts["train"]) // CONFIG.batch_size)
-    ratios, times = [], []
-    for _ in range(rounds):
-        with quiet_torch(CPU):
-            plain_s = seconds(lambda: plain_loop(task, epochs, 1))
-            learner = Learner(first_network(task, CPU), CONFIG, task.parts, CPU)
-            train_epoch(learner, 1, task.parts)
-            times.append(seconds(lambda: [train_epoch(learner, epoch, task.parts) for epoch in range(2, epochs + 2)]))  # noqa: B023
-        ratios.append(plain_s / times[-1])
-        print(f"plain {1e3 * plain_s / steps:.3f}, slipcast {1e3 * times[-1] / steps:.3f} ms a step", flush=True)
-    return Ratio("an epoch of training, against the plain loop", tuple(ratios)), statistics.median(times) / steps
+
+    def network(seed: int) -> nn.Module:
+        return first_network(replace(task, config=CONFIG.with_settings(seed=seed)), CPU)
+
+    def together(count: int) -> Learner:
+        configs = [CONFIG.with_settings(seed=seed) for seed in range(1, count + 1)]
+        return learner_of([network(config.seed) for config in configs], configs, task.parts, CPU)
+
+    def run(learner: Learner) -> None:
+        for epoch in range(1, epochs + 1):
+            train_epoch(learner, epoch, task.parts)
+
+    works: dict[str | int, Callable[[], object]] = {"plain loop": lambda: plain_loop(task, epochs, 1)}
+    learners: dict[str | int, Learner] = {"autograd": AutogradLearner(network(1), CONFIG, task.parts, CPU)}
+    learners |= {count: together(count) for count in counts}
+    works |= {name: partial(run, learner) for name, learner in learners.items()}
+    times: dict[str | int, list[float]] = {name: [] for name in works}
+    order = list(works)
+    with quiet_torch(CPU):
+        for name in order:
+            works[name]()  # to warm up
+        for _ in range(rounds):
+            for name in order:
+                times[name].append(seconds(works[name]) / (name if isinstance(name, int) else 1))
+            order.reverse()
+            print(
+                ", ".join(f"{name}: {1e3 * row[-1] / steps:.3f} ms a step" for name, row in times.items()), flush=True
+            )
+
+    def ratio(what: str, above: str | int, below: str | int) -> Ratio:
+        return Ratio(what, tuple(a / b for a, b in zip(times[above], times[below], strict=True)))
+
+    ratios = [ratio("one network, autograd on whole tensors, against the plain loop", "plain loop", "autograd")]
+    for count in counts:
+        title = "one network" if count == 1 else f"{count} networks at once"
+        after = "" if count == 1 else "one after the other by "
+        ratios += [
+            ratio(f"{title}, hand-written pass, against {after}the plain loop", "plain loop", count),
+            ratio(f"{title}, hand-written pass, against {after}autograd on whole tensors", "autograd", count),
+        ]
+        if count > 1:
+            ratios.append(ratio(f"{title}, hand-written pass, against one after the other by it", counts[0], count))
+    return ratios, {count: statistics.median(times[count]) / steps for count in counts}
 
 
 def measure_forward(scenarios: ScenarioSet, *, rounds: int = 5) -> tuple[Ratio, float]:
@@ -179,33 +229,36 @@ def products(task: Task) -> list[tuple[int, int, int]]:
     return sizes
 
 
-def measure_products(sizes: Sequence[tuple[int, int, int]], *, rounds: int = 50) -> float:
-    """Measure the products of a step alone, s: the median of rounds, the first of which warms up."""
+def measure_products(sizes: Sequence[tuple[int, int, int]], *, count: int, rounds: int = 15) -> float:
+    """Measure the products of a step alone, s a network: the median of rounds, the first of which warms up."""
     with quiet_torch(CPU), torch.no_grad():
-        pairs = [(torch.randn(m, k), torch.randn(k, n)) for m, k, n in sizes]
-        tasks = 10 * [(pair, torch.mm(*pair)) for pair in pairs]
-        spent = [seconds(lambda: [torch.mm(*pair, out=out) for pair, out in tasks]) for _ in range(rounds)]
-    return statistics.median(spent) / 10
+        pairs = [(torch.randn(count, m, k), torch.randn(count, k, n)) for m, k, n in sizes]
+        outs = [torch.bmm(one, other) for one, other in pairs]
+        spent = [
+            seconds(lambda: [torch.bmm(*pair, out=out) for pair, out in zip(pairs, outs, strict=True)])
+            for _ in range(rounds)
+        ]
+    return statistics.median(spent) / count
 
 
 def main() -> None:
     """Measure, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", type=Path, help="a scenario set")
-    parser.add_argument("--quick", action="store_true", help="20 epochs and 2 rounds, in a minute")
+    parser.add_argument("--quick", action="store_true", help="20 epochs and 2 rounds of the recipe, in a minute")
     given = parser.parse_args()
     scenarios = ScenarioSet.open(given.scenarios)
     task = Task.load(scenarios, CONFIG)
     epochs = 20 if given.quick else CONFIG.epochs
     recipe, plain, ours = measure_recipe(scenarios, rounds=2 if given.quick else 3, epochs=epochs)
-    few = {"rounds": 2, "epochs": 2} if given.quick else {}
-    alone, step_s = measure_alone(scenarios, **few)
+    ratios, step_s = measure_learners(scenarios, **({"epochs": 2} if given.quick else {}))
     forward, rate = measure_forward(scenarios)
     sizes = products(task)
     operations = 2 * sum(m * k * n for m, k, n in sizes)
-    floor_s = measure_products(sizes)
+    most = max(TOGETHER)
+    floor_s = measure_products(sizes, count=most)
     lines = ["| what | times faster | least to most |", "|---|---|---|"]
-    lines += [ratio.row() for ratio in (recipe, alone, forward)]
+    lines += [ratio.row() for ratio in (recipe, *ratios, forward)]
     lines += [
         "",
         f"Validation loss after {epochs} epochs: {min(plain):.2f} to {max(plain):.2f} m² by the plain loop, "
@@ -223,8 +276,10 @@ def main() -> None:
         mflop=operations / 1e6,
         gflops=operations / floor_s / 1e9,
         floor_ms=1e3 * floor_s,
-        step_ms=1e3 * step_s,
-        share=floor_s / step_s,
+        together=most,
+        step_ms=1e3 * step_s[most],
+        share=floor_s / step_s[most],
+        alone_ms=1e3 * step_s[1],
     )
     print(page)
     write_text(DOCS / "training-speed.md", page)

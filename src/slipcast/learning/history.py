@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -101,9 +101,11 @@ def first_network(task: Task, device: torch.device) -> nn.Module:
     return network
 
 
-def train_epoch(learner: Learner, epoch: int, parts: Collection[str]) -> dict[str, Any]:
-    """Train an epoch, and return its row of the history."""
-    row: dict[str, Any] = {"epoch": epoch, "train_batch_loss_m2": learner.train_epoch(epoch)}
+def train_epoch(learner: Learner, epoch: int, parts: Collection[str]) -> Sequence[dict[str, Any]]:
+    """Train an epoch, and return a row of the history for each network."""
+    rows: list[dict[str, Any]] = [{"epoch": epoch, "train_batch_loss_m2": loss} for loss in learner.train_epoch(epoch)]
     losses = {part: learner.losses(part) for part in parts}
-    row |= {f"{part}_batch_loss_m2": losses[part][0] for part in parts if part != "train"}
-    return row | {f"{part}_loss_m2": losses[part][1] for part in parts}
+    for k, row in enumerate(rows):
+        row |= {f"{part}_batch_loss_m2": losses[part][k][0] for part in parts if part != "train"}
+        row |= {f"{part}_loss_m2": losses[part][k][1] for part in parts}
+    return rows

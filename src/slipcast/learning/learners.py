@@ -1,20 +1,24 @@
-"""Epochs of training: whole parts as tensors on the device, batches by index, one step of the optimiser each."""
+"""Epochs of training: Liu's networks by hand-written passes, any other by autograd; whole parts as tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from torch import nn
 
 from slipcast.learning.config import TrainConfig
+from slipcast.learning.conv_stack import Conv1dStack
 from slipcast.learning.examples import Examples
+from slipcast.learning.networks import Conv1d
+from slipcast.learning.stacked_optimizers import StackedOptimizer
 
-__all__ = ["Learner", "epoch_seed"]
+__all__ = ["AutogradLearner", "Learner", "epoch_seed", "learner_of"]
 
 _CHUNK = 8192
+_STACKED_CHUNK = 512
 _KINDS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -27,13 +31,152 @@ Loss = tuple[float, float]
 """Of a part without dropout, m^2: the mean of its batches, and of all its scenarios."""
 
 
+class Learner(Protocol):
+    """Some networks under training, with their optimiser; the k-th is asked for by its number."""
+
+    def train_epoch(self, epoch: int) -> list[float]:
+        """Take the steps of an epoch; return the mean loss of the batches of each network, m^2."""
+
+    def losses(self, part: str) -> list[Loss]:
+        """Return the loss of each network over a part."""
+
+    def weights(self, k: int) -> Tensors:
+        """Copy the weights of a network, to the CPU."""
+
+    def moments(self, k: int) -> Tensors:
+        """Copy the state of the optimiser for it, as ``key/name``."""
+
+    def restore(self, k: int, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
+        """Take up weights and moments."""
+
+    def keep(self, which: Sequence[int]) -> None:
+        """Continue with some of the networks."""
+
+
 def epoch_seed(seed: int, epoch: int) -> int:
     """Derive the seed of an epoch; epoch 0 draws the first weights."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0])
 
 
-class Learner:
-    """A network under training, with its optimiser.
+def learner_of(
+    networks: Sequence[nn.Module],
+    configs: Sequence[TrainConfig],
+    parts: Mapping[str, Examples],
+    device: torch.device,
+) -> Learner:
+    """Choose a learner: by hand-written passes for any number of Liu's networks, by autograd for one of another kind.
+
+    Parameters
+    ----------
+    networks : sequence of torch.nn.Module
+        On the device. All :class:`~slipcast.learning.networks.Conv1d` of the same arguments, dropout apart, or one.
+    configs : sequence of TrainConfig
+        One per network.
+    parts : mapping of str to Examples
+        The training part, ``"train"``, and others that losses are asked for of.
+    device : torch.device
+        Where the parts are brought.
+    """
+    if all(type(network) is Conv1d for network in networks):
+        return _StackedLearner([cast(Conv1d, network) for network in networks], configs, parts, device)
+    (network,), (config,) = networks, configs
+    return AutogradLearner(network, config, parts, device)
+
+
+class _StackedLearner:
+    """Liu's networks of one architecture by a hand-written pass; each is shuffled and dropped out as it would be alone."""
+
+    def __init__(
+        self,
+        networks: Sequence[Conv1d],
+        configs: Sequence[TrainConfig],
+        parts: Mapping[str, Examples],
+        device: torch.device,
+    ):
+        self._configs, self._device = list(configs), device
+        self._stack = Conv1dStack(networks, device)
+        parts = {part: examples.to(device) for part, examples in parts.items()}
+        self._records = {
+            part: examples.records.transpose(1, 2).flatten(1).contiguous() for part, examples in parts.items()
+        }
+        self._slip = {part: examples.weights for part, examples in parts.items()}
+        self._optimizer = StackedOptimizer(
+            configs[0].optimizer,
+            [config.learning_rate for config in configs],
+            [config.weight_decay for config in configs],
+            self._stack.values,
+        )
+
+    @torch.no_grad()
+    def train_epoch(self, epoch: int) -> list[float]:
+        """Take the steps of an epoch; return the mean loss of the batches of each network, m^2."""
+        records, slip = self._records["train"], self._slip["train"]
+        count, size = len(records), self._configs[0].batch_size
+        draws = []
+        for config in self._configs:
+            draws.append(torch.Generator())
+            draws[-1].manual_seed(epoch_seed(config.seed, epoch))
+        orders = torch.stack([torch.randperm(count, generator=draw) for draw in draws]).to(self._device)
+        losses = torch.empty(-(-count // size), len(self._stack), device=self._device)
+        for batch, chosen in enumerate(orders.split(size, dim=1)):
+            flat = chosen.reshape(-1)
+            keep = self._dropped(draws, chosen.shape[1])
+            self._stack.learn(records.index_select(0, flat), slip.index_select(0, flat), keep, losses[batch])
+            self._optimizer.step(self._stack.values, self._stack.gradient)
+        return losses.double().mean(dim=0).tolist()
+
+    def _dropped(self, draws: Sequence[torch.Generator], n: int) -> torch.Tensor | None:
+        """Draw the factors of hidden values, shape (n_networks, n, hidden), as torch's dropout does."""
+        if not any(config.dropout for config in self._configs):
+            return None
+        factors = torch.ones(len(draws), n, self._configs[0].hidden)
+        for config, draw, own in zip(self._configs, draws, factors):
+            if config.dropout:
+                own.bernoulli_(1 - config.dropout, generator=draw).div_(1 - config.dropout)
+        return factors.to(self._device)
+
+    @torch.no_grad()
+    def losses(self, part: str) -> list[Loss]:
+        """Return the loss of each network over a part."""
+        size = max(1, _STACKED_CHUNK // len(self._stack))
+        squares = [
+            (self._stack.predict(records) - slip).double().square().mean(dim=2)
+            for records, slip in zip(self._records[part].split(size), self._slip[part].split(size))
+        ]
+        by_scenario = torch.cat(squares, dim=1)
+        batches = torch.stack([batch.mean(dim=1) for batch in by_scenario.split(self._configs[0].batch_size, dim=1)])
+        return list(zip(batches.mean(dim=0).tolist(), by_scenario.mean(dim=1).tolist(), strict=True))
+
+    def weights(self, k: int) -> Tensors:
+        """Copy the weights of a network, to the CPU."""
+        return self._stack.tensors_of(self._stack.values[k])
+
+    def moments(self, k: int) -> Tensors:
+        """Copy the state of the optimiser for it, as ``key/name of the weight``."""
+        found = {
+            f"{key}/{name}": tensor
+            for key, moment in self._optimizer.moments.items()
+            for name, tensor in self._stack.tensors_of(moment[k]).items()
+        }
+        return found | {"step/all": torch.tensor(self._optimizer.steps)}
+
+    def restore(self, k: int, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
+        """Take up weights and moments."""
+        self._stack.values[k] = self._stack.row_of(weights)
+        for key, moment in self._optimizer.moments.items():
+            named = {name.removeprefix(f"{key}/"): tensor for name, tensor in moments.items()}
+            moment[k] = self._stack.row_of(named)
+        self._optimizer.steps = int(moments["step/all"])
+
+    def keep(self, which: Sequence[int]) -> None:
+        """Continue with some of the networks."""
+        self._stack.keep(which)
+        self._optimizer.keep(which)
+        self._configs = [self._configs[k] for k in which]
+
+
+class AutogradLearner:
+    """A network of any kind by autograd.
 
     Parameters
     ----------
@@ -54,7 +197,7 @@ class Learner:
         self._flat, self._gradients = _flattened(network)
         self._optimizer = _optimizer(self._flat, config, device)
 
-    def train_epoch(self, epoch: int) -> float:
+    def train_epoch(self, epoch: int) -> list[float]:
         """Take the steps of an epoch, in an order drawn from the seed; return the mean loss of its batches, m^2."""
         examples = self._parts["train"]
         self._network.train()
@@ -68,10 +211,10 @@ class Learner:
             loss.backward()
             self._optimizer.step()
             losses.append(loss.detach())
-        return float(torch.stack(losses).double().mean())
+        return [float(torch.stack(losses).double().mean())]
 
     @torch.no_grad()
-    def losses(self, part: str) -> Loss:
+    def losses(self, part: str) -> list[Loss]:
         """Return the loss over a part."""
         self._network.eval()
         examples, squares = self._parts[part], []
@@ -79,13 +222,13 @@ class Learner:
             squares.append((self._network(records) - slip).double().square().mean(dim=1))
         by_scenario = torch.cat(squares)
         batches = torch.stack([batch.mean() for batch in by_scenario.split(self._config.batch_size)])
-        return float(batches.mean()), float(by_scenario.mean())
+        return [(float(batches.mean()), float(by_scenario.mean()))]
 
-    def weights(self) -> Tensors:
+    def weights(self, k: int = 0) -> Tensors:
         """Copy the weights, to the CPU."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self._network.state_dict().items()}
 
-    def moments(self) -> Tensors:
+    def moments(self, k: int = 0) -> Tensors:
         """Copy the state of the optimiser, as ``key/number of the array``."""
         return {
             f"{key}/{number}": value.detach().cpu().clone()
@@ -94,13 +237,16 @@ class Learner:
             if isinstance(value, torch.Tensor)
         }
 
-    def restore(self, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
+    def restore(self, k: int, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
         """Take up weights and moments."""
         self._network.load_state_dict(weights)
         for name, tensor in moments.items():
             key, _, number = name.partition("/")
             values = self._flat[int(number)]
             self._optimizer.state[values][key] = tensor.to(values.device)
+
+    def keep(self, which: Sequence[int]) -> None:
+        """Continue with the network, the only one."""
 
 
 def _flattened(network: nn.Module) -> tuple[list[nn.Parameter], list[torch.Tensor]]:

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
 from slipcast.errors import InputError, unknown_name
 
@@ -159,17 +158,10 @@ class Conv1d(nn.Module):
         """
         if records.shape[1:] != self.input_shape:
             raise InputError(f"records must have shape (n, {_by(self.input_shape)}), got ({_by(records.shape)})")
-        signal = self._convolved(records.transpose(1, 2))
-        return torch.relu(self.linear_2(self.dropout(self.linear_1(signal.squeeze(1)))))
-
-    def _convolved(self, signal: torch.Tensor) -> torch.Tensor:
-        """Convolve, activate and pool a signal, shape (n, signal_length, n_channels), down to one sample."""
-        if self.activation.name == "leaky_relu":
-            tensors = [tensor for layer in self.convolutions for tensor in (layer.weight, layer.bias)]
-            return _LeakyBlocks.apply(signal, self.activation.negative_slope, *tensors)
+        signal = records.transpose(1, 2)
         for convolution in self.convolutions:
             signal = _convolve_and_halve(signal, cast(nn.Conv1d, convolution), self.activation)
-        return signal
+        return torch.relu(self.linear_2(self.dropout(self.linear_1(signal.squeeze(1)))))
 
 
 @dataclass(frozen=True)
@@ -199,66 +191,16 @@ def _convolve_and_halve(signal: torch.Tensor, convolution: nn.Conv1d, activation
     less for signals this short. An odd last sample is not pooled, hence not computed; an activation that never
     falls may follow the pooling.
     """
-    pairs = _products(_windows(signal), convolution.weight, convolution.bias).view(
-        len(signal), signal.shape[1] // 2, 2, convolution.out_channels
-    )
+    n, length, n_in = signal.shape
+    half = length // 2
+    padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
+    windows = padded.unfold(1, 3, 1).transpose(2, 3).reshape(n * 2 * half, 3 * n_in)  # channels side by side, to copy
+    products = nn.functional.linear(windows, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
+    pairs = products.view(n, half, 2, convolution.out_channels)
     if activation.rises:
         return activation.function(torch.maximum(pairs[:, :, 0], pairs[:, :, 1]))
     pairs = activation.function(pairs)
     return torch.maximum(pairs[:, :, 0], pairs[:, :, 1])
-
-
-def _windows(signal: torch.Tensor) -> torch.Tensor:
-    """Return the windows of three samples that a pooling takes, shape (n * 2 * half, 3 * channels), zero-padded."""
-    n, length, n_in = signal.shape
-    padded = nn.functional.pad(signal, (0, 0, 1, 1 - length % 2))
-    # taps one after the other, channels of a tap side by side, to copy whole rows
-    return padded.unfold(1, 3, 1).transpose(2, 3).reshape(n * 2 * (length // 2), 3 * n_in)
-
-
-def _products(windows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Multiply windows with the weights of a convolution, shape (out, in, 3)."""
-    return nn.functional.linear(windows, weight.transpose(1, 2).flatten(1), bias)
-
-
-class _LeakyBlocks(torch.autograd.Function):
-    """All blocks of convolution, LeakyReLU and pooling as one step of autograd, whose bookkeeping costs more than they.
-
-    Forward, the numbers of :func:`_convolve_and_halve`. Backward, of a pair with equal values the first takes the
-    derivative, as in torch's own pooling.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, signal: torch.Tensor, slope: float, *tensors: torch.Tensor) -> torch.Tensor:
-        """Run the blocks, whose weights and biases are the tensors in turn."""
-        ctx.slope, ctx.blocks = slope, []
-        for weight, bias in zip(tensors[::2], tensors[1::2]):
-            n, length, _ = signal.shape
-            windows = _windows(signal)
-            first, second = _products(windows, weight, bias).view(n, length // 2, 2, len(weight)).unbind(2)
-            signal = nn.functional.leaky_relu_(torch.maximum(first, second), slope)
-            ctx.blocks.append((windows, weight, first >= second, signal, length))
-        return signal
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Return the derivatives by the signal, where they are asked for, and by each weight and bias."""
-        found: list[torch.Tensor] = []
-        for number, (windows, weight, is_first, signal, length) in reversed(list(enumerate(ctx.blocks))):
-            n, half, n_out = gradient.shape
-            gradient = torch.where(signal > 0, gradient, ctx.slope * gradient)
-            of_first = gradient * is_first
-            of_pairs = torch.stack((of_first, gradient - of_first), dim=2).view(n * 2 * half, n_out)
-            of_weight = torch.mm(of_pairs.t(), windows).view(n_out, 3, -1).transpose(1, 2)
-            found = [of_weight, gradient.sum(dim=(0, 1)), *found]
-            if number or ctx.needs_input_grad[0]:
-                of_windows = torch.mm(of_pairs, weight.transpose(1, 2).flatten(1)).view(n, 2 * half, 3, -1)
-                padded = gradient.new_zeros(n, 2 * half + 2, of_windows.shape[3])
-                for tap in range(3):
-                    padded[:, tap : tap + 2 * half] += of_windows[:, :, tap]
-                gradient = padded[:, 1 : 1 + length]
-        return gradient if ctx.needs_input_grad[0] else None, None, *found
 
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"conv1d": Conv1d}

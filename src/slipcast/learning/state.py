@@ -19,7 +19,7 @@ from slipcast.learning.config import TrainConfig
 
 __all__ = ["Complete", "State", "Stopped", "find_begun", "write_state"]
 
-_FORMAT = 3
+_FORMAT = 4
 
 State = tuple[dict[str, torch.Tensor], dict[str, Any]]
 """All that the next epoch depends on: tensors, and what goes into JSON."""

@@ -18,7 +18,7 @@ from slipcast.learning.checkpoint import BEST_FOLDER, STATE_FILE, Checkpoint, ch
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
 from slipcast.learning.history import Diverged, TrainingHistory, first_network, train_epoch
-from slipcast.learning.learners import Learner
+from slipcast.learning.learners import learner_of
 from slipcast.learning.state import Complete, State, Stopped, find_begun, write_state
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -83,8 +83,9 @@ def train(
     Liu (2021): batches of 20 in shuffled order, Adam, mean squared error of slip (m^2), 300 epochs. Shuffling
     and dropout of an epoch are drawn from the seed and its number, and the state is kept in
     ``training.safetensors`` in the folder, at most every 5 s: on the CPU a training that was killed and
-    resumed ends with the same weights, bit for bit. Torch's own generator and number of threads are left as they
-    were.
+    resumed ends with the same weights, bit for bit. Liu's network is trained by a hand-written backward pass
+    (:class:`~slipcast.learning.conv_stack.Conv1dStack`), one of your own by autograd. Torch's own generator and number
+    of threads are left as they were.
     """
     check_kind(scenarios, ScenarioSet, "scenarios", "a ScenarioSet")
     check_kind(out, (str, os.PathLike), "out", "the path of a folder")
@@ -105,7 +106,7 @@ def train(
             training.restore(begun)
         training.run(folder, report, after_epoch)
         training.history.best_checkpoint().save(folder / BEST_FOLDER)
-        checkpoint = training.history.checkpoint(training.learner.weights())
+        checkpoint = training.history.checkpoint(training.learner.weights(0))
     checkpoint.save(folder)
     (folder / STATE_FILE).unlink(missing_ok=True)
     return checkpoint
@@ -131,7 +132,7 @@ class _Training:
 
     def __init__(self, task: Task, device: torch.device):
         self.history = TrainingHistory(task)
-        self.learner = Learner(first_network(task, device), task.config, task.parts, device)
+        self.learner = learner_of([first_network(task, device)], [task.config], task.parts, device)
 
     def run(self, folder: Path, report: Progress, after_epoch: Callable[[Losses, Losses], None] | None) -> None:
         """Train the epochs that are left, keeping the state."""
@@ -142,8 +143,8 @@ class _Training:
         try:
             with _log(folder, len(history.rows)) as log:
                 while not history.over:
-                    row = train_epoch(self.learner, len(history.rows) + 1, history.task.parts)
-                    history.note(row, self.learner.weights)
+                    (row,) = train_epoch(self.learner, len(history.rows) + 1, history.task.parts)
+                    history.note(row, lambda: self.learner.weights(0))
                     state = self.state()
                     if time.monotonic() - saved_s >= _SAVE_EVERY_S:
                         write_state(path, state)
@@ -159,9 +160,9 @@ class _Training:
     def state(self) -> State:
         """Copy all that the next epoch depends on."""
         history = self.history
-        tensors = {f"weight/{name}": tensor for name, tensor in self.learner.weights().items()}
+        tensors = {f"weight/{name}": tensor for name, tensor in self.learner.weights(0).items()}
         tensors |= {f"best/{name}": tensor for name, tensor in history.best.items()}
-        tensors |= {f"optimizer/{name}": tensor for name, tensor in self.learner.moments().items()}
+        tensors |= {f"optimizer/{name}": tensor for name, tensor in self.learner.moments(0).items()}
         about = {
             "config": history.task.config.model_dump(mode="json"),
             "scenarios": history.task.scenarios,
@@ -177,7 +178,7 @@ class _Training:
             kind, _, rest = name.partition("/")
             named[kind][rest] = tensor
         self.history.best = named["best"]
-        self.learner.restore(named["weight"], named["optimizer"])
+        self.learner.restore(0, named["weight"], named["optimizer"])
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from slipcast.errors import InputError
 from slipcast.io.atomic import write_json, write_text
 from slipcast.io.lock import lock
 from slipcast.learning.config import TrainConfig
+from slipcast.learning.stacked import OWN_SETTINGS
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.learning.tuning.trials import Search, finished, give_up, require_optuna, storage
 from slipcast.learning.tuning.workers import search_by_workers, search_here
@@ -64,6 +65,7 @@ def tune(
     space: SearchSpace | None = None,
     trials: int = 30,
     workers: int = 1,
+    together: int = 1,
     scheduler: str | None = None,
     seed: int = 1,
     resume: bool = False,
@@ -86,6 +88,9 @@ def tune(
         Trainings in all, finished or stopped for being worse than the median of the others.
     workers : int, optional
         Processes at a time; one that is killed leaves its trials to the others.
+    together : int, optional
+        Trials that a worker trains at once (:func:`~slipcast.learning.stacked.train_many`). Those of a batch have
+        settings of their own for ``learning_rate``, ``weight_decay`` and ``dropout``, and share the others.
     scheduler : str, optional
         Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers run the trials in place of processes
         here; they must see the folder by the same path, since the study in it is shared.
@@ -114,23 +119,36 @@ def tune(
     """
     require_optuna()
     worker_count(workers)
-    if trials < 1:
-        raise InputError(f"trials must be >= 1, got {trials}")
+    for name, number in (("trials", trials), ("together", together)):
+        if number < 1:
+            raise InputError(f"{name} must be >= 1, got {number}")
     if seed < 0:
         raise InputError(f"seed must be >= 0, got {seed}")
     config = config or TrainConfig()
     if config.test_loss:
         raise InputError("test_loss cannot be asked for in a search: the test part is never loaded")
-    search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed)
+    search = Search(Path(out).absolute(), scenarios, config, space or SearchSpace.default(), seed, together)
     search.space.check(config, search.samples)
+    if together > 1:
+        _check_together(search)
     with lock(search.folder), shown_progress(progress, "Trials") as report:
         study = _begin(search, resume=resume)
         show, left = _reporter(study, trials, report), trials - len(finished(study))
-        if scheduler is None and (workers == 1 or left <= 1):
+        if scheduler is None and (workers == 1 or left <= together):
             search_here(search, left, show)
         else:
             search_by_workers(search, left, show, workers=workers, scheduler=scheduler)
         return _conclude(search, study)
+
+
+def _check_together(search: Search) -> None:
+    """Refuse trials that cannot be trained at once, or would all be the same."""
+    if search.config.model != "conv1d":
+        raise InputError(f"together is for conv1d, got model {search.config.model}")
+    if not {name for name, _ in search.space.items()} & set(OWN_SETTINGS):
+        raise InputError(
+            "together needs learning_rate, weight_decay or dropout in the search: trials at once share others"
+        )
 
 
 def _begin(search: Search, *, resume: bool) -> optuna.Study:

@@ -1,10 +1,11 @@
-"""Trials of a search: settings drawn from a shared study, trainings, and their losses reported to it."""
+"""Trials of a search: settings from a shared study, trainings one by one or several at once, losses reported to it."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.io.atomic import put_in_place
 from slipcast.io.labels import window_samples
-from slipcast.learning.checkpoint import Checkpoint
+from slipcast.learning.checkpoint import BEST_FOLDER, Checkpoint
 from slipcast.learning.config import TrainConfig
+from slipcast.learning.stacked import OWN_SETTINGS, train_many
 from slipcast.learning.train import Diverged, train
 from slipcast.learning.tuning.space import SearchSpace
 from slipcast.scenarios.scenario_set import ScenarioSet
@@ -23,7 +25,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["BEST", "Search", "ask", "finished", "give_up", "load_study", "require_optuna", "run_trial", "storage"]
+__all__ = ["BEST", "Search", "ask", "finished", "give_up", "load_study", "require_optuna", "run_trials", "storage"]
 
 BEST = "best"
 """Name of the folder with the best network."""
@@ -41,6 +43,7 @@ class Search:
     config: TrainConfig
     space: SearchSpace
     seed: int
+    together: int = 1
 
     @property
     def samples(self) -> int:
@@ -112,14 +115,18 @@ def give_up(study: optuna.Study) -> None:
         study.enqueue_trial(trial.params)
 
 
-def ask(search: Search, study: optuna.Study, *, worker: int = 0, shared: bool = False) -> optuna.Trial:
-    """Ask for a trial.
+def ask(
+    search: Search, study: optuna.Study, count: int, *, worker: int = 0, shared: bool = False
+) -> list[optuna.Trial]:
+    """Draw the settings of trials to be trained at once; they share all but :data:`OWN_SETTINGS` with the first.
 
     Parameters
     ----------
     search : Search
     study : optuna.Study
         Its sampler is made again, so that what is tried depends on the trials before and on the seed alone.
+    count : int
+        Trials to draw.
     worker : int, optional
         Number of the process.
     shared : bool, optional
@@ -127,21 +134,53 @@ def ask(search: Search, study: optuna.Study, *, worker: int = 0, shared: bool = 
 
     Returns
     -------
-    trial : optuna.Trial
+    trials : list of optuna.Trial
         With settings suggested.
     """
     import optuna
 
     draw = np.random.SeedSequence([search.seed, len(finished(study)), worker]).generate_state(1)[0]
-    study.sampler = optuna.samplers.TPESampler(seed=int(draw), n_startup_trials=_FIRST_AT_RANDOM, constant_liar=shared)
-    trial = study.ask()
-    search.space.suggest(trial, search.samples)
-    return trial
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
+        seed=int(draw), n_startup_trials=_FIRST_AT_RANDOM, constant_liar=shared or count > 1
+    )
+    study.sampler = sampler
+    trials = []
+    for _ in range(count):
+        trials.append(study.ask())
+        search.space.suggest(trials[-1], search.samples)
+        if len(trials) == 1:
+            common = {name: value for name, value in trials[0].params.items() if name not in OWN_SETTINGS}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.sampler = optuna.samplers.PartialFixedSampler(common, sampler)
+    return trials
 
 
-def run_trial(search: Search, study: optuna.Study, trial: optuna.Trial) -> None:
-    """Train with the settings of a trial, and report its loss to the study."""
-    _Running(search, study, trial).train()
+def run_trials(
+    search: Search, study: optuna.Study, trials: Sequence[optuna.Trial], *, n_threads: int | None = None
+) -> None:
+    """Train with the settings of trials, and report their losses to the study.
+
+    Parameters
+    ----------
+    search : Search
+    study : optuna.Study
+    trials : sequence of optuna.Trial
+        Of :func:`ask`. Those of one architecture (``conv1d``) are trained at once, others one by one.
+    n_threads : int, optional
+        Of torch where networks are trained at once; by default as many as it has.
+    """
+    groups: dict[str, list[_Running]] = {}
+    for trial in trials:
+        running = _Running(search, study, trial)
+        shared = running.config.model_dump_json(exclude=set(OWN_SETTINGS))
+        alone = running.config.model != "conv1d"
+        groups.setdefault(f"{trial.number}" if alone else shared, []).append(running)
+    for group in groups.values():
+        if len(group) == 1:
+            group[0].train()
+        else:
+            _train_at_once(search, group, n_threads)
 
 
 class _Running:
@@ -153,19 +192,25 @@ class _Running:
         self.folder = search.trial_folder(trial.number)
         self.begin = time.monotonic()
 
-    def report(self, row: Mapping[str, float], best: Mapping[str, float]) -> None:
-        """Report an epoch, now and then; _Stopped where the trial is worse than others."""
+    def report(self, row: Mapping[str, float], best: Mapping[str, float]) -> bool:
+        """Report an epoch, now and then; return whether the trial is to continue."""
         every, epoch = max(1, self.config.epochs // _REPORTS), int(row["epoch"])
         if epoch % every == 0:
             self.trial.report(best["validation_loss_m2"], epoch // every)
             if self.trial.should_prune():
                 self.trial.set_user_attr("epochs", epoch)
-                raise _Stopped
+                return False
+        return True
 
     def train(self) -> None:
-        """Train, and report the result."""
+        """Train alone, and report the result."""
+
+        def stop_if_worse(row: Mapping[str, float], best: Mapping[str, float]) -> None:
+            if not self.report(row, best):
+                raise _Stopped
+
         try:
-            trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=self.report)
+            trained = train(self.search.scenarios, self.folder, config=self.config, after_epoch=stop_if_worse)
         except (_Stopped, Diverged):
             self.stopped()
         else:
@@ -193,3 +238,21 @@ class _Running:
 
 class _Stopped(Exception):
     """A trial that is worse than others."""
+
+
+def _train_at_once(search: Search, group: Sequence[_Running], n_threads: int | None) -> None:
+    """Train networks that share an architecture at once."""
+    found = train_many(
+        search.scenarios,
+        [running.config for running in group],
+        n_threads=n_threads,
+        go_on=lambda k, row, best: group[k].report(row, best),
+    )
+    for running, trained in zip(group, found, strict=True):
+        if trained.last is None or trained.best is None:
+            running.stopped()
+            continue
+        trained.last.save(running.folder)
+        trained.best.save(running.folder / BEST_FOLDER)
+        running.complete(trained.last)
+        shutil.rmtree(running.folder, ignore_errors=True)
