@@ -1,4 +1,4 @@
-"""Training speed of Liu's recipe: a plain PyTorch loop, autograd on whole tensors, the hand-written pass; writes a page.
+"""Training speed of Liu's recipe: plain PyTorch loop, autograd on whole tensors, hand-written pass; writes a page.
 
     slipcast demo --out demo
     python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr
@@ -41,9 +41,9 @@ TOGETHER = (1, 8, 32)
 
 PAGE = """# Speed of training
 
-Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine}
-with
-torch {torch}: {count} training scenarios, Liu's `conv1d` for 45 minutes at three DARTs, batches of {batch}, Adam.
+Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine} with
+torch {torch}{few}: {count} training scenarios, Liu's `conv1d` for 45 minutes
+at three DARTs, batches of {batch}, Adam.
 Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
 Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.
 
@@ -267,6 +267,7 @@ def main() -> None:
     ]
     page = PAGE.format(
         quick=" --quick" if given.quick else "",
+        few=", a quick run of few epochs and rounds" if given.quick else "",
         cores=os.cpu_count(),
         machine=platform.machine(),
         torch=torch.__version__,

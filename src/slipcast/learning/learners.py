@@ -84,7 +84,7 @@ def learner_of(
 
 
 class _StackedLearner:
-    """Liu's networks of one architecture by a hand-written pass; each is shuffled and dropped out as it would be alone."""
+    """Liu's networks of one architecture by a hand-written pass; each shuffled and dropped out as if alone."""
 
     def __init__(
         self,
