@@ -13,6 +13,9 @@ from learning_fixtures import scenario_set
 from slipcast.errors import InputError
 from slipcast.learning import TrainConfig
 from slipcast.learning.conv_stack import Conv1dStack
+from slipcast.learning.examples import Task
+from slipcast.learning.history import first_network, train_epoch
+from slipcast.learning.learners import AutogradLearner, learner_of
 from slipcast.learning.networks import ACTIVATIONS, Conv1d
 from slipcast.learning.stacked import train_many
 from slipcast.learning.stacked_optimizers import MOMENTS, StackedOptimizer
@@ -149,6 +152,25 @@ def test_one_that_diverges_or_is_stopped_leaves_the_others_alone(scenarios):
 def test_networks_that_do_not_go_together(scenarios, configs, message):
     with pytest.raises(InputError, match=message):
         train_many(scenarios, configs)
+
+
+def test_scenarios_of_a_wrong_kind():
+    with pytest.raises(InputError, match="scenarios must be a ScenarioSet, got "):
+        train_many("set.zarr", [SHORT])  # type: ignore[arg-type]
+
+
+def test_both_learners_find_the_same(scenarios):
+    config = SHORT.with_settings(dropout=0.0, weight_decay=0.01)
+    task, device = Task.load(scenarios, config), torch.device("cpu")
+    stacked = learner_of([first_network(task, device)], [config], task.parts, device)
+    autograd = AutogradLearner(first_network(task, device), config, task.parts, device)
+    first = stacked.weights(0)
+    for epoch in range(1, 4):
+        (found,), (expected,) = (train_epoch(learner, epoch, task.parts) for learner in (stacked, autograd))
+        npt.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-5)
+    for name, tensor in stacked.weights(0).items():
+        assert not torch.equal(tensor, first[name])
+        npt.assert_allclose(tensor, autograd.weights(0)[name], atol=1e-4)  # steps of Adam magnify rounding
 
 
 def test_threads_are_one_at_least(scenarios):

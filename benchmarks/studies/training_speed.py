@@ -41,8 +41,8 @@ TOGETHER = (1, 8, 32)
 
 PAGE = """# Speed of training
 
-Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine} with
-torch {torch}{few}: {count} training scenarios, Liu's `conv1d` for 45 minutes
+Made by `python -m benchmarks.studies.training_speed demo/cascadia/scenarios.zarr{quick}` on {cores} cores of {machine}
+with torch {torch}{few}: {count} training scenarios, Liu's `conv1d` for 45 minutes
 at three DARTs, batches of {batch}, Adam.
 Ratios are of times taken one after the other in the same round: medians, with the least and the most of the rounds.
 Times are of the processor, one core, which other work on the machine disturbs less, where the clock is not named.

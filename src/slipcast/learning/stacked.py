@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.examples import Task
@@ -72,14 +72,15 @@ def train_many(
     Raises
     ------
     InputError
-        If there is no config, a network is none of ``conv1d``, configs differ in what they must share, or the set
-        cannot be trained on.
+        If the scenarios are of a wrong kind, there is no config, a network is none of ``conv1d``, configs differ in what
+        they must share, or the set cannot be trained on.
 
     Notes
     -----
     First weights, shuffling and dropout of each network are drawn from its own seed, so that losses are those of
     the network alone but for rounding, which grows with the epochs.
     """
+    check_kind(scenarios, ScenarioSet, "scenarios", "a ScenarioSet")
     _check(configs)
     if n_threads is not None and n_threads < 1:
         raise InputError(f"n_threads must be >= 1, got {n_threads}")
