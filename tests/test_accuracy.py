@@ -49,6 +49,8 @@ TINY = AccuracyConfig(
     resamples=40,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sampler(small_bank) -> GaussianSampler:

@@ -75,6 +75,7 @@ def test_a_changed_constant_is_red_for_cheap_results_and_a_note_for_others(tree)
     assert any(note.startswith("docs/benchmarks/accuracy.json was made by other code") for note in notes)
 
 
+@pytest.mark.slow
 def test_an_edited_page_and_an_edited_result_are_red(tree):
     pages.render(tree)
     changed(tree, "docs/models/cascadia.md", "## Scores", "## Scores, all of them good")

@@ -301,6 +301,7 @@ def searched(done: Done) -> list[str]:
     return (done.folder / "search/trials.csv").read_text().splitlines()[0].split(",")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "line", "option", "check"), CASES, ids=[f"{verb} {option}" for verb, _, option, _ in CASES]
 )
@@ -329,6 +330,7 @@ def test_an_option_makes_slip_smaller(slipcast, verb, line, option):
     assert 0 < with_it < 0.99 * without
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verb", "line", "option"), FIGURES, ids=[f"{verb} {option}" for verb, _, option in FIGURES])
 def test_an_option_changes_the_figure(slipcast, verb, line, option):
     with_it, without = slipcast(f"{line} {option}"), slipcast(line)

@@ -145,6 +145,7 @@ def test_first_waves_and_a_joint_tide(slipcast, files, tmp_path):
     assert found.dataset.attrs["tide"] == "short"
 
 
+@pytest.mark.slow
 def test_delays_on_the_command_line(slipcast, files, tmp_path):
     records, bank = Records.open(files / "records.nc"), GreensBank.open(files / "bank.nc")
     command = ("invert", files / "records.nc", "--bank", files / "bank.nc", *INVERT, "--out", tmp_path / "slip.nc")
@@ -198,6 +199,7 @@ def test_a_late_wave_is_a_later_arrival(slipcast, files, tmp_path, monkeypatch, 
     assert out.endswith(f", arrival {told} min\n")
 
 
+@pytest.mark.slow
 def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     records, bank = files / "records.nc", files / "bank.nc"

@@ -124,6 +124,7 @@ def check_refusal(error: InputError) -> None:
     assert len(str(error).splitlines()) == 1
 
 
+@pytest.mark.slow
 @CALM
 @given(a_damaged_text())
 def test_every_sample_is_one_that_was_sent(case):
@@ -150,6 +151,7 @@ def test_every_sample_is_one_that_was_sent(case):
     assert len(series.time) >= len(times) - len(series.left_out)
 
 
+@pytest.mark.slow
 @CALM
 @given(a_series(most=6), st.data())
 def test_one_damaged_line_is_read_as_it_stands_or_refused(series, data):

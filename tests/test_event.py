@@ -199,6 +199,7 @@ def late(bank, *, stretch: float = 0.0, shift_s: dict[str, float] | None = None)
     return label(bank, time_s, np.stack(level))
 
 
+@pytest.mark.slow
 def test_no_delay_is_none(small_bank):
     timing = fit_timing(late(small_bank), small_bank, window_min=110, shifts=True)
     assert (timing.stretch, timing.shift_s) == (0.0, {})
@@ -215,6 +216,7 @@ def test_a_stretch_is_found(small_bank, stretch):
     assert timing.misfit_after < 0.1 * timing.misfit_before
 
 
+@pytest.mark.slow
 def test_a_stretch_and_a_shift_are_found(small_bank):
     records = late(small_bank, stretch=0.01, shift_s={"46407": 60.0})
     timing = fit_timing(records, small_bank, window_min=dict.fromkeys(DARTS, 110), shifts=True)

@@ -133,6 +133,7 @@ def test_no_module_has_the_name_of_what_its_package_exports():
         assert not modules & exported, f"{package.name} exports {modules & exported}, which are modules of it"
 
 
+@pytest.mark.slow
 def test_a_bank_a_method_and_a_forecast_need_no_torch():
     code = """
 import sys

@@ -88,6 +88,7 @@ def test_the_tide_jointly_is_the_same_earthquake(tohoku, japan, slip):
     npt.assert_allclose(joint.magnitude, slip.magnitude, atol=0.05)
 
 
+@pytest.mark.slow
 def test_chile_2010():
     """Invert the one DART of the package: GCMT has Mw 8.8, an epicentre by USGS at 36.12 S, 72.9 W."""
     records = packaged_records("chile2010")

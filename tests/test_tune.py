@@ -147,6 +147,7 @@ def test_the_test_part_is_never_loaded(scenarios, found, tmp_path):
     assert settings_of(spoilt) == settings_of(found[1])[:2]
 
 
+@pytest.mark.slow
 def test_a_bad_trial_is_stopped(scenarios, tmp_path):
     space = SearchSpace(learning_rate={"low": 1e-12, "high": 1e-2, "log": True})
     found = tune(scenarios, tmp_path, config=CONFIG.with_settings(epochs=8), space=space, trials=16)

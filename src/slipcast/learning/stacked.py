@@ -72,7 +72,7 @@ def train_many(
     Raises
     ------
     InputError
-        If the scenarios are of a wrong kind, there is no config, a network is none of ``conv1d``, configs differ in what
+        If the scenarios are of a wrong kind, there is no config, a network is not a ``conv1d``, configs differ in what
         they must share, or the set cannot be trained on.
 
     Notes
