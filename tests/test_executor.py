@@ -262,3 +262,28 @@ def join(shared: bytes, task: bytes) -> bytes:
 
 def test_what_a_worker_says_can_be_pickled():
     assert pickle.loads(pickle.dumps(executor._Task(3))) == executor._Task(3)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="this system cannot hold signals back")
+def test_processes_begin_with_interrupts_held_back(tmp_path):
+    script = tmp_path / "begin.py"
+    script.write_text("""
+import multiprocessing
+import signal
+from slipcast.parallel.executor import _without_interrupts
+
+
+def nothing():
+    pass
+
+
+if __name__ == "__main__":
+    with _without_interrupts():
+        process = multiprocessing.get_context("spawn").Process(target=nothing)
+        process.start()
+        print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    process.join()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+""")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

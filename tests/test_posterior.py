@@ -273,7 +273,7 @@ def test_scores_of_draws():
     assert scores[1] < min(scores[0], scores[2])
 
 
-# --- scatter of heights
+# --- amplitude calibration
 
 
 def test_what_the_waves_of_draws_lack_is_found_and_put_back():
@@ -283,17 +283,17 @@ def test_what_the_waves_of_draws_lack_is_found_and_put_back():
     draws = np.exp(middle[:, np.newaxis] + spread[:, np.newaxis] * rng.standard_normal((6000, 400)))
     lacking = np.sqrt(0.1**2 + (0.5 * spread) ** 2)
     true = np.exp(middle + 0.05 + np.hypot(spread, lacking) * rng.standard_normal(6000))
-    heights = AmplitudeCalibration.fit({"a": true}, {"a": draws})
-    assert heights.shift["a"] == pytest.approx(0.05, abs=0.02)
-    assert heights.floor["a"] == pytest.approx(0.1, abs=0.03)
-    assert heights.share["a"] == pytest.approx(0.5, abs=0.1)
-    factors = heights.factors(draws, "a")
-    npt.assert_allclose(np.log(factors).mean(axis=1), heights.shift["a"], atol=1e-6)
+    calibration = AmplitudeCalibration.fit({"a": true}, {"a": draws})
+    assert calibration.shift["a"] == pytest.approx(0.05, abs=0.02)
+    assert calibration.floor["a"] == pytest.approx(0.1, abs=0.03)
+    assert calibration.share["a"] == pytest.approx(0.5, abs=0.1)
+    factors = calibration.factors(draws, "a")
+    npt.assert_allclose(np.log(factors).mean(axis=1), calibration.shift["a"], atol=1e-6)
     for name, scattered, expected in (("as drawn", draws, False), ("put back", draws * factors, True)):
         low, high = np.quantile(scattered, [0.05, 0.95], axis=1)
         assert (abs(np.mean((low <= true) & (true <= high)) - 0.9) < 0.02) == expected, name
     # the same draws get the same factors, other gauges others
-    npt.assert_array_equal(factors, heights.factors(draws, "a"))
+    npt.assert_array_equal(factors, calibration.factors(draws, "a"))
     none = AmplitudeCalibration.none(["a", "b"])
     npt.assert_array_equal(none.factors(draws[:5], "b"), 1.0)
 
@@ -391,7 +391,10 @@ def test_parts_that_do_not_fit(sampler):
         ({"feature_mean": np.ones(3)}, "features of a posterior must be"),
         ({"feature_sd": np.ones(3)}, "scales of features of a posterior must be"),
         ({"modes": sampler.modes.first(5)}, "modes of a posterior must be 24, got 5"),
-        ({"heights": AmplitudeCalibration.none(["a"])}, "heights of a posterior must be of the gauges of its waves"),
+        (
+            {"calibration": AmplitudeCalibration.none(["a"])},
+            "calibration of a posterior must be of the gauges of its waves",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             replace(sampler, **change)

@@ -86,7 +86,7 @@ def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config:
         modes=modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=AmplitudeCalibration.none(modes.waves),
+        calibration=AmplitudeCalibration.none(modes.waves),
         gauges=GAUGES,
         sources=bank.sources,
         window_min=120.0,

@@ -12,7 +12,6 @@ from slipcast.cli.invert import chosen_inverter, parse_damping
 from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names, parse_number
 from slipcast.cli.play import play_into
 from slipcast.errors import InputError
-from slipcast.parallel.progress import progress_bar
 
 if TYPE_CHECKING:
     from slipcast.realtime.replay import Replay
@@ -112,16 +111,15 @@ def replay(
         "model_error": model_error,
     }
     inverter = chosen_inverter(model, method, responses, observed, names, until, options)
-    with progress_bar("Minutes") as advance:
-        made = run(
-            observed,
-            inverter,
-            bank=responses if model is not None else None,
-            minutes=np.arange(FIRST_MIN, until + 1e-9, every),
-            latency_min=latencies,
-            gauges=names,
-            progress=advance,
-        )
+    made = run(
+        observed,
+        inverter,
+        bank=responses if model is not None else None,
+        minutes=np.arange(FIRST_MIN, until + 1e-9, every),
+        latency_min=latencies,
+        gauges=names,
+        progress=True,
+    )
     made.save(out)
     _show(made, reference_magnitude, out, page, figure, as_json=as_json)
 

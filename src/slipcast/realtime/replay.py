@@ -22,7 +22,7 @@ from slipcast.io.labels import positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import open_inverter
-from slipcast.parallel.progress import Progress
+from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import Records, earliest_arrival
 from slipcast.records.first_wave import first_wave
@@ -159,7 +159,7 @@ def replay(
     gauges: Iterable[str] | None = None,
     forecast_gauges: Iterable[str] | None = None,
     magnitude: float | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Replay:
     """Invert records and forecast waves at each minute, from the samples received by then.
 
@@ -184,8 +184,8 @@ def replay(
         By default all.
     magnitude : float, optional
         Mw as first reported: a method with a bank then looks for slip near the epicentre of the records alone.
-    progress : callable, optional
-        Called with minutes done, their total and a note.
+    progress : callable or bool, optional
+        Called with minutes done, their total and an empty note; ``True`` shows a bar on the error stream.
 
     Returns
     -------
@@ -218,23 +218,23 @@ def replay(
     rows: list[dict[str, np.ndarray]] = []
     flags: list[str] = []
     latest: Result | None = None
-    for place, minute in enumerate(steps):
-        seen, last_s[place] = sent.by(minute)
-        found = nowcast.update(
-            seen,
-            magnitude=magnitude,
-            forecast_gauges=targets,
-            known="" if latest is None else latest.digest,
-        )
-        if found is not None:
-            latest = found
-            rows.append(_numbers(found.slip, found.forecast))
-            flags.append("; ".join(found.flags))
-        else:  # nothing new, or nothing yet
-            rows.append(rows[-1] if rows else {})
-            flags.append(flags[-1] if flags else "")
-        if progress:
-            progress(place + 1, len(steps), "")
+    with shown_progress(progress, "Minutes") as report:
+        for place, minute in enumerate(steps):
+            seen, last_s[place] = sent.by(minute)
+            found = nowcast.update(
+                seen,
+                magnitude=magnitude,
+                forecast_gauges=targets,
+                known="" if latest is None else latest.digest,
+            )
+            if found is not None:
+                latest = found
+                rows.append(_numbers(found.slip, found.forecast))
+                flags.append("; ".join(found.flags))
+            else:  # nothing new, or nothing yet
+                rows.append(rows[-1] if rows else {})
+                flags.append(flags[-1] if flags else "")
+            report(place + 1, len(steps), "")
     if latest is None:
         raise InputError(f"no gauge of {', '.join(sent.gauges)} had sent a sample by minute {steps[-1]:g}")
     if empty := [minute for minute, row in zip(steps, rows) if not row]:

@@ -108,7 +108,7 @@ class NeuralPosterior:
         Amplitudes to slip and waves.
     feature_mean, feature_sd : array, shape (n_features,)
         What features are centred and scaled by.
-    heights : AmplitudeCalibration
+    calibration : AmplitudeCalibration
         What the waves of draws lack in scatter.
     gauges, sources : sequence of str
         Names, in order.
@@ -138,7 +138,7 @@ class NeuralPosterior:
     modes: JointComponents = field(repr=False)
     feature_mean: np.ndarray = field(repr=False)
     feature_sd: np.ndarray = field(repr=False)
-    heights: AmplitudeCalibration = field(repr=False)
+    calibration: AmplitudeCalibration = field(repr=False)
     gauges: Sequence[str]
     sources: Sequence[str]
     window_min: float
@@ -159,9 +159,9 @@ class NeuralPosterior:
         ):
             if found != expected:
                 raise InputError(f"{name} of a posterior must be {expected}, got {found}")
-        for name in _HEIGHTS:
-            if {*getattr(self.heights, name)} != {*self.waves}:
-                raise InputError(f"heights of a posterior must be of the gauges of its waves, got {name} of others")
+        for name in _CALIBRATION:
+            if {*getattr(self.calibration, name)} != {*self.waves}:
+                raise InputError(f"calibration of a posterior must be of the gauges of its waves, got {name} of others")
 
     @property
     def method(self) -> str:
@@ -255,7 +255,7 @@ class NeuralPosterior:
             m, every minute from the origin.
         """
         level = np.asarray(amplitudes, dtype=np.float32) @ self.waves[gauge]
-        level *= self.heights.factors(level.max(axis=-1), gauge)[..., np.newaxis]
+        level *= self.calibration.factors(level.max(axis=-1), gauge)[..., np.newaxis]
         return level
 
     def subfault_slip(self, amplitudes) -> np.ndarray:
@@ -339,7 +339,9 @@ class NeuralPosterior:
         arrays = {f"moments.{name}": getattr(self.linear.moments, name) for name in _MOMENTS}
         arrays |= {f"modes.{name}": getattr(self.modes, name) for name in _MODES}
         arrays |= {f"waves.{gauge}": wave for gauge, wave in self.waves.items()}
-        arrays |= {f"heights.{name}": [getattr(self.heights, name)[gauge] for gauge in self.waves] for name in _HEIGHTS}
+        arrays |= {
+            f"heights.{name}": [getattr(self.calibration, name)[gauge] for gauge in self.waves] for name in _CALIBRATION
+        }
         arrays |= {"features.mean": self.feature_mean, "features.sd": self.feature_sd}
         tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
@@ -390,10 +392,10 @@ class NeuralPosterior:
                 ),
                 feature_mean=arrays["features.mean"],
                 feature_sd=arrays["features.sd"],
-                heights=AmplitudeCalibration(
+                calibration=AmplitudeCalibration(
                     **{
                         name: dict(zip(header.wave_gauges, arrays[f"heights.{name}"].tolist(), strict=True))
-                        for name in _HEIGHTS
+                        for name in _CALIBRATION
                     }
                 ),
                 **{name: getattr(header, name) for name in _LABELS},
@@ -403,7 +405,7 @@ class NeuralPosterior:
 
 
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
-_HEIGHTS = tuple(AmplitudeCalibration.__dataclass_fields__)
+_CALIBRATION = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
 _LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "region", "bank", "training", "versions")
 

@@ -131,7 +131,7 @@ def train_on_pool(
         modes=training.modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=AmplitudeCalibration.none(bank.gauges),
+        calibration=AmplitudeCalibration.none(bank.gauges),
         gauges=gauges,
         sources=bank.sources,
         window_min=float(window_min),
@@ -142,7 +142,7 @@ def train_on_pool(
     )
     masks = ObservationMasks(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
     calibration = calibrate_amplitudes(sampler, bank, masks, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
-    sampler = replace(sampler, heights=calibration)
+    sampler = replace(sampler, calibration=calibration)
     sampler.save(out)
     return NeuralPosterior.open(out)  # its numbers are stored with fewer digits
 
