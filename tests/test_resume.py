@@ -419,7 +419,9 @@ def test_a_worker_that_is_killed_leaves_its_part_to_the_others(quick_bank, tmp_p
             killed.append(children[0])
 
     arguments = {"count": 40 * BATCH, "seed": 5}
-    with pytest.warns(SlipcastWarning, match=f"one of {workers} workers was killed, perhaps for want of memory; going"):
+    with pytest.warns(
+        SlipcastWarning, match=f"one of {workers} workers was killed, perhaps for want of memory; continuing"
+    ):
         write_scenarios(quick_bank, target, **arguments, workers=workers, progress=kill_one)
     assert told == sorted(told)
     assert told[-1] == 40 * BATCH

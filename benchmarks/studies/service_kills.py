@@ -24,6 +24,7 @@ from benchmarks.simulation import simulate
 from benchmarks.studies.service_process import HEADERS, Service
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast
+from slipcast.service.api.results import Alerts, detail, summary
 from slipcast.service.storage.store import EventRow
 
 N_EVENTS = 3
@@ -203,8 +204,9 @@ def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})
     heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in samples}
-    answer = Nowcast(sampler).answer(row, heights)
-    return answer.summary | answer.detail
+    nowcast = Nowcast(sampler)
+    found = nowcast.answer(row, heights)
+    return summary(found) | detail(found, nowcast, Alerts())
 
 
 if __name__ == "__main__":
