@@ -86,6 +86,9 @@ def main() -> None:
             status = 1
     if status == 130:  # typer turns Ctrl-C into this code
         say("slipcast: interrupted; what was finished is kept, nothing is half-written")
+        # an interrupt inside text that is compiled and run (a library's) makes Python end by the signal, not by this
+        # code, unless something is run after it
+        exec("")
     raise SystemExit(status if isinstance(status, int) else 0)
 
 
