@@ -72,7 +72,7 @@ def sampler() -> NeuralPosterior:
         modes=modes,
         feature_mean=training.feature_mean,
         feature_sd=training.feature_sd,
-        heights=AmplitudeCalibration.none(["a"]),
+        calibration=AmplitudeCalibration.none(["a"]),
         gauges=GAUGES,
         sources=[f"source{i}" for i in range(N_MODES)],
         window_min=float(N_TIMES),
