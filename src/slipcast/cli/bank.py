@@ -28,6 +28,10 @@ def bank_build(
     gauges: Annotated[str | None, typer.Option(help="Some of the gauges, comma-separated.")] = None,
     bathymetry: Annotated[Path | None, typer.Option(help="A netCDF file (GEBCO, ETOPO) instead of ETOPO1.")] = None,
     kajiura: Annotated[bool, typer.Option(help="Smooth the uplift of the surface by 1/cosh(kh).")] = False,
+    elastic: Annotated[
+        bool, typer.Option(help="Slow waves down as compressible water and the give of the Earth do.")
+    ] = True,
+    dispersion: Annotated[bool, typer.Option(help="Give waves the dispersion of water.")] = True,
     workers: Annotated[int | None, typer.Option(help="Runs at a time; by default one per core.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda: a GPU, all gauges of a grid in one run.")] = "cpu",
     scheduler: Scheduler = None,
@@ -47,6 +51,8 @@ def bank_build(
         gauges=parse_names(gauges),
         bathymetry=bathymetry,
         kajiura=kajiura,
+        elastic=elastic,
+        dispersion=dispersion,
         workers=workers,
         scheduler=scheduler,
         device=device,

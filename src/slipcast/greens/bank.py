@@ -1,4 +1,4 @@
-"""Banks of Green's functions: sea level at gauges per metre of slip on subfaults, one run per gauge."""
+"""Banks of Green's functions: what gauges sense per metre of slip on subfaults, one run per gauge."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from slipcast.regions.region import Region
 
 __all__ = ["GreensBank"]
 
-_ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura")
+_ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura", "elastic", "dispersion")
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,14 +43,15 @@ class GreensBank(Summarised):
     ----------
     dataset : xarray.Dataset
         ``response(gauge, time, subfault)``, m per m of slip, NaN after the end of a gauge's run; coordinates of
-        gauges (``gauge_lon``, ``gauge_lat``, ``gauge_depth``, ``gauge_kind``, ``gauge_grid``, ``gauge_hours``) and of
-        subfaults (``subfault_lon``, ``subfault_lat``, ``subfault_depth``, ``subfault_area``, ``subfault_source``,
+        gauges (``gauge_lon``, ``gauge_lat``, ``gauge_depth``, ``gauge_kind``, ``gauge_senses``, ``gauge_grid``,
+        ``gauge_hours``) and of subfaults (``subfault_lon``, ``subfault_lat``, ``subfault_depth``, ``subfault_area``, ``subfault_source``,
         ``subfault_along``, ``subfault_down``).
 
     Notes
     -----
-    Linear: no wetting, breaking, friction or dispersion, so not for heights on land or in harbours, nor closer to the
-    source than its grid resolves (``docs/limits.md``).
+    What a gauge senses (:class:`slipcast.regions.region.Gauge`) is sea level, or pressure: sea level less the uplift of
+    the floor at the gauge, which stays after the wave has gone. Linear: no wetting, breaking or friction, so not for
+    heights on land or in harbours, nor closer to the source than its grid resolves (``docs/limits.md``).
     """
 
     dataset: xr.Dataset
@@ -66,6 +67,8 @@ class GreensBank(Summarised):
         bathymetry: Bathymetry | str | os.PathLike | None = None,
         min_depth_m: float = 10.0,
         kajiura: bool = False,
+        elastic: bool = True,
+        dispersion: bool = True,
         workers: int | None = None,
         progress: Progress | bool | None = None,
         save_to: str | os.PathLike | None = None,
@@ -89,6 +92,10 @@ class GreensBank(Summarised):
         kajiura : bool, optional
             Smooth the uplift of the surface against that of the floor by 1/cosh(kh), h the mean depth around the
             sources (Kajiura 1963).
+        elastic : bool, optional
+            Slow waves down as compressible water and the give of the Earth do (:class:`LongWaves`), by about 1 %.
+        dispersion : bool, optional
+            Give waves the dispersion of water, and take that of the grid out (:mod:`slipcast.physics.dispersion`).
         workers : int, optional
             Runs at a time; by default one per core.
         progress : callable or bool, optional
@@ -121,7 +128,8 @@ class GreensBank(Summarised):
         check_kind(region, (Region, str, os.PathLike), "region", "a Region, a name or the path of a TOML file")
         check_kind(bathymetry, (Bathymetry, str, os.PathLike, NoneType), "bathymetry", "a Bathymetry or a path")
         check_kind(min_depth_m, Real, "min_depth_m", "a number of metres")
-        check_kind(kajiura, bool, "kajiura", "True or False")
+        for name, value in (("kajiura", kajiura), ("elastic", elastic), ("dispersion", dispersion)):
+            check_kind(value, bool, name, "True or False")
         check_kind(workers, (Integral, NoneType), "workers", "a whole number")
         check_kind(save_to, (str, os.PathLike, NoneType), "save_to", "a path")
         check_kind(scheduler, (str, NoneType), "scheduler", "an address such as tcp://host:8786")
@@ -138,14 +146,18 @@ class GreensBank(Summarised):
         elif not isinstance(bathymetry, Bathymetry):
             bathymetry = Bathymetry.open(bathymetry)
         warn_if_coarse(region)
-        options: dict[str, Any] = {"min_depth_m": min_depth_m, "kajiura": kajiura}
+        options: dict[str, Any] = {
+            "min_depth_m": min_depth_m,
+            "kajiura": kajiura,
+            "elastic": elastic,
+            "dispersion": dispersion,
+        }
         how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),
             "bathymetry": bathymetry.title,
             "bathymetry_digest": bathymetry.digest,
-            "min_depth_m": min_depth_m,
-            "kajiura": int(kajiura),
+            **{name: int(value) if isinstance(value, bool) else value for name, value in options.items()},
         }
 
         def computed(parts: ResponseParts | None) -> GreensBank:
@@ -177,7 +189,7 @@ class GreensBank(Summarised):
         region : Region
             Whose gauges and subfaults they are of.
         series : mapping of gauge name to array, shape (n_times, n_subfaults)
-            m per m of slip, every minute from the origin; lengths may differ.
+            What the gauge senses, m per m of slip, every minute from the origin; lengths may differ.
         depths_m : mapping of gauge name to float, optional
             Depth of the water at the gauges, m; NaN where unknown.
         attributes : mapping, optional
@@ -201,6 +213,11 @@ class GreensBank(Summarised):
                 ) from error
             raise
         variables, attributes = {"response", "subfault_source", "gauge_hours"}, {"id", "region_json", CHECKSUMS}
+        if variables <= {*dataset.variables} and "gauge_senses" not in dataset.variables:
+            raise InputError(
+                f"{path} is a bank of sea level at all gauges, made by an older slipcast, which no DART measures; "
+                "build it again (slipcast bank build)"
+            )
         require(dataset, variables, attributes, f"{path} is an incomplete bank file")
         return cls(dataset)
 
@@ -312,7 +329,7 @@ class GreensBank(Summarised):
         sources: Iterable[str] | None = None,
         window_min: float | None = None,
     ) -> xr.DataArray:
-        """Return sea level per metre of uniform slip on each unit source.
+        """Return what gauges sense per metre of uniform slip on each unit source.
 
         Parameters
         ----------
@@ -363,7 +380,7 @@ class GreensBank(Summarised):
     def forward(
         self, slip: xr.DataArray, *, gauges: Iterable[str] | None = None, window_min: float | None = None
     ) -> xr.DataArray:
-        """Turn slip into sea level: all of it at time zero.
+        """Turn slip into what gauges sense: all of it at time zero.
 
         Parameters
         ----------
@@ -469,7 +486,7 @@ def _assemble(
             "response": (
                 ("gauge", "time", "subfault"),
                 response,
-                {"units": "m m-1", "long_name": "sea level per slip"},
+                {"units": "m m-1", "long_name": "what the gauge senses, m of water, per slip"},
             )
         },
         coords={
@@ -483,6 +500,7 @@ def _assemble(
             "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
             "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
             "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
+            "gauge_senses": ("gauge", [gauge.senses for gauge in gauges]),
             "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
             "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
             "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),

@@ -20,7 +20,7 @@ from slipcast.regions.region import Region
 
 __all__ = ["ResponseParts"]
 
-_FORMAT = 3
+_FORMAT = 4
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
 
 
@@ -48,6 +48,8 @@ class ResponseParts:
         *,
         min_depth_m: float,
         kajiura: bool,
+        elastic: bool,
+        dispersion: bool,
         device: str = "cpu",
     ) -> ResponseParts:
         """Name the parts of a bank (arguments as in :meth:`slipcast.greens.bank.GreensBank.build`)."""
@@ -63,6 +65,8 @@ class ResponseParts:
                 sea_floor,
                 float(min_depth_m),
                 bool(kajiura),
+                bool(elastic),
+                bool(dispersion),
                 device,
             )
             for gauge in region.gauges

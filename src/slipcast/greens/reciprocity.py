@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from slipcast.parallel.executor import run_tasks, worker_count
 from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
+from slipcast.physics.dispersion import TravelPaths, disperse
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.regions.region import Region
@@ -30,7 +31,36 @@ SAMPLE_S = 60.0
 _NEAR_FIELD_M = 700e3
 _NEAR_SPACING_ARCMIN = 2.0
 
-_Run = tuple[str, SubfaultProjection, GaugeStencil, int]
+
+class _Run(NamedTuple):
+    """A gauge whose response is to be computed."""
+
+    gauge: str
+    stencil: GaugeStencil
+    count: int
+    pressure: bool
+
+
+class _Waves(NamedTuple):
+    """What the runs on a grid share."""
+
+    projection: SubfaultProjection
+    paths: TravelPaths | None
+
+    def sensed(self, run: _Run, response: np.ndarray) -> np.ndarray:
+        """Turn long waves at a gauge, shape (n_times, n_subfaults), into what it senses."""
+        if self.paths:
+            waves, subfaults = self.projection.waves, self.projection.subfaults
+            means = self.paths.means(run.stencil, subfaults.lon_deg, subfaults.lat_deg)
+            response = disperse(
+                response,
+                interval_s=SAMPLE_S,
+                depth_m=means.depth_m,
+                cell_time_s2=means.cell_time_s2,
+                step_s=SAMPLE_S / waves.steps_per(SAMPLE_S),
+            )
+        # at time zero the sea stands as high as the floor has risen
+        return response - response[0] if run.pressure else response
 
 
 def run_gauges(
@@ -39,6 +69,8 @@ def run_gauges(
     *,
     min_depth_m: float = 10.0,
     kajiura: bool = False,
+    elastic: bool = True,
+    dispersion: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
     parts: ResponseParts | None = None,
@@ -53,7 +85,7 @@ def run_gauges(
         Gauges, unit sources and grids.
     bathymetry : Bathymetry
         Covering the grids.
-    min_depth_m, kajiura, workers, progress, scheduler, device
+    min_depth_m, kajiura, elastic, dispersion, workers, progress, scheduler, device
         As in :meth:`slipcast.greens.bank.GreensBank.build`.
     parts : ResponseParts, optional
         Where responses are looked for, and kept as they are done.
@@ -61,7 +93,7 @@ def run_gauges(
     Returns
     -------
     series : dict of gauge name to array, shape (n_times, n_subfaults)
-        m per m of slip, every minute from the origin.
+        What the gauge senses, m per m of slip, every minute from the origin.
     depths_m : dict of gauge name to float
         Depth of the water there, m.
 
@@ -73,17 +105,19 @@ def run_gauges(
     _check_device(device, scheduler)
     subfaults = region.subfaults()
     runs, depths, found = [], {}, {}
-    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m):
+    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m, elastic):
         count = round(region.grids[name].hours * 3600 / SAMPLE_S)
-        projection = None
+        shared = None
         for gauge, stencil in stencils.items():
             depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
             done = parts.find(gauge, (count + 1, len(subfaults))) if parts else None
             if done is not None:
                 found[gauge] = done
                 continue
-            projection = projection or SubfaultProjection(waves, subfaults, kajiura=kajiura)
-            runs.append((gauge, projection, stencil, count))
+            shared = shared or _Waves(
+                SubfaultProjection(waves, subfaults, kajiura=kajiura), TravelPaths(waves) if dispersion else None
+            )
+            runs.append((shared, _Run(gauge, stencil, count, region.gauge(gauge).senses == "pressure")))
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
     return _run_all(runs, found, parts=parts, progress=progress, **how), depths
 
@@ -128,12 +162,12 @@ def warn_if_coarse(region: Region) -> None:
 
 
 def _gauges_at_sea(
-    region: Region, bathymetry: Bathymetry, min_depth_m: float
+    region: Region, bathymetry: Bathymetry, min_depth_m: float, elastic: bool = False
 ) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
     """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
     for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
         grid = region.grids[name].grid()
-        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m)
+        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m, elastic=elastic)
         stencils = {}
         for gauge in region.gauges:
             if gauge.grid == name:
@@ -145,7 +179,7 @@ def _gauges_at_sea(
 
 
 def _run_all(
-    runs: list[_Run],
+    runs: list[tuple[_Waves, _Run]],
     found: dict[str, np.ndarray],
     *,
     parts: ResponseParts | None,
@@ -160,7 +194,7 @@ def _run_all(
     if progress and found:
         progress(len(found), total, "found")
     # the longest first, so that no core ends up alone with one of them
-    runs = sorted(runs, key=lambda run: -run[3] * run[1].waves.wet.size / run[1].waves.max_step_s)
+    runs = sorted(runs, key=lambda run: -_work(*run))
     computed = _by_workers(runs, workers, scheduler) if device == "cpu" else _on_device(runs, device)
     with closing(computed) as responses:
         for name, response in responses:
@@ -172,16 +206,21 @@ def _run_all(
     return series
 
 
-def _by_workers(runs: list[_Run], workers: int, scheduler: str | None) -> Generator[tuple[str, np.ndarray], None, None]:
+def _work(shared: _Waves, run: _Run) -> float:
+    """Estimate the cell updates of a run, to a factor."""
+    waves = shared.projection.waves
+    return run.count * waves.wet.size / waves.max_step_s
+
+
+def _by_workers(runs: list[tuple[_Waves, _Run]], workers: int, scheduler: str | None) -> Generator[tuple[str, np.ndarray], None, None]:
     """Compute responses in threads (the kernels let go of the interpreter lock), or on a cluster."""
     stop = threading.Event()
     respond = partial(_respond, stop=stop) if scheduler is None else _respond
-    tasks = ((projection, (name, stencil, count)) for name, projection, stencil, count in runs)
     how: dict[str, Any] = {"kind": "threads", "workers": workers, "scheduler": scheduler, "stop": stop}
     # products are added up in another order by another number of threads
-    with single_threaded(blas_alone=True), closing(run_tasks(respond, tasks, **how)) as results:
-        for (name, *_), response in results:
-            yield name, response
+    with single_threaded(blas_alone=True), closing(run_tasks(respond, runs, **how)) as results:
+        for run, response in results:
+            yield run.gauge, response
 
 
 def _check_device(device: str, scheduler: str | None) -> None:
@@ -195,22 +234,20 @@ def _check_device(device: str, scheduler: str | None) -> None:
         raise InputError(f"device {device} is for this machine: leave out the scheduler {scheduler}")
 
 
-def _on_device(runs: list[_Run], device: str) -> Generator[tuple[str, np.ndarray], None, None]:
+def _on_device(runs: list[tuple[_Waves, _Run]], device: str) -> Generator[tuple[str, np.ndarray], None, None]:
     """Compute responses on a device of PyTorch, all gauges of a grid at a time."""
     from slipcast.physics.shallow_water_torch import device_named, responses
 
-    for projection in {id(run[1]): run[1] for run in runs}.values():
-        together = [run for run in runs if run[1] is projection]
-        stencils, count = [stencil for _, _, stencil, _ in together], together[0][3]
-        found = responses(projection, stencils, interval_s=SAMPLE_S, count=count, device=device_named(device))
-        for (name, *_), response in zip(together, found, strict=True):
-            yield name, response
+    for shared in {id(shared): shared for shared, _ in runs}.values():
+        together = [run for other, run in runs if other is shared]
+        stencils, count = [run.stencil for run in together], together[0].count
+        found = responses(shared.projection, stencils, interval_s=SAMPLE_S, count=count, device=device_named(device))
+        for run, response in zip(together, found, strict=True):
+            yield run.gauge, shared.sensed(run, response)
 
 
-def _respond(
-    projection: SubfaultProjection, run: tuple[str, GaugeStencil, int], *, stop: threading.Event | None = None
-) -> np.ndarray:
+def _respond(shared: _Waves, run: _Run, *, stop: threading.Event | None = None) -> np.ndarray:
     """Compute one response."""
-    _, stencil, count = run
     with single_threaded(blas_alone=True):
-        return projection.response(stencil, interval_s=SAMPLE_S, count=count, stop=stop)
+        response = shared.projection.response(run.stencil, interval_s=SAMPLE_S, count=run.count, stop=stop)
+        return response if stop and stop.is_set() else shared.sensed(run, response)

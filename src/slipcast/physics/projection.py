@@ -39,6 +39,7 @@ class SubfaultProjection:
 
     def __init__(self, waves: LongWaves, subfaults: Subfaults, *, kajiura: bool):
         self.waves = waves
+        self.subfaults = subfaults
         self.box = uplift_box(waves, subfaults)
         self.uplift = UpliftMap(waves, self.box, subfaults)
         self.smooth = _kajiura_filter(waves, self.box) if kajiura else None

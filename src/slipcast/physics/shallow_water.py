@@ -19,10 +19,13 @@ from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.leapfrog import advance, block_of_steps, start_transports, wet_runs
 
-__all__ = ["GRAVITY_M_S2", "Box", "GaugeStencil", "LongWaves"]
+__all__ = ["GRAVITY_M_S2", "SOUND_SPEED_M_S", "Box", "GaugeStencil", "LongWaves"]
 
 GRAVITY_M_S2 = 9.81
 """Acceleration of gravity, m/s^2."""
+
+SOUND_SPEED_M_S = 1500.0
+"""Speed of sound in sea water, m/s."""
 
 _COURANT = 0.9
 _SPONGE_DEG = 1.25
@@ -64,6 +67,9 @@ class LongWaves:
         Cells less deep are land; waves reflect from it.
     open_boundary : bool, optional
         Absorb waves within 1.25 degrees of the edges; otherwise the edges are walls.
+    elastic : bool, optional
+        Slow waves down as compressible water and the give of the Earth do, by an effective depth h (1 - g h / c^2)
+        with the speed of sound c = 1,500 m/s: by 0.9 % at 4,000 m, 1.3 % at 6,000 m.
     dtype : dtype, optional
         float32, or float64 for tests.
 
@@ -75,6 +81,11 @@ class LongWaves:
 
     without rotation, friction or dispersion; second order in space and time. The time step is at most 0.9 of the
     stable one. Not for water shallower than some tens of metres, where waves steepen and break, nor for land.
+    Dispersion is added to series at gauges (:mod:`slipcast.physics.dispersion`).
+
+    The effective depth is the sum of two effects of about the same size: compression of the water slows the phase
+    speed by g h / 4 c^2 (Tsai et al. 2013, doi:10.1002/grl.50147), the elastic Earth under it, at periods of some
+    1,000 s, by as much again (Watada et al. 2014, doi:10.1002/2013JB010841). The operator stays symmetric.
 
     Raises
     ------
@@ -82,7 +93,16 @@ class LongWaves:
         If the depth has another shape, is not finite, or is nowhere at sea.
     """
 
-    def __init__(self, grid: Grid, depth_m, *, min_depth_m: float = 10.0, open_boundary: bool = True, dtype=np.float32):
+    def __init__(
+        self,
+        grid: Grid,
+        depth_m,
+        *,
+        min_depth_m: float = 10.0,
+        open_boundary: bool = True,
+        elastic: bool = False,
+        dtype=np.float32,
+    ):
         depth_m = np.asarray(depth_m, dtype=float)
         if depth_m.shape != grid.shape:
             raise InputError(f"depth_m must have the grid's shape {grid.shape}, got {depth_m.shape}")
@@ -96,16 +116,25 @@ class LongWaves:
         if not self.wet.any():
             raise InputError(f"depth_m must reach min_depth_m = {min_depth_m} m somewhere, got {depth_m.max():g} m")
         self.depth_m = np.where(self.wet, depth_m, 0.0)
+        self.elastic = elastic
         self.dtype = np.dtype(dtype)
         self.open_boundary = open_boundary
         self._wet_runs = wet_runs(self.wet)
+
+    def speed_m_s(self, depth_m):
+        """Return the speed of long waves, m/s, by the depth of the water, m."""
+        return np.sqrt(GRAVITY_M_S2 * self._effective(np.asarray(depth_m, float)))
+
+    def _effective(self, depth_m: np.ndarray) -> np.ndarray:
+        """Return the depth of rigid, incompressible water in which waves are as fast."""
+        return depth_m * (1 - GRAVITY_M_S2 * depth_m / SOUND_SPEED_M_S**2) if self.elastic else depth_m
 
     @property
     def max_step_s(self) -> float:
         """Longest time step taken, s."""
         dlat = EARTH_RADIUS_M * np.radians(self.grid.spacing_deg)
         dlon = dlat * np.cos(np.radians(self.grid.lat_deg))[:, np.newaxis]
-        rate = np.sqrt(GRAVITY_M_S2 * self.depth_m * (1 / dlon**2 + 1 / dlat**2))
+        rate = self.speed_m_s(self.depth_m) * np.sqrt(1 / dlon**2 + 1 / dlat**2)
         return float(_COURANT / rate.max())
 
     @property
@@ -166,7 +195,7 @@ class LongWaves:
 
     def _factors(self, dt_s: float) -> tuple[tuple, tuple]:
         """Compute the coefficients of a time step: transports from sea level, and back; damping."""
-        grid, h = self.grid, self.depth_m
+        grid, h = self.grid, self._effective(self.depth_m)
         step = np.radians(grid.spacing_deg)
         cos_centre = np.cos(np.radians(grid.lat_deg))
         cos_edge = np.cos(np.radians(np.append(grid.lat_deg, grid.lat_north_deg) - grid.spacing_deg / 2))
@@ -192,7 +221,7 @@ class LongWaves:
         """
         rows, columns = self.grid.shape
         width = self._margin_cells
-        speed = np.sqrt(GRAVITY_M_S2 * self.depth_m[self.wet].mean())
+        speed = float(self.speed_m_s(self.depth_m[self.wet].mean()))
         metres = EARTH_RADIUS_M * np.radians(_SPONGE_DEG)
 
         def left(index, size, metres):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from numbers import Real
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,7 +17,7 @@ from slipcast.geodesy import wrap_longitude
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.unit_sources import Subfaults, expand_names, subdivide, unit_source
 
-__all__ = ["Gauge", "GridPlan", "Region", "region_names"]
+__all__ = ["Gauge", "GridPlan", "Region", "Senses", "region_names"]
 
 
 class _Frozen(BaseModel):
@@ -56,8 +56,12 @@ class GridPlan(_Frozen):
         return Grid.over(self.lon, self.lat, self.spacing_arcmin)
 
 
+Senses = Literal["pressure", "sea_level"]
+"""What a gauge measures: the pressure on a floor that moves with the earthquake, or the level of the sea."""
+
+
 class Gauge(_Frozen):
-    """A point where sea level is wanted.
+    """A point where waves are measured or wanted.
 
     Attributes
     ----------
@@ -69,6 +73,9 @@ class Gauge(_Frozen):
         Degrees; longitude in [0, 360).
     grid : str
         The grid on which its waves are computed.
+    senses : {"pressure", "sea_level"}
+        What it measures: the pressure on the floor, in metres of water, which is the sea level less the uplift of the
+        floor under it; or the level of the sea. By default pressure for a DART, sea level for a forecast point.
     """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")
@@ -76,6 +83,14 @@ class Gauge(_Frozen):
     lon: float = Field(ge=-360, le=720)
     lat: float = Field(ge=-90, le=90)
     grid: str
+    senses: Senses
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sensed_by_kind(cls, content: Any) -> Any:
+        if isinstance(content, Mapping) and "senses" not in content:
+            return {**content, "senses": "pressure" if content.get("kind") == "dart" else "sea_level"}
+        return content
 
     @field_validator("lon")
     @classmethod

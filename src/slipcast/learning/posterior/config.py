@@ -36,6 +36,9 @@ class SamplerConfig(BaseModel):
         How often each window is seen, in any unit. None: all alike.
     noise_sd_m : float
         Standard deviation of white noise, m.
+    drift_m : tuple of float
+        Standard deviations of a drift an hour after the origin, m, as of a tide that is predicted: of its parts that
+        grow with time, with its square, and so on.
     n_scenarios : int
         Scenarios drawn; each is seen again and again, with other noise, other gauges and another window.
     n_more : int
@@ -59,7 +62,7 @@ class SamplerConfig(BaseModel):
         Share of the masks in which further samples are missing, in [0, 1].
     augmented_share : float
         Share of the records that no scenario makes, in [0, 1]: waves that come early or late, too high or too low,
-        and coloured noise with a drift (:class:`slipcast.learning.posterior.augmentation.Augmentation`).
+        and coloured noise (:class:`slipcast.learning.posterior.augmentation.Augmentation`).
     null_share : float
         Share of the records that are of no earthquake, in [0, 1].
     slip_score, mode_score, wave_score, centre_score : float
@@ -81,7 +84,8 @@ class SamplerConfig(BaseModel):
     usual_share: _Share = 1 / 3
     windows_min: tuple[_Count, ...] = (5, 7, 10, 13, 16, 20, 25, 30, 37, 45, 52, 60, 75, 90, 120)
     window_weights: tuple[_Amount, ...] | None = None
-    noise_sd_m: _Positive = 0.005
+    noise_sd_m: _Positive = 0.0015
+    drift_m: tuple[_Amount, ...] = (0.0053, 0.0023)
     n_scenarios: _Count = 400_000
     n_more: Annotated[int, Field(strict=True, ge=0)] = 0
     n_calibration: _Count = 3000

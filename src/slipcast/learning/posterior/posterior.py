@@ -23,18 +23,20 @@ from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint
 from slipcast.learning.checkpoint import checkpoint_folder, made_with
+from slipcast.learning.posterior.augmentation import noise_columns
 from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
 from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 from slipcast.records import Records
+from slipcast.regions.region import Senses
 
 __all__ = ["N_NUMBERS", "NeuralPosterior", "features_of"]
 
 N_NUMBERS = 4
 """Of the features, the last ones: noise, size and how well they are known; before them the share of each gauge."""
 
-_FORMAT = 2
+_FORMAT = 3
 _MEAN_DRAWS = 200
 _CHUNK = 256
 _FEATURE_LIMIT = 30.0
@@ -116,6 +118,11 @@ class NeuralPosterior:
         The longest window it knows, minutes after the origin.
     noise_sd_m : float
         Standard deviation of a sample that it takes for granted, m.
+    drift_m : sequence of float
+        Standard deviations of a drift that it takes for granted, an hour after the origin, m
+        (:class:`~slipcast.learning.posterior.config.SamplerConfig`).
+    senses : sequence of str
+        What each of its gauges senses, as it was trained (:class:`slipcast.regions.region.Gauge`).
     region, bank : str
         Name of the region, and identity of the bank it was trained on.
     training : mapping
@@ -143,6 +150,8 @@ class NeuralPosterior:
     sources: Sequence[str]
     window_min: float
     noise_sd_m: float
+    drift_m: Sequence[float]
+    senses: Sequence[str]
     region: str
     bank: str
     training: Mapping[str, Any] = field(repr=False)
@@ -217,6 +226,7 @@ class NeuralPosterior:
         """Fingerprint of names, scaling and weights."""
         tensors = self._tensors()
         labels = [list(self.gauges), list(self.sources), self.window_min, self.noise_sd_m, self.region]
+        labels += [list(self.drift_m), list(self.senses)]
         return fingerprint(*labels, *(part for name in sorted(tensors) for part in (name, tensors[name].numpy())))
 
     @property
@@ -360,6 +370,8 @@ class NeuralPosterior:
             wave_gauges=list(self.waves),
             window_min=self.window_min,
             noise_sd_m=self.noise_sd_m,
+            drift_m=list(self.drift_m),
+            senses=list(self.senses),
             region=self.region,
             bank=self.bank,
             training=dict(self.training),
@@ -385,7 +397,10 @@ class NeuralPosterior:
             return cls(
                 network=network,
                 arguments=header.arguments,
-                linear=ScaledLinear(ScaledMoments(*(arrays[f"moments.{name}"] for name in _MOMENTS))),
+                linear=ScaledLinear(
+                    ScaledMoments(*(arrays[f"moments.{name}"] for name in _MOMENTS)),
+                    noise_columns(header.drift_m, header.noise_sd_m, len(header.gauges), int(header.window_min)),
+                ),
                 modes=JointComponents(
                     **{name: arrays[f"modes.{name}"] for name in _MODES},
                     waves={name: waves[name] for name in header.wave_gauges},
@@ -407,7 +422,7 @@ class NeuralPosterior:
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
 _CALIBRATION = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
-_LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "region", "bank", "training", "versions")
+_LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "drift_m", "senses", "region", "bank", "training", "versions")
 
 
 class _Header(BaseModel):
@@ -423,6 +438,8 @@ class _Header(BaseModel):
     wave_gauges: list[str]
     window_min: float
     noise_sd_m: float
+    drift_m: list[float]
+    senses: list[Senses]
     region: str
     bank: str
     training: dict[str, Any]

@@ -114,6 +114,9 @@ class ScaledLinear:
     ----------
     moments : ScaledMoments
         Of events of size 1 m.
+    columns : array, shape (n_columns, n_samples), optional
+        Correlated noise beside the white one, in standard deviations of that: the noise has the covariance
+        :math:`\sigma^2 (I + C^T C)`.
     kept_bytes : float
         How much is kept of what was worked out for the samples that there are, for records with the same.
 
@@ -125,14 +128,18 @@ class ScaledLinear:
     noise of the instrument up, so that records that the model cannot make are not fitted to the last millimetre; the
     estimate is :math:`M_{yd} V (D + \sigma^2/s^2)^{-1} c / s`, the linear one of least mean squared error for that size
     and noise. Records and noise that are twice as large give a size that is twice as large, and all else the same. A
-    sample that is missing plays no part.
+    sample that is missing plays no part. Records and moments are whitened first where the noise is correlated.
     """
 
     moments: ScaledMoments
+    columns: np.ndarray | None = None
     kept_bytes: float = field(default=_KEPT_BYTES, repr=False, compare=False)
     _operators: LRUCache[bytes, _Operator] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        n_samples = len(self.moments.records)
+        if self.columns is not None and self.columns.shape[1:] != (n_samples,):
+            raise InputError(f"columns must have shape (n, {n_samples}), got {self.columns.shape}")
         size = partial(_kept_size, most=self.kept_bytes)
         object.__setattr__(self, "_operators", LRUCache(self.kept_bytes, getsizeof=size))
 
@@ -171,7 +178,8 @@ class ScaledLinear:
         with _KEEPING:
             operator = self._operators.get(key)
         if operator is None:
-            operator = _Operator.of(self.moments, known)
+            columns = None if self.columns is None else self.columns[:, known]
+            operator = _Operator.of(self.moments, columns, known)
             with _KEEPING:
                 self._operators[key] = operator
         return operator
@@ -189,11 +197,14 @@ class _Operator:
     log_chance: np.ndarray
 
     @classmethod
-    def of(cls, moments: ScaledMoments, known: np.ndarray) -> _Operator:
-        """Diagonalise the moments of the samples."""
+    def of(cls, moments: ScaledMoments, columns: np.ndarray | None, known: np.ndarray) -> _Operator:
+        """Diagonalise the moments of the samples, whitened by the noise in them."""
         # threads that wait for each other over small matrices are many times slower on a busy machine
         with single_threaded(blas_alone=True):
-            power, turn = np.linalg.eigh(moments.records[np.ix_(known, known)].astype(float))
+            power = moments.records[np.ix_(known, known)].astype(float)
+            whiten = None if columns is None else _whitening(columns.astype(float))
+            power, turn = np.linalg.eigh(power if whiten is None else whiten @ power @ whiten)
+            turn = turn if whiten is None else whiten @ turn
         power = np.maximum(power, 1e-12)
         latent = (moments.latent[:, known] @ turn).astype(np.float32)
         variance = np.outer(power, _GRID_SIZE**2) + _GRID_EXCESS**2
@@ -228,6 +239,12 @@ class _Operator:
         power = latent_power.astype(np.float32)
         left = np.sqrt(np.maximum(power - share @ self.latent_squared, _LEAST_VARIANCE * power))
         return ScaledEstimate(size, spread.astype(np.float32), noise, latent, left)
+
+
+def _whitening(columns: np.ndarray) -> np.ndarray:
+    """Return the symmetric inverse root of I + C^T C, shape (n_samples, n_samples)."""
+    _, singular, directions = np.linalg.svd(columns, full_matrices=False)
+    return np.eye(columns.shape[1]) - (directions.T * (1 - 1 / np.sqrt(1 + singular**2))) @ directions
 
 
 def _kept_size(operator: _Operator, *, most: float) -> float:

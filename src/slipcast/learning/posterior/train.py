@@ -16,7 +16,7 @@ from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
 from slipcast.io.atomic import check_target
 from slipcast.io.labels import positions_of
-from slipcast.learning.posterior.augmentation import Augmentation
+from slipcast.learning.posterior.augmentation import Augmentation, noise_columns
 from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.generator import SlipGenerator, energy_score, marginal_crps
@@ -118,7 +118,8 @@ def train_on_pool(
     """Train a posterior on scenarios that have been drawn; the other parameters as in :func:`train_posterior`."""
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
-    linear = ScaledLinear(scaled_moments(pool, config.n_latent), kept_bytes=_KEPT_BYTES)
+    columns = noise_columns(config.drift_m, config.noise_sd_m, len(gauges), window_min)
+    linear = ScaledLinear(scaled_moments(pool, config.n_latent), columns, kept_bytes=_KEPT_BYTES)
     usual = positions_of(
         config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the posterior"
     )
@@ -136,6 +137,8 @@ def train_on_pool(
         sources=bank.sources,
         window_min=float(window_min),
         noise_sd_m=config.noise_sd_m,
+        drift_m=config.drift_m,
+        senses=[bank.region.gauge(name).senses for name in gauges],
         region=bank.region.name,
         bank=bank.id,
         training=config.model_dump(mode="json"),
@@ -173,8 +176,7 @@ def calibrate_amplitudes(
     draws: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
     true: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
     for batch in islice(stream.batches(_CALIBRATION_BATCH, rng), -(-count // _CALIBRATION_BATCH)):
-        noise = rng.standard_normal(batch.records.shape, dtype=np.float32)
-        seen = batch.records + np.float32(sampler.noise_sd_m) * noise
+        seen = Augmentation(sampler.noise_sd_m, sampler.drift_m, 0.0).augment(batch.records, rng)
         seen[:, ~masks.draw(rng).reshape(seen.shape[1:])] = np.nan
         amplitudes = sampler.draw(seen, _CALIBRATION_DRAWS, rng)
         waves = rupture_records(bank, batch.slip, batch.onset, batch.rise_time)
@@ -253,7 +255,7 @@ class SamplerTraining:
         self.pool, self.linear, self.modes, self.config = pool, linear, modes, config
         self.n_gauges, self.n_times = n_gauges, config.windows_min[-1]
         self.rng = np.random.default_rng([config.seed, 2])
-        self.augmentation = Augmentation(config.noise_sd_m, config.augmented_share)
+        self.augmentation = Augmentation(config.noise_sd_m, config.drift_m, config.augmented_share)
         self.amplitude_sd = torch.from_numpy(modes.amplitude_sd)
         self.to_sources = torch.from_numpy(modes.to_sources)
         self.masks = ObservationMasks(
