@@ -71,6 +71,7 @@ def simulate(model: NeuralPosterior, *, magnitude: float = 8.9, seed: int = 1, o
         gauges=list(model.gauges),
         lon_deg=[gauge.lon for gauge in gauges],
         lat_deg=[gauge.lat for gauge in gauges],
+        senses=[gauge.senses for gauge in gauges],
         origin_time=origin_time,
         title=f"Simulated Mw {magnitude:.1f}, {model.region}",
     )

@@ -138,9 +138,9 @@ def test_slip_that_makes_no_modes(small_bank, ruptures):
     with pytest.raises(InputError, match=r"slip must not be later than \d+ min, got a rupture with later slip"):
         analysis.amplitudes(slip[:2], onset[:2] + 3600 * (slip[:2] > 0), rise_time[:2])
     with pytest.raises(InputError, match="to_subfaults must have 2 modes, got 3"):
-        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((3, 4)), {})
+        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((3, 4)), {}, {})
     with pytest.raises(InputError, match="waves at westport must have 2 modes, got 1"):
-        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((2, 4)), {"westport": np.ones((1, 5))})
+        JointComponents(np.ones(2), np.ones((2, 4)), np.ones((2, 4)), {"westport": np.ones((1, 5))}, {})
 
 
 # --- records that no scenario makes

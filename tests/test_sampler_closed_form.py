@@ -61,6 +61,7 @@ def sampler() -> NeuralPosterior:
         np.eye(N_MODES, dtype=np.float32),
         np.eye(N_MODES, dtype=np.float32),
         {"a": np.random.default_rng(11).standard_normal((N_MODES, 300)).astype(np.float32)},
+        {"a": np.zeros(N_MODES, np.float32)},
     )
     linear = ScaledLinear(scaled_moments(pool, CONFIG.n_latent))
     training = SamplerTraining(pool, linear, modes, CONFIG, len(GAUGES), (0, 1, 2))

@@ -277,11 +277,13 @@ def forecast(
             "gauge": gauge,
             "max_amplitude_m": round(height, 4),
             "arrival_min": round(arrival, 1) if arrival >= 0 else None,
+            "highest_min": round(highest, 1) if highest >= 0 else None,
         }
-        for gauge, height, arrival in zip(
+        for gauge, height, arrival, highest in zip(
             made.gauges,
             made.max_amplitude.to_numpy().tolist(),
             (made.arrival_time.to_numpy() / 60).tolist(),
+            (made.dataset["max_time"].to_numpy() / 60).tolist(),
             strict=True,
         )
     ]
@@ -293,9 +295,17 @@ def forecast(
         print_json(rows)
         return
     for row in sorted(rows, key=lambda row: -row["max_amplitude_m"]):
-        arrives = "no wave" if row["arrival_min"] is None else f"arrives after {row['arrival_min']:.0f} min"
+        arrives = _arrival_words(row["arrival_min"], row["highest_min"])
         interval = ""
         if uncertain:
             low, *_, high = row["max_amplitude_quantiles_m"].values()
             interval = f" (90 %: {low:.2f} to {high:.2f})"
         write_line(f"{row['gauge']:<14} {row['max_amplitude_m']:6.2f} m{interval}  {arrives}")
+
+
+def _arrival_words(arrival_min: float | None, highest_min: float | None) -> str:
+    """Word when a wave arrives, and when it is highest."""
+    if arrival_min is None:
+        return "no wave"
+    begins = "inside the source, at once" if arrival_min < 1 else f"arrives after {arrival_min:.0f} min"
+    return begins if highest_min is None else f"{begins}, highest after {highest_min:.0f} min"

@@ -15,6 +15,7 @@ from slipcast import metrics
 from slipcast.errors import InputError, check_kind
 from slipcast.evaluation.scoring import Truth, score_method
 from slipcast.inversion import Inverter, SamplingInverter, centroid_latitude, magnitude_of_slip
+from slipcast.inversion.inverter import check_senses
 from slipcast.inversion.least_squares import NOISE_SD_M, LeastSquares
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import Network, open_inverter
@@ -254,7 +255,10 @@ def evaluate(
     truth = Truth(scenarios, indices)
     n_draws = n_draws if any(isinstance(method, SamplingInverter) for method in opened.values()) else 0
     parts = []
+    sensed = {name: scenarios.region.gauge(name).senses for name in scenarios.gauges}
     for method in opened.values():
+        if not set(method.gauges) - set(sensed):
+            check_senses(method, sensed, of="the scenario set")
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
         part = score_method(method, truth, records, fit_min=fit_min, n_draws=n_draws)
         parts.append(part.assign(window_min=_window_min(method)))

@@ -46,11 +46,13 @@ class Truth:
         scenarios = self.scenarios
         sea_level = scenarios.dataset["records"].isel(scenario=self.indices).to_numpy()
         weights = scenarios.load_weights(self.indices)
+        displaced = weights.to_numpy() @ scenarios.source_response().to_numpy()[:, 0].T
+        arrival = arrival_time(sea_level, scenarios.time_s, displaced)
         return xr.Dataset(
             {
                 "weights_true": (("scenario", "source"), weights.to_numpy().astype(float), {"units": "m"}),
                 "max_amplitude_true": (("scenario", "gauge"), _maximum(sea_level), {"units": "m"}),
-                "arrival_true": (("scenario", "gauge"), arrival_time(sea_level, scenarios.time_s), {"units": "s"}),
+                "arrival_true": (("scenario", "gauge"), arrival, {"units": "s"}),
                 "magnitude_true": ("scenario", scenarios.dataset["magnitude"].to_numpy()[self.indices]),
             },
             coords={
@@ -224,7 +226,8 @@ def _maxima(
         for row, of_record in enumerate(coefficients):
             level = of_record @ matrix if own is None else own.sea_level(of_record, name)[:, : matrix.shape[1]]
             maxima[row, column] = level.max(axis=1)
-        arrival[:, column] = arrival_time(mean @ matrix, time_s[: matrix.shape[1]])
+        displacement = matrix[:, 0] if own is None else own.displacement[name]
+        arrival[:, column] = arrival_time(mean @ matrix, time_s[: matrix.shape[1]], mean @ displacement)
     return maxima, arrival
 
 

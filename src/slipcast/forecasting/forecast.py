@@ -44,8 +44,9 @@ class Forecast(Summarised):
     Attributes
     ----------
     dataset : xarray.Dataset
-        ``sea_level([event,] gauge, time)`` m, NaN after the end of a gauge's run; ``max_amplitude([event,] gauge)``,
-        the highest sea level, m; ``arrival_time`` and ``max_time``, s since the origin (NaN where no wave arrives).
+        ``sea_level([event,] gauge, time)``, what gauges sense, m, NaN after the end of a gauge's run;
+        ``max_amplitude([event,] gauge)``, the highest of it, m; ``arrival_time``, of the wave and not of the
+        displacement (:func:`arrival_time`), and ``max_time``, s since the origin (NaN where no wave arrives).
         From slip with posterior samples also quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
         ``max_amplitude_quantile([event,] quantile, gauge)``, m.
 
@@ -203,12 +204,14 @@ class Forecast(Summarised):
         ]
         if events is not None:
             return Summary(f"{title}, {events} events", [*facts, ("gauges", shortened(self.gauges))])
-        columns = ["gauge", "arrival (min)", "maximum (m)"]
+        columns = ["gauge", "arrival (min)", "highest after (min)", "maximum (m)"]
         spread = self.interval().to_numpy() if "max_amplitude_quantile" in self.dataset else None
         rows = []
         for place in np.argsort(-self.max_amplitude.to_numpy(), kind="stable")[:_MOST_ROWS].tolist():
             arrival = float(self.arrival_time[place]) / 60
             row = [self.gauges[place], f"{arrival:.0f}" if np.isfinite(arrival) else "-"]
+            peak = float(self.dataset["max_time"][place]) / 60
+            row.append(f"{peak:.0f}" if np.isfinite(peak) else "-")
             row.append(f"{float(self.max_amplitude[place]):.2f}")
             if spread is not None:
                 row.append(f"{spread[0, place]:.2f} to {spread[1, place]:.2f}")
@@ -216,30 +219,42 @@ class Forecast(Summarised):
         return Summary(title, facts, [*columns, *(["90 % interval (m)"] if spread is not None else [])], rows)
 
 
-def arrival_time(sea_level_m, time_s) -> np.ndarray:
-    """Find when a wave arrives.
+def arrival_time(sea_level_m, time_s, displacement_m=0.0) -> np.ndarray:
+    """Find when a wave arrives: the first change from the level after the displacement.
 
     Parameters
     ----------
     sea_level_m : array, shape (..., n_times)
-        m; NaN counts as no wave.
+        What a gauge senses, m; NaN counts as no wave.
     time_s : array, shape (n_times,)
         s.
+    displacement_m : float or array, shape (...), optional
+        What the gauge senses of the displacement of the floor alone, m: zero far from the source, and for pressure. The
+        sea comes to that level as the fault slips; until it has, what lies between zero and it is no wave.
 
     Returns
     -------
     arrival_s : array, shape (...)
-        When the level, up or down, first exceeds 1 cm or 5 % of its own extreme, whichever is more; NaN if never.
+        When the change, up or down, first exceeds 1 cm or 5 % of its own extreme, whichever is more; NaN if never.
 
     Examples
     --------
     >>> arrival_time(np.array([0.0, 0.005, -0.02, 0.1]), np.array([0.0, 60.0, 120.0, 180.0])).item()
     120.0
     """
-    size = np.abs(np.nan_to_num(sea_level_m))
-    threshold = np.maximum(_ARRIVAL_M, _ARRIVAL_FRACTION * size.max(axis=-1, keepdims=True))
-    over = size > threshold
+    level = np.nan_to_num(sea_level_m)
+    displaced = np.broadcast_to(displacement_m, level.shape[:-1])[..., np.newaxis]
+    change = np.where(np.isnan(sea_level_m), 0.0, level - displaced)
+    outside = level - np.clip(level, np.minimum(displaced, 0.0), np.maximum(displaced, 0.0))
+    reached = (np.abs(change) <= _threshold(outside)) | (change * displaced > 0)
+    size = np.abs(np.where(np.logical_or.accumulate(reached, axis=-1), change, outside))
+    over = size > _threshold(size)
     return np.where(over.any(axis=-1), np.asarray(time_s, dtype=float)[over.argmax(axis=-1)], np.nan)
+
+
+def _threshold(change_m: np.ndarray) -> np.ndarray:
+    """Return the change that is a wave, m, with an axis of length one for time."""
+    return np.maximum(_ARRIVAL_M, _ARRIVAL_FRACTION * np.abs(change_m).max(axis=-1, keepdims=True))
 
 
 def forecast(
@@ -282,15 +297,17 @@ def forecast(
     names, time, origin = list(gauges) if gauges is not None else None, None, ""
     if isinstance(waves, WaveInverter):
         draws, levels, time, names, origin = _from_model(slip, waves, names)
+        displacement = np.stack([waves.displacement[name] for name in names], axis=-1)
     else:
         response = waves.source_response(names, sources=slip.sources)
         time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
-        draws, levels = _from_bank(slip, values, waves, response)
+        draws, levels, displacement = _from_bank(slip, values, waves, response)
     timing = Timing.of(slip)
     levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
     sea_level, maxima, spread = _carry(draws, levels, lead, len(time), uncertain=slip.samples is not None)
     dims = (*lead, "gauge")
-    arrival = arrival_time(sea_level, time)
+    displaced = draws.mean(axis=-2) @ displacement
+    arrival = arrival_time(sea_level, time, displaced)
     peak = np.where(np.isnan(arrival), np.nan, time[_no_gap(sea_level).argmax(axis=-1)])
     return Forecast(
         xr.Dataset(
@@ -363,8 +380,8 @@ def _from_model(
 
 def _from_bank(
     slip: SlipEstimate, values: np.ndarray, bank: SourceResponses, response: xr.DataArray
-) -> tuple[np.ndarray, list[_Level]]:
-    """Return draws of slip, or slip alone, and at each gauge what makes waves of them."""
+) -> tuple[np.ndarray, list[_Level], np.ndarray]:
+    """Return draws of slip, or slip alone, at each gauge what makes waves of them, and what makes its displacement."""
     draws, by_gauge = values[..., np.newaxis, :], response.to_numpy()
     if slip.samples is not None:
         draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
@@ -376,7 +393,8 @@ def _from_bank(
             raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
         places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
         by_gauge = bank.dataset["response"].to_numpy()[places]
-    return draws, [partial(_respond, response=of_gauge[np.isfinite(of_gauge[:, 0])]) for of_gauge in by_gauge]
+    levels: list[_Level] = [partial(_respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
+    return draws, levels, np.stack([one[0] for one in by_gauge], axis=-1)
 
 
 def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:

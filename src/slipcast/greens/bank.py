@@ -44,7 +44,8 @@ class GreensBank(Summarised):
     dataset : xarray.Dataset
         ``response(gauge, time, subfault)``, m per m of slip, NaN after the end of a gauge's run; coordinates of
         gauges (``gauge_lon``, ``gauge_lat``, ``gauge_depth``, ``gauge_kind``, ``gauge_senses``, ``gauge_grid``,
-        ``gauge_hours``) and of subfaults (``subfault_lon``, ``subfault_lat``, ``subfault_depth``, ``subfault_area``, ``subfault_source``,
+        ``gauge_hours``) and of subfaults (``subfault_lon``, ``subfault_lat``, ``subfault_depth``,
+        ``subfault_area``, ``subfault_source``,
         ``subfault_along``, ``subfault_down``).
 
     Notes

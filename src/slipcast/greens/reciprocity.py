@@ -37,7 +37,7 @@ class _Run(NamedTuple):
 
     gauge: str
     stencil: GaugeStencil
-    count: int
+    n_intervals: int
     pressure: bool
 
 
@@ -209,10 +209,12 @@ def _run_all(
 def _work(shared: _Waves, run: _Run) -> float:
     """Estimate the cell updates of a run, to a factor."""
     waves = shared.projection.waves
-    return run.count * waves.wet.size / waves.max_step_s
+    return run.n_intervals * waves.wet.size / waves.max_step_s
 
 
-def _by_workers(runs: list[tuple[_Waves, _Run]], workers: int, scheduler: str | None) -> Generator[tuple[str, np.ndarray], None, None]:
+def _by_workers(
+    runs: list[tuple[_Waves, _Run]], workers: int, scheduler: str | None
+) -> Generator[tuple[str, np.ndarray], None, None]:
     """Compute responses in threads (the kernels let go of the interpreter lock), or on a cluster."""
     stop = threading.Event()
     respond = partial(_respond, stop=stop) if scheduler is None else _respond
@@ -240,7 +242,7 @@ def _on_device(runs: list[tuple[_Waves, _Run]], device: str) -> Generator[tuple[
 
     for shared in {id(shared): shared for shared, _ in runs}.values():
         together = [run for other, run in runs if other is shared]
-        stencils, count = [run.stencil for run in together], together[0].count
+        stencils, count = [run.stencil for run in together], together[0].n_intervals
         found = responses(shared.projection, stencils, interval_s=SAMPLE_S, count=count, device=device_named(device))
         for run, response in zip(together, found, strict=True):
             yield run.gauge, shared.sensed(run, response)
@@ -249,5 +251,5 @@ def _on_device(runs: list[tuple[_Waves, _Run]], device: str) -> Generator[tuple[
 def _respond(shared: _Waves, run: _Run, *, stop: threading.Event | None = None) -> np.ndarray:
     """Compute one response."""
     with single_threaded(blas_alone=True):
-        response = shared.projection.response(run.stencil, interval_s=SAMPLE_S, count=run.count, stop=stop)
+        response = shared.projection.response(run.stencil, interval_s=SAMPLE_S, count=run.n_intervals, stop=stop)
         return response if stop and stop.is_set() else shared.sensed(run, response)

@@ -222,6 +222,11 @@ class GaussianPosterior:
         return self.moments.gauges
 
     @property
+    def senses(self) -> list[str]:
+        """What each of the gauges senses in the bank; empty without one."""
+        return [] if self.bank is None else [self.bank.region.gauge(name).senses for name in self.gauges]
+
+    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
         return self.moments.sources

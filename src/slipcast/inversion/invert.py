@@ -14,6 +14,7 @@ from slipcast.inversion.inverter import (
     PreparedInverter,
     SamplingInverter,
     WaveInverter,
+    check_senses,
     longest_window_min,
     provenance_of,
     restricted,
@@ -59,8 +60,8 @@ def invert_records(
     Raises
     ------
     InputError
-        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, or more samples are
-        missing than the method can do without.
+        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, more samples are
+        missing than the method can do without, or a gauge senses something else than the method was made for.
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
@@ -79,6 +80,7 @@ def invert_records(
     names = list(chosen.gauges)
     if missing := [name for name in names if name not in set(records.gauges)]:
         raise InputError(f"records lack gauge {', '.join(missing)}; method {chosen.method} takes {', '.join(names)}")
+    check_senses(chosen, records.senses, of="records")
     sampled = records.resample(chosen.times_s, names).to_numpy()
     _check_gaps(chosen, sampled)
     reporting = np.isfinite(sampled).any(axis=-1).reshape(-1, len(names)).any(axis=0)

@@ -19,6 +19,7 @@ __all__ = [
     "SourceInverter",
     "WaveInverter",
     "WindowInverter",
+    "check_senses",
     "longest_window_min",
     "noise_of_records",
     "provenance_of",
@@ -36,7 +37,8 @@ class Inverter(Protocol):
     """A method from records to slip.
 
     One that has them adds ``provenance`` (mapping of ``region``, and the identities of its ``bank`` and ``model``),
-    ``window_min``, ``start_min`` and ``joint_tide``: estimates then name them.
+    ``window_min``, ``start_min`` and ``joint_tide``: estimates then name them; and ``senses``, for each of its gauges
+    what it senses (:class:`slipcast.regions.region.Gauge`): records of anything else are then refused.
     """
 
     @property
@@ -78,6 +80,10 @@ class WaveInverter(SamplingInverter, Protocol):
     @property
     def waves(self) -> Mapping[str, np.ndarray]:
         """Waves of the amplitudes of :meth:`draw` at gauges, m, shape (n_modes, n_times), every minute from zero."""
+
+    @property
+    def displacement(self) -> Mapping[str, np.ndarray]:
+        """What the gauges sense of the displacement of the floor alone, before any wave, m, shape (n_modes,)."""
 
     def draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw earthquakes that fit, as amplitudes, shape (..., count, n_modes)."""
@@ -123,6 +129,32 @@ class PreparedInverter(Inverter, Protocol):
 def provenance_of(inverter: Inverter) -> Mapping[str, str]:
     """Return the provenance of a method: ``region``, identities of ``bank`` and ``model``, where it has them."""
     return getattr(inverter, "provenance", {})
+
+
+def check_senses(inverter: Inverter, sensed: Mapping[str, str], *, of: str) -> None:
+    """Refuse records of something else than what a method was made for.
+
+    Parameters
+    ----------
+    inverter : Inverter
+        Any; one that does not say what its gauges sense takes anything.
+    sensed : mapping of gauge to str
+        What the gauges of the records sense.
+    of : str
+        Whose gauges these are, for the message.
+
+    Raises
+    ------
+    InputError
+        Naming the first gauge that differs.
+    """
+    for name, own in zip(inverter.gauges, getattr(inverter, "senses", ()), strict=False):
+        if sensed[name] != own:
+            here, wanted = (word.replace("_", " ") for word in (sensed[name], own))
+            raise InputError(
+                f"gauge {name} of {of} senses {here}, and method {inverter.method} was made for {wanted} there; "
+                f"give a bank or model of {here}"
+            )
 
 
 def window_range_min(inverter: Inverter) -> tuple[float, float]:

@@ -130,6 +130,11 @@ class LeastSquares:
         return "nnls" if self.slip_sd_m is None and self.damping is None else "tikhonov"
 
     @property
+    def senses(self) -> Sequence[str]:
+        """What each of the gauges senses in the bank."""
+        return [self.bank.region.gauge(name).senses for name in self.gauges]
+
+    @property
     def times_s(self) -> np.ndarray:
         """Times of the samples, s since the origin."""
         return self.solver.times_s

@@ -66,6 +66,12 @@ class RestrictedPosterior:
         return self.posterior.sources
 
     @property
+    def senses(self) -> Sequence[str]:
+        """What each of the gauges senses, where the posterior says it."""
+        of_all = dict(zip(self.posterior.gauges, getattr(self.posterior, "senses", ()), strict=False))
+        return [of_all[name] for name in self.gauges if of_all]
+
+    @property
     def times_s(self) -> np.ndarray:
         """Times of the samples, s since the origin."""
         return self.posterior.times_s[self.posterior.times_s <= 60 * self.window_min + 1e-6]
@@ -89,6 +95,11 @@ class RestrictedPosterior:
     def waves(self) -> Mapping[str, np.ndarray]:
         """Sea level at gauges for one of each amplitude, m, shape (n_modes, n_times), every minute from the origin."""
         return self.posterior.waves
+
+    @property
+    def displacement(self) -> Mapping[str, np.ndarray]:
+        """What the gauges sense of the displacement alone for one of each amplitude, m, shape (n_modes,)."""
+        return self.posterior.displacement
 
     def restricted(
         self, *, gauges: Sequence[str] | None = None, window_min: float | None = None

@@ -24,6 +24,7 @@ from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint, package_version
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.networks import build_network
+from slipcast.regions.region import Senses
 
 __all__ = ["BEST_FOLDER", "STATE_FILE", "Checkpoint", "checkpoint_folder", "made_with"]
 
@@ -33,7 +34,7 @@ STATE_FILE = "training.safetensors"
 BEST_FOLDER = "best"
 """Folder in that of a checkpoint with the one of the lowest validation loss."""
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 4096
 
 
@@ -49,7 +50,7 @@ def made_with() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network with everything needed to use it on metres of sea level.
+    """A trained network with everything needed to use it on metres of water.
 
     Attributes
     ----------
@@ -61,6 +62,8 @@ class Checkpoint:
         The arguments it was built with.
     gauges, sources : sequence of str
         Names, in the order of its channels and of its outputs.
+    senses : sequence of str
+        What each of the gauges senses (:class:`slipcast.regions.region.Gauge`).
     window_min : float
         Minutes after the origin that it sees.
     record_scale_m : float
@@ -95,6 +98,7 @@ class Checkpoint:
     architecture: str
     arguments: Mapping[str, Any]
     gauges: Sequence[str]
+    senses: Sequence[Senses]
     sources: Sequence[str]
     window_min: float
     record_scale_m: float
@@ -155,7 +159,7 @@ class Checkpoint:
         Parameters
         ----------
         records : array, shape (..., n_gauges, n_times)
-            Sea level, m, tide removed: gauges in the order of ``gauges``, at ``sample_times_s``.
+            What gauges sense, m, tide removed: gauges in the order of ``gauges``, at ``sample_times_s``.
 
         Returns
         -------
@@ -219,6 +223,7 @@ class Checkpoint:
             architecture=self.architecture,
             arguments=dict(self.arguments),
             gauges=list(self.gauges),
+            senses=list(self.senses),
             sources=list(self.sources),
             window_min=self.window_min,
             sample_step_s=self.sample_step_s,
@@ -282,6 +287,7 @@ class Checkpoint:
                 architecture=header.architecture,
                 arguments=header.arguments,
                 gauges=tuple(header.gauges),
+                senses=tuple(header.senses),
                 sources=tuple(header.sources),
                 window_min=header.window_min,
                 sample_step_s=header.sample_step_s,
@@ -295,6 +301,13 @@ class Checkpoint:
             )
         except InputError as error:
             raise InputError(f"checkpoint {folder}: {error}") from error
+
+
+def wrong_format(found: Any, known: int, *, of_sea_level: int) -> str:
+    """Word what is wrong with the format of a model; up to one of them, models were trained on sea level."""
+    if isinstance(found, int) and found <= of_sea_level:
+        return "is of a model that an older slipcast trained on sea level, which no DART measures; train it again"
+    return f"has format {found!r}, this slipcast reads format {known}"
 
 
 def checkpoint_folder(path: str | os.PathLike) -> Path:
@@ -329,6 +342,7 @@ class _Header(BaseModel):
     architecture: str
     arguments: dict[str, Any]
     gauges: list[str]
+    senses: list[Senses]
     sources: list[str]
     window_min: float
     sample_step_s: float
@@ -355,7 +369,7 @@ def _read_header(folder: Path) -> _Header:
     if not isinstance(content, dict) or content.get("slipcast") != "checkpoint":
         raise InputError(f"{path} does not describe a slipcast checkpoint")
     if content.get("format") != _FORMAT:
-        raise InputError(f"{path} has format {content.get('format')!r}, this slipcast reads format {_FORMAT}")
+        raise InputError(f"{path} {wrong_format(content.get('format'), _FORMAT, of_sea_level=1)}")
     try:
         return _Header.model_validate(content)
     except ValidationError as error:

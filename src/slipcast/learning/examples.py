@@ -14,6 +14,7 @@ from slipcast.errors import InputError
 from slipcast.inversion.least_squares import LeastSquaresSolver
 from slipcast.io.labels import positions_of
 from slipcast.learning.config import TrainConfig
+from slipcast.regions.region import Senses
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 __all__ = ["Examples", "Task"]
@@ -46,6 +47,8 @@ class Task:
         Identity of the scenario set, and name of its region.
     gauges, sources : tuple of str
         Names, in the order of channels and outputs.
+    senses : tuple of str
+        What each of the gauges senses.
     sample_step_s : float
         Between samples, s.
     record_scale_m : float
@@ -58,6 +61,7 @@ class Task:
     scenarios: str
     region: str
     gauges: tuple[str, ...]
+    senses: tuple[Senses, ...]
     sources: tuple[str, ...]
     sample_step_s: float
     record_scale_m: float
@@ -98,6 +102,7 @@ class Task:
             scenarios=scenarios.id,
             region=scenarios.region.name,
             gauges=tuple(gauges),
+            senses=tuple(scenarios.region.gauge(name).senses for name in gauges),
             sources=tuple(sources),
             sample_step_s=_even_step(records["time"].to_numpy()),
             record_scale_m=scale_m,

@@ -81,6 +81,7 @@ class TrainingHistory:
             architecture=task.config.model,
             arguments=task.arguments,
             gauges=task.gauges,
+            senses=task.senses,
             sources=task.sources,
             window_min=task.config.window_min,
             sample_step_s=task.sample_step_s,

@@ -102,6 +102,11 @@ class Network:
         return self.checkpoint.gauges
 
     @property
+    def senses(self) -> Sequence[str]:
+        """What each of the gauges senses."""
+        return self.checkpoint.senses
+
+    @property
     def sources(self) -> Sequence[str]:
         """Names of the unit sources, in order."""
         return self.checkpoint.sources

@@ -131,6 +131,7 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
         gauges=list(levels),
         lon_deg=[place.lon for place in places],
         lat_deg=[place.lat for place in places],
+        senses=[place.senses for place in places],
         origin_time=event.origin_time,
         title=event.name,
     )

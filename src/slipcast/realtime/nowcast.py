@@ -181,6 +181,7 @@ class Nowcast:
             gauges=self.gauges,
             lon_deg=[place.lon for place in places],
             lat_deg=[place.lat for place in places],
+            senses=[place.senses for place in places],
         )
         self.update(records)
 

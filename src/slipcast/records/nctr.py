@@ -165,7 +165,7 @@ def import_nctr(
         raise InputError(f"no gauge of {folder} can be used; gauge {gauge}: {why}")
     responses = {gauge: _read_responses(found.eta[gauge], found.t[gauge]) for gauge in gauges}
     sources = _common_sources(responses, region)
-    region = _restricted(region, gauges, sources)
+    region = _of_sea_level(_restricted(region, gauges, sources))
     gauges = region.gauge_names()
     left_out: dict[int, str] = {}
     series: dict[int, list[np.ndarray]] = {}
@@ -198,6 +198,13 @@ def import_nctr(
     _check_scale(bank, records, weights)
     dataset = _assemble(bank, runs, records, weights, seed)
     return NctrImport(ScenarioSet(dataset), bank, len(found.runs), dict(sorted(left_out.items())), gauges_left_out)
+
+
+def _of_sea_level(region: Region) -> Region:
+    """Return the region with gauges that sense sea level, which NOAA's propagation database holds, at DARTs too."""
+    return region.model_copy(
+        update={"gauges": tuple(gauge.model_copy(update={"senses": "sea_level"}) for gauge in region.gauges)}
+    )
 
 
 def _choose_gauges(found: _Folder, region: Region) -> tuple[list[str], dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Sea level against time since the earthquake, at named gauges."""
+"""What gauges sense, in metres of water, against time since the earthquake."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from slipcast.io.labels import check_names, one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.records.correlated_noise import CorrelatedNoise
+from slipcast.regions.region import SENSES
 
 __all__ = ["Records"]
 
@@ -33,14 +34,16 @@ class Records(Summarised):
     ----------
     dataset : xarray.Dataset
         ``sea_level([event,] gauge, time)`` m, NaN where missing; ``time`` s since the origin, rising; coordinates
-        ``gauge_lon``, ``gauge_lat`` degrees; attributes ``origin_time`` (UTC, ISO 8601, may be empty) and
-        ``tide_removed`` (1 or 0).
+        ``gauge_lon``, ``gauge_lat`` degrees and ``gauge_senses``: ``"pressure"``, sea level less the uplift of the
+        floor, as a DART has it (taken for granted where it lacks), or ``"sea_level"``; attributes ``origin_time``
+        (UTC, ISO 8601, may be empty) and ``tide_removed`` (1 or 0).
 
     Raises
     ------
     InputError
-        If the array has other dimensions, times do not rise, a gauge comes twice, a value is infinite, or one that is
-        free of the tide is farther than 100 m from zero (9999 stands for a missing sample in other files).
+        If the array has other dimensions, times do not rise, a gauge comes twice or senses something else, a value is
+        infinite, or one that is free of the tide is farther than 100 m from zero (9999 stands for a missing sample in
+        other files).
     """
 
     dataset: xr.Dataset
@@ -56,6 +59,8 @@ class Records(Summarised):
             raise InputError(f"times of records must rise, they do not after {time[np.argmin(np.diff(time) > 0)]} s")
         if twice := [name for i, name in enumerate(self.gauges) if name in self.gauges[:i]]:
             raise InputError(f"gauge {twice[0]} comes twice in records")
+        if unknown := [f"{what!r} at {name}" for name, what in self.senses.items() if what not in SENSES]:
+            raise InputError(f"gauges sense {' or '.join(SENSES)}, got {unknown[0]}")
         if np.isinf(sea_level.to_numpy()).any():
             raise InputError("sea_level must be finite or NaN, got an infinite value")
         if self.dataset.attrs.get("tide_removed", 0):
@@ -82,6 +87,7 @@ class Records(Summarised):
         origin_time: str = "",
         tide_removed: bool = True,
         title: str = "",
+        senses: str | Sequence[str] = "pressure",
     ) -> Records:
         """Label plain arrays.
 
@@ -101,6 +107,8 @@ class Records(Summarised):
             Whether the tide has been taken out.
         title : str, optional
             What the records are of.
+        senses : str or sequence of str, optional
+            What all gauges sense, or each: ``"pressure"`` in metres of water, as DARTs do, or ``"sea_level"``.
 
         Returns
         -------
@@ -115,6 +123,9 @@ class Records(Summarised):
         check_kind(origin_time, str, "origin_time", "a time such as 2011-03-11T05:46:24Z")
         check_kind(tide_removed, (bool, Integral), "tide_removed", "True or False")
         check_kind(title, str, "title", "a text")
+        sensed = [senses] * len(names) if isinstance(senses, str) else check_names(senses, "senses")
+        if len(sensed) != len(names):
+            raise InputError(f"senses must be one word for each of {len(names)} gauges, got {len(sensed)}")
         sea_level, time = _numbers(sea_level_m, "sea_level_m"), _numbers(time_s, "time_s")
         lon, lat = _numbers(lon_deg, "lon_deg"), _numbers(lat_deg, "lat_deg")
         if time.ndim != 1 or sea_level.ndim not in (2, 3) or sea_level.shape[-2:] != (len(names), time.size):
@@ -134,6 +145,7 @@ class Records(Summarised):
                     "time": ("time", time.astype(float), {"units": "s"}),
                     "gauge_lon": ("gauge", wrap_longitude(lon.astype(float)), {"units": "degrees_east"}),
                     "gauge_lat": ("gauge", lat.astype(float), {"units": "degrees_north"}),
+                    "gauge_senses": ("gauge", sensed),
                 },
                 attrs={"origin_time": origin_time, "tide_removed": int(tide_removed), "title": title},
             )
@@ -168,8 +180,15 @@ class Records(Summarised):
         return self.dataset["time"].to_numpy()
 
     @property
+    def senses(self) -> dict[str, str]:
+        """What each gauge senses, by name."""
+        if "gauge_senses" not in self.dataset.coords:
+            return dict.fromkeys(self.gauges, "pressure")
+        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
+
+    @property
     def sea_level(self) -> xr.DataArray:
-        """Sea level, m, dims ([event,] gauge, time)."""
+        """What the gauges sense, m, dims ([event,] gauge, time)."""
         return self.dataset["sea_level"]
 
     def _summary(self) -> Summary:
@@ -180,6 +199,7 @@ class Records(Summarised):
             ("gauges", shortened(self.gauges)),
             ("time", f"{len(self.time_s)} samples, {first} to {last} min after the origin"),
             ("origin", str(about.get("origin_time") or "unknown")),
+            ("sensed", ", ".join(dict.fromkeys(self.senses.values())).replace("_", " ")),
             ("tide", "removed" if about.get("tide_removed") else "not removed"),
         ]
         return Summary(title, facts)
@@ -249,6 +269,7 @@ class Records(Summarised):
             gauges=self.gauges,
             lon_deg=self.dataset["gauge_lon"].to_numpy(),
             lat_deg=self.dataset["gauge_lat"].to_numpy(),
+            senses=list(self.senses.values()),
         ).dataset
         if columns:
             dataset = dataset.assign(tide_column=(("gauge", "column", "time"), np.stack(columns), {"units": "m"}))

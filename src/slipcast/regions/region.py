@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,7 +17,7 @@ from slipcast.geodesy import wrap_longitude
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.unit_sources import Subfaults, expand_names, subdivide, unit_source
 
-__all__ = ["Gauge", "GridPlan", "Region", "Senses", "region_names"]
+__all__ = ["SENSES", "Gauge", "GridPlan", "Region", "Senses", "region_names"]
 
 
 class _Frozen(BaseModel):
@@ -57,6 +57,7 @@ class GridPlan(_Frozen):
 
 
 Senses = Literal["pressure", "sea_level"]
+SENSES = get_args(Senses)
 """What a gauge measures: the pressure on a floor that moves with the earthquake, or the level of the sea."""
 
 

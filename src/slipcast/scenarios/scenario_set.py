@@ -144,7 +144,13 @@ class ScenarioSet(Summarised):
     def open(cls, path: str | os.PathLike) -> ScenarioSet:
         """Open a set; its large arrays are read when used. InputError if it is missing, incomplete or no set."""
         needed = ("records", "weights", "split", "source_response")
-        return cls(read_zarr(path, "scenarios", variables=needed, attributes=("id", "region_json", "seed")))
+        dataset = read_zarr(path, "scenarios", variables=needed, attributes=("id", "region_json", "seed"))
+        if "gauge_senses" not in dataset.coords:
+            raise InputError(
+                f"{path} is a scenario set of sea level at all gauges, made by an older slipcast, which no DART "
+                "measures; build it again (slipcast scenarios build)"
+            )
+        return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the set as Zarr, whole or not at all."""
@@ -317,7 +323,7 @@ class ScenarioSet(Summarised):
         sources: Iterable[str] | None = None,
         window_min: float | None = None,
     ) -> xr.DataArray:
-        """Return sea level per metre of slip on each unit source, as :meth:`GreensBank.source_response` does."""
+        """Return what gauges sense per metre of slip on each unit source, as a bank does."""
         response = self.dataset["source_response"].load()
         positions = positions_of(gauges, self.gauges, dim="gauge", where="in scenario set")
         response = response.isel(gauge=positions)

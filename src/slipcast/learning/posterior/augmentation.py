@@ -33,7 +33,7 @@ class Augmentation:
     """
 
     noise_sd_m: float
-    drift_m: tuple[float, ...]
+    drift_m: Sequence[float]
     share: float
 
     def augment(self, records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -66,7 +66,7 @@ def drift(drift_m: Sequence[float], shape: tuple[int, ...], rng: np.random.Gener
 
 
 def noise_columns(drift_m: Sequence[float], noise_sd_m: float, n_gauges: int, n_times: int) -> np.ndarray | None:
-    """Return the drifts of all gauges as columns of noise (:class:`slipcast.learning.posterior.scaled_linear.ScaledLinear`).
+    """Return the drifts of all gauges as the columns of noise of a scaled linear estimate.
 
     In standard deviations of the white noise, shape (n_gauges * n_parts, n_gauges * n_times); None without a drift.
     """

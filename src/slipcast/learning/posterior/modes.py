@@ -31,7 +31,9 @@ class JointComponents:
     to_subfaults : array, shape (n_modes, n_subfaults)
         Slip on subfaults, m.
     waves : mapping of gauge name to array, shape (n_modes, n_times)
-        Sea level every minute from the origin, m.
+        What gauges sense every minute from the origin, m.
+    displacement : mapping of gauge name to array, shape (n_modes,)
+        What they sense of the displacement of the floor alone, before any wave, m.
 
     Raises
     ------
@@ -43,10 +45,13 @@ class JointComponents:
     to_sources: np.ndarray
     to_subfaults: np.ndarray
     waves: Mapping[str, np.ndarray]
+    displacement: Mapping[str, np.ndarray]
 
     def __post_init__(self):
         parts = {"to_sources": self.to_sources, "to_subfaults": self.to_subfaults}
-        for name, part in (parts | {f"waves at {gauge}": wave for gauge, wave in self.waves.items()}).items():
+        parts |= {f"waves at {gauge}": wave for gauge, wave in self.waves.items()}
+        parts |= {f"displacement at {gauge}": level for gauge, level in self.displacement.items()}
+        for name, part in parts.items():
             if len(part) != self.n_modes:
                 raise InputError(f"{name} must have {self.n_modes} modes, got {len(part)}")
 
@@ -57,10 +62,12 @@ class JointComponents:
 
     def first(self, n_modes: int) -> JointComponents:
         """Keep the leading components alone."""
-        waves = {gauge: wave[:n_modes] for gauge, wave in self.waves.items()}
-        return JointComponents(
-            self.amplitude_sd[:n_modes], self.to_sources[:n_modes], self.to_subfaults[:n_modes], waves
+        waves, displacement = (
+            {gauge: part[:n_modes] for gauge, part in of_gauges.items()}
+            for of_gauges in (self.waves, self.displacement)
         )
+        parts = (self.amplitude_sd[:n_modes], self.to_sources[:n_modes], self.to_subfaults[:n_modes])
+        return JointComponents(*parts, waves, displacement)
 
 
 @dataclass(frozen=True)
@@ -131,13 +138,16 @@ class EventAnalysis:
         amplitudes = _amplitudes(by_lag, slip, np.asarray(onset_s), np.asarray(rise_time_s)).astype(float)
         regression = np.linalg.pinv(amplitudes.T @ amplitudes, rcond=1e-10, hermitian=True) @ amplitudes.T
         regression = regression.astype(np.float32)
+        to_subfaults = regression @ slip
+        at_once = dict(zip(bank.gauges, bank.dataset["response"].to_numpy()[:, 0], strict=True))
         return cls(
             by_lag,
             JointComponents(
                 np.sqrt(np.square(amplitudes).mean(axis=0)).astype(np.float32),
                 regression @ weights,
-                regression @ slip,
+                to_subfaults,
                 {gauge: regression @ wave for gauge, wave in waves.items()},
+                {gauge: to_subfaults @ response for gauge, response in at_once.items()},
             ),
         )
 

@@ -22,7 +22,7 @@ from slipcast.inversion.inverter import recorded_gauges
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint
-from slipcast.learning.checkpoint import checkpoint_folder, made_with
+from slipcast.learning.checkpoint import checkpoint_folder, made_with, wrong_format
 from slipcast.learning.posterior.augmentation import noise_columns
 from slipcast.learning.posterior.calibration import AmplitudeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
@@ -96,7 +96,7 @@ def features_of(
 
 @dataclass(frozen=True)
 class NeuralPosterior:
-    """A trained neural posterior of slip, with everything needed to use it on metres of sea level.
+    """A trained neural posterior of slip, with everything needed to use it on metres of water.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class NeuralPosterior:
     window_min: float
     noise_sd_m: float
     drift_m: Sequence[float]
-    senses: Sequence[str]
+    senses: Sequence[Senses]
     region: str
     bank: str
     training: Mapping[str, Any] = field(repr=False)
@@ -233,6 +233,11 @@ class NeuralPosterior:
     def waves(self) -> Mapping[str, np.ndarray]:
         """Waves of the amplitudes at every gauge of the bank, m, shape (n_modes, n_times), every minute from zero."""
         return self.modes.waves
+
+    @property
+    def displacement(self) -> Mapping[str, np.ndarray]:
+        """What the gauges sense of the displacement alone, m, shape (n_modes,)."""
+        return self.modes.displacement
 
     def slip(self, amplitudes) -> np.ndarray:
         """Turn amplitudes into slip on unit sources.
@@ -349,6 +354,7 @@ class NeuralPosterior:
         arrays = {f"moments.{name}": getattr(self.linear.moments, name) for name in _MOMENTS}
         arrays |= {f"modes.{name}": getattr(self.modes, name) for name in _MODES}
         arrays |= {f"waves.{gauge}": wave for gauge, wave in self.waves.items()}
+        arrays |= {"displacement": [self.displacement[gauge] for gauge in self.waves]}
         arrays |= {
             f"heights.{name}": [getattr(self.calibration, name)[gauge] for gauge in self.waves] for name in _CALIBRATION
         }
@@ -404,6 +410,7 @@ class NeuralPosterior:
                 modes=JointComponents(
                     **{name: arrays[f"modes.{name}"] for name in _MODES},
                     waves={name: waves[name] for name in header.wave_gauges},
+                    displacement=dict(zip(header.wave_gauges, arrays["displacement"], strict=True)),
                 ),
                 feature_mean=arrays["features.mean"],
                 feature_sd=arrays["features.sd"],
@@ -422,7 +429,18 @@ class NeuralPosterior:
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
 _CALIBRATION = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
-_LABELS = ("gauges", "sources", "window_min", "noise_sd_m", "drift_m", "senses", "region", "bank", "training", "versions")
+_LABELS = (
+    "gauges",
+    "sources",
+    "window_min",
+    "noise_sd_m",
+    "drift_m",
+    "senses",
+    "region",
+    "bank",
+    "training",
+    "versions",
+)
 
 
 class _Header(BaseModel):
@@ -456,7 +474,7 @@ def _read_header(folder: Path) -> _Header:
     if not isinstance(content, dict) or content.get("slipcast") != "sampler":
         raise InputError(f"{path} does not describe a posterior")
     if content.get("format") != _FORMAT:
-        raise InputError(f"{path} has format {content.get('format')!r}, this slipcast reads format {_FORMAT}")
+        raise InputError(f"{path} {wrong_format(content.get('format'), _FORMAT, of_sea_level=2)}")
     try:
         return _Header.model_validate(content)
     except ValidationError as error:

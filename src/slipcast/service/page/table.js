@@ -21,6 +21,7 @@ export function tableRows(result) {
 export function arrivalWords(row, clock, originMs) {
   if (row.arrival_s === null) return [DASH, ""];
   const at = clockTime(originMs + 1000 * row.arrival_s);
+  if (row.arrival_s < 60) return ["at once", "inside the source"];
   if (row.arrival_s <= clock.seconds) return ["arrived", at];
   return [`in ${countdown(row.arrival_s - clock.seconds, clock.kind === "wall")}`, at];
 }
@@ -72,7 +73,7 @@ export function showTable({ result, clock, originMs, chosen }) {
 
 function showArrival(row, line, cells, clock, originMs) {
   const [large, small] = arrivalWords(row, clock, originMs);
-  line.classList.toggle("arrived", large === "arrived");
+  line.classList.toggle("arrived", large === "arrived" || large === "at once");
   cells.arrival.replaceChildren(el("strong", { text: large }), el("small", { text: small }));
 }
 
