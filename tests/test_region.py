@@ -64,7 +64,7 @@ def test_built_in_regions_open(name):
     assert region.title
     assert region.gauge_names("dart")
     assert region.gauge_names("forecast")
-    assert len({source[:4] for source in region.sources}) == 1  # ruptures need one zone
+    assert len({source[:4] for source in region.sources}) == 1
     assert set(region.observers) <= set(region.gauge_names("dart"))
 
 

@@ -87,8 +87,8 @@ With a rate of *r* for a core-hour (put in what yours costs; memory and storage 
 - **The projection onto subfaults.** A task holds the uplift of every subfault at every cell around all sources. For
   one zone that is {uplift_zone}; for all sources at once it would be {uplift_all}. The same sums, done for a block of
   unit sources at a time, each over the cells within {uplift_deg:g}° of it, hold {uplift_block} at 1'.
-- **One bank per basin or zone.** Ruptures are drawn in a region of one zone, and a bank of all subfaults is too large
-  for memory: one bank for each zone, on its own subfaults, from runs that are shared. Today a bank of another zone
+- **One bank per basin or zone.** A rupture lies within one zone, and a bank of all subfaults is too large for
+  memory: one bank for each zone, on its own subfaults, from runs that are shared. Today a bank of another zone
   repeats its runs.
 - **Grids by distance.** All gauges at 1' over all of the Pacific is the dearest choice. DARTs need 1' where they are
   near a source; from far away {far} is what the far gauges of the built-in regions have. A region may give each gauge

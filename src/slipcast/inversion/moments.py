@@ -131,7 +131,7 @@ class JointMoments:
         Parameters
         ----------
         bank : GreensBank
-            Of a region of one zone.
+            Of a region on the plate interface.
         gauges, window_min
             As in :meth:`from_scenarios`.
         count, seed : int, optional

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from slipcast.errors import InputError
+from slipcast.physics.fault_segments import FaultSegment, connected_cells, fault_segments
 from slipcast.physics.moment import moment_of_magnitude, seismic_moment
 from slipcast.physics.slip_field import SlipField
 from slipcast.physics.unit_sources import MEGATHRUST_ROWS, Subfaults
@@ -157,54 +158,49 @@ class RuptureGenerator:
     Attributes
     ----------
     subfaults : Subfaults
-        Of one zone, on rows of the plate interface (b, a, z, ...).
+        On rows of the plate interface (b, a, z, ...), of one zone or several.
     settings : RuptureSettings, optional
 
     Raises
     ------
     InputError
-        If the subfaults are of several zones, of the outer rise, or of several sizes.
+        If there are subfaults of the outer rise, or of several sizes in a zone.
 
     Notes
     -----
-    Distances are counted on the unrolled fault, along the trench and down dip, subfault by subfault. A rupture that is
-    wider or longer than the fault is cut at its edges and slips more for its magnitude.
+    A rupture lies within one connected segment of the fault
+    (:func:`~slipcast.physics.fault_segments.fault_segments`): it does not run across a gap of more than 50 km, nor from
+    one zone into another. A place on the fault is drawn, every subfault alike, and so a segment; where it is too small
+    for the magnitude, slip passes the plausible maximum and another place is drawn.
+
+    Distances are counted on the unrolled segment, along the trench and down dip, subfault by subfault. A rupture that
+    is wider or longer than its segment is cut at the edges and slips more for its magnitude. Where only a part of a
+    rupture's rectangle is connected within it, as in deep rows that fan out at a bend, that part slips.
     """
 
     subfaults: Subfaults
     settings: RuptureSettings = field(default_factory=RuptureSettings)
 
     def __post_init__(self):
-        zones = sorted({source.zone for source in self.subfaults.sources})
-        if len(zones) != 1:
-            raise InputError(f"ruptures need unit sources of one zone, got {', '.join(zones)}")
         for source in self.subfaults.sources:
             if source.row not in MEGATHRUST_ROWS:
                 raise InputError(f"ruptures need unit sources of the plate interface, got {source.name}")
-        if len(set(self.subfaults.divisions)) != 1:
-            raise InputError(f"ruptures need subfaults of one size, got divisions {set(self.subfaults.divisions)}")
+        _ = self._segments  # refuses what cannot be laid out
 
     @cached_property
-    def _size_km(self) -> tuple[float, float]:
-        """Edge lengths of a subfault along strike and down dip, km."""
-        return float(self.subfaults.length_m[0]) / 1e3, float(self.subfaults.width_m[0]) / 1e3
+    def _segments(self) -> tuple[FaultSegment, ...]:
+        """Connected parts of the fault."""
+        return fault_segments(self.subfaults)
 
     @cached_property
-    def _along(self) -> np.ndarray:
-        """Place of each subfault along strike, from the edge of the fault, shape (n_subfaults,)."""
-        return self.subfaults.along - self.subfaults.along.min()
-
-    @cached_property
-    def _down(self) -> np.ndarray:
-        """Place of each subfault down dip, from the edge of the fault, shape (n_subfaults,)."""
-        return self.subfaults.down - self.subfaults.down.min()
-
-    @cached_property
-    def _cells(self) -> np.ndarray:
-        """The subfault of every cell of the unrolled fault, shape (n_down, n_along); -1 where there is none."""
-        cells = np.full((self._down.max() + 1, self._along.max() + 1), -1)
-        cells[self._down, self._along] = np.arange(len(self.subfaults))
-        return cells
+    def _cell_of(self) -> np.ndarray:
+        """Segment of each subfault, and its cell there down dip and along strike, shape (n_subfaults, 3)."""
+        place = np.empty((len(self.subfaults), 3), int)
+        for number, segment in enumerate(self._segments):
+            place[segment.subfaults] = np.stack(
+                [np.full(len(segment.subfaults), number), segment.down, segment.along], axis=1
+            )
+        return place
 
     @cached_property
     def _moment_of_a_metre(self) -> np.ndarray:
@@ -267,11 +263,11 @@ class RuptureGenerator:
             # the size is kept while patterns are tried, so that rejection does not favour large ruptures
             length_km, width_km = (float(size) for size in draw_dimensions(magnitude, rng))
             hurst = float(self.settings.hurst[rng.integers(len(self.settings.hurst))])
-            logarithm = self._slip_field(length_km, width_km, hurst)
+            fields: dict[int, SlipField] = {}
             tries = 0
             while tries < _MAX_PATTERNS and len(ruptures) < count:
                 tries += 1
-                slip, highest = self._draw_slip(logarithm, moment, rng)
+                slip, highest = self._draw_slip(fields, (length_km, width_km, hurst), moment, rng)
                 if highest <= plausible:
                     onset, rise_time = self._draw_onset(slip, rng)
                     ruptures.append(Rupture(slip, onset, rise_time, magnitude, length_km, width_km, hurst))
@@ -283,47 +279,63 @@ class RuptureGenerator:
             f"{plausible:.0f} m"
         )
 
-    def _slip_field(self, length_km: float, width_km: float, hurst: float) -> SlipField:
-        """Prepare the logarithm of slip on a patch of a given size, cut at the edges of the fault."""
-        n_down, n_along = self._cells.shape
+    def _slip_field(self, segment: FaultSegment, length_km: float, width_km: float, hurst: float) -> SlipField:
+        """Prepare the logarithm of slip on a patch of a given size, cut at the edges of a segment."""
+        n_down, n_along = segment.cells.shape
         return SlipField.of_size(
-            _cut(length_km / self._size_km[0], n_along),
-            _cut(width_km / self._size_km[1], n_down),
-            self._size_km,
+            _cut(length_km / segment.cell_km[0], n_along),
+            _cut(width_km / segment.cell_km[1], n_down),
+            segment.cell_km,
             correlation_lengths_km(length_km, width_km),
             hurst,
         )
 
-    def _draw_slip(self, logarithm: SlipField, moment_nm: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-        """Draw slip of a given moment on a patch at a random place; return it on all subfaults, and its maximum, m."""
-        # a patch is placed so that it holds a random subfault; where the fault has no row there, it is cut
-        centre = rng.integers(len(self.subfaults))
-        n_down, n_along = self._cells.shape
-        along = _place(int(self._along[centre]), logarithm.n_along, n_along, rng)
-        down = _place(int(self._down[centre]), logarithm.n_down, n_down, rng)
-        return _lognormal_slip(logarithm.sample(rng), self._cells, down, along, self._moment_of_a_metre, moment_nm)
+    def _draw_slip(
+        self,
+        fields: dict[int, SlipField],
+        size: tuple[float, float, float],
+        moment_nm: float,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, float]:
+        """Draw slip of a given moment on a patch at a random place; return it on all subfaults, and its maximum, m.
+
+        Fields of the size (length and width, km, and Hurst exponent) are kept by segment.
+        """
+        # a patch is placed so that it holds a random subfault; where the segment has no row there, it is cut
+        number, at_down, at_along = (int(of) for of in self._cell_of[rng.integers(len(self.subfaults))])
+        segment = self._segments[number]
+        if number not in fields:
+            fields[number] = self._slip_field(segment, *size)
+        shape = fields[number].n_down, fields[number].n_along
+        n_down, n_along = segment.cells.shape
+        along = _place(at_along, shape[1], n_along, rng)
+        down = _place(at_down, shape[0], n_down, rng)
+        connected = connected_cells(
+            segment.cells, segment.joined_along, segment.joined_down, (down, along), shape, (at_down, at_along)
+        )
+        cells = np.where(connected, segment.cells[down : down + shape[0], along : along + shape[1]], -1)
+        return _lognormal_slip(fields[number].sample(rng), cells, self._moment_of_a_metre, moment_nm)
 
     def _draw_onset(self, slip: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-        """Draw a hypocentre on the rupture, and the arrival of a front of constant speed on the unrolled fault."""
+        """Draw a hypocentre on the rupture, and the arrival of a front of constant speed on the unrolled segment."""
         if not self.settings.kinematic:
             return np.zeros(slip.shape), 0.0
         slipping = np.flatnonzero(slip)
         hypocentre = slipping[rng.integers(len(slipping))]
         speed = rng.uniform(*self.settings.speed_km_s)
         rise_time = float(rng.uniform(*self.settings.rise_time_s))
-        return _front(slipping, hypocentre, self._along, self._down, self._size_km, speed), rise_time
+        cell_km = self._segments[self._cell_of[hypocentre, 0]].cell_km
+        return _front(slipping, hypocentre, self._cell_of, cell_km, speed), rise_time
 
 
 @njit(cache=True, nogil=True)
-def _lognormal_slip(
-    logarithm: np.ndarray, cells: np.ndarray, down: int, along: int, moment_of_a_metre: np.ndarray, moment: float
-):
-    """Put the exponential of a field, of a given moment, onto the cells from one on; return it and its maximum."""
+def _lognormal_slip(logarithm: np.ndarray, cells: np.ndarray, moment_of_a_metre: np.ndarray, moment: float):
+    """Put the exponential of a field, of a given moment, onto the subfaults of its cells; return it, its maximum."""
     slip = np.zeros(moment_of_a_metre.size)
     total = highest = 0.0
     for j in range(logarithm.shape[0]):
         for i in range(logarithm.shape[1]):
-            subfault = cells[down + j, along + i]
+            subfault = cells[j, i]
             if subfault >= 0:
                 slip[subfault] = np.exp(logarithm[j, i])
                 total += slip[subfault] * moment_of_a_metre[subfault]
@@ -333,12 +345,12 @@ def _lognormal_slip(
 
 
 @njit(cache=True, nogil=True)
-def _front(slipping: np.ndarray, hypocentre: int, along: np.ndarray, down: np.ndarray, size_km, speed_km_s: float):
+def _front(slipping: np.ndarray, hypocentre: int, place: np.ndarray, cell_km, speed_km_s: float):
     """Compute when a front of constant speed reaches the subfaults that slip, s; zero on all others."""
-    onset = np.zeros(along.size)
+    onset = np.zeros(place.shape[0])
     for subfault in slipping:
-        x = (along[subfault] - along[hypocentre]) * size_km[0]
-        y = (down[subfault] - down[hypocentre]) * size_km[1]
+        x = (place[subfault, 2] - place[hypocentre, 2]) * cell_km[0]
+        y = (place[subfault, 1] - place[hypocentre, 1]) * cell_km[1]
         onset[subfault] = np.sqrt(x * x + y * y) / speed_km_s
     return onset
 

@@ -15,18 +15,24 @@ from slipcast.errors import InputError, unknown_name
 from slipcast.geodesy import destination, distance_azimuth
 
 __all__ = [
+    "MAX_TURN_DEG",
     "MEGATHRUST_ROWS",
     "Subfaults",
     "UnitSource",
     "catalogue",
+    "columns_follow_strike",
     "expand_names",
     "standard_name",
     "subdivide",
+    "turn_deg",
     "unit_source",
 ]
 
 MEGATHRUST_ROWS = "bazyxwv"
 """Rows of the plate interface from the trench down dip; rows c and d are outer-rise normal faults."""
+
+MAX_TURN_DEG = 90.0
+"""Largest angle between the strikes of neighbours on one fault; beyond it they dip to opposite sides."""
 
 _LONG_NAME = re.compile(r"([a-z]{2})sz([a-z])(\d+)")
 _SHORT_NAME = re.compile(r"([a-z]{2})(\d+)([a-z])")
@@ -217,6 +223,49 @@ def unit_source(name: str) -> UnitSource:
     return catalogue()[standard]
 
 
+def turn_deg(first: UnitSource, second: UnitSource) -> float:
+    """Return the angle between the strikes of two unit sources, degrees, in [0, 180].
+
+    Examples
+    --------
+    >>> round(turn_deg(unit_source("atszb58"), unit_source("atszb59")))
+    175
+    """
+    return abs((second.strike_deg - first.strike_deg + 180.0) % 360.0 - 180.0)
+
+
+@lru_cache(maxsize=4096)
+def columns_follow_strike(source: UnitSource) -> bool:
+    """Tell whether column numbers rise in the direction of a unit source's strike.
+
+    Parameters
+    ----------
+    source : UnitSource
+        Of the plate interface or the outer rise.
+
+    Notes
+    -----
+    The next column of the catalogue, or else the one before, lies ahead or behind in the shallowest row of the fault
+    that has both: at a bend of the trench deep sources overlap, and their order is lost. Neighbours whose strike turns
+    by more than 90 degrees are passed over. True where there is none.
+
+    Examples
+    --------
+    Atlantic columns 58 and 59 both run westwards; one strikes east, the other west:
+
+    >>> columns_follow_strike(unit_source("atszb58")), columns_follow_strike(unit_source("atszb59"))
+    (False, True)
+    """
+    for row in MEGATHRUST_ROWS if source.row in MEGATHRUST_ROWS else source.row:
+        here = catalogue().get(f"{source.zone}{row}{source.column}")
+        for step in (1, -1):
+            other = catalogue().get(f"{source.zone}{row}{source.column + step}")
+            if here is not None and other is not None and turn_deg(here, other) <= MAX_TURN_DEG:
+                azimuth = distance_azimuth(here.lon_deg, here.lat_deg, other.lon_deg, other.lat_deg)[1]
+                return bool(step * np.cos(np.radians(azimuth - source.strike_deg)) >= 0)
+    return True
+
+
 def expand_names(patterns: Iterable[str]) -> list[str]:
     """Expand ranges such as ``acsza54..65`` into names of unit sources.
 
@@ -271,8 +320,9 @@ class Subfaults:
     length_m, width_m : array
         Sizes along strike and down dip, m.
     along, down : array of int
-        Position on the unrolled fault: steps along the trench in the direction of rising column numbers, and
-        steps down dip from the top of row b. Neighbours differ by one, across unit sources too.
+        Position on the unrolled fault of a zone: steps along the trench in the direction of rising column numbers, and
+        steps down dip from the top of row b. Neighbours differ by one, across unit sources too; which of these are
+        joined is found by :func:`~slipcast.physics.fault_segments.fault_segments`.
     divisions : tuple of (int, int)
         Number of subfaults along strike and down dip in each source.
     """
@@ -338,8 +388,6 @@ def subdivide(sources: Sequence[UnitSource], size_km: float) -> Subfaults:
         raise InputError(f"subfault size must be > 0 km, got {size_km}")
     if not len(sources):
         raise InputError("sources must name at least one unit source, got none")
-    zones = {source.zone for source in sources}
-    follows_strike = {zone: _columns_follow_strike([s for s in sources if s.zone == zone]) for zone in zones}
     parts: dict[str, list[np.ndarray]] = {
         key: [] for key in ("lon_deg", "lat_deg", "depth_m", "length_m", "width_m", "along", "down")
     }
@@ -352,7 +400,7 @@ def subdivide(sources: Sequence[UnitSource], size_km: float) -> Subfaults:
         length_m, width_m = source.length_m / n_along, source.width_m / n_down
         lon, lat, depth = source.point((along + 0.5) * length_m - source.length_m / 2, (down + 0.5) * width_m)
         row = MEGATHRUST_ROWS.find(source.row)  # -1 for the outer rise: apart from the interface
-        across = along if follows_strike[source.zone] else n_along - 1 - along
+        across = along if columns_follow_strike(source) else n_along - 1 - along
         for key, value in (
             ("lon_deg", lon),
             ("lat_deg", lat),
@@ -370,15 +418,3 @@ def subdivide(sources: Sequence[UnitSource], size_km: float) -> Subfaults:
         divisions=tuple(divisions),
         **{key: np.concatenate(value) for key, value in parts.items()},
     )
-
-
-def _columns_follow_strike(sources: Sequence[UnitSource]) -> bool:
-    """Tell whether column numbers rise in the direction of strike, for sources of one zone."""
-    total = 0.0
-    for source in sources:
-        row = f"{source.zone}{source.row}"
-        first = catalogue().get(f"{row}{source.column - 1}", source)
-        second = catalogue().get(f"{row}{source.column + 1}", source)
-        distance, azimuth = distance_azimuth(first.lon_deg, first.lat_deg, second.lon_deg, second.lat_deg)
-        total += distance * np.cos(np.radians(azimuth - source.strike_deg))
-    return total >= 0

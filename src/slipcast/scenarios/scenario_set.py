@@ -82,7 +82,7 @@ class ScenarioSet(Summarised):
         Parameters
         ----------
         bank : GreensBank
-            Of a region of one zone.
+            Of a region on the plate interface.
         count : int
             Number of scenarios, >= 1.
         seed : int

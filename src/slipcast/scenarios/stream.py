@@ -48,7 +48,7 @@ class ScenarioStream:
     Attributes
     ----------
     bank : GreensBank
-        Of a region of one zone.
+        Of a region on the plate interface.
     gauges : sequence of str
         Whose records are wanted, in order.
     window_min : float

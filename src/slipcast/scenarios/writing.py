@@ -65,7 +65,7 @@ def write_scenarios(
     Parameters
     ----------
     bank : GreensBank
-        Of a region of one zone.
+        Of a region on the plate interface.
     out : path
         The set. Until it is whole, what is done is kept in a folder beside it, named ``out`` and ``.parts``; the same
         call resumes with that after a kill.

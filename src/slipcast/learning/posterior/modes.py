@@ -9,6 +9,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
+from slipcast.physics.fault_segments import fault_segments
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import Subfaults
 from slipcast.scenarios.kinematics import rupture_records, slip_by_lag
@@ -158,9 +159,8 @@ class EventAnalysis:
 
 def _most_lags(subfaults: Subfaults, settings: RuptureSettings) -> int:
     """Count the delays that slip can have, min."""
-    along_m = (np.ptp(subfaults.along) + 1) * subfaults.length_m[0]
-    down_m = (np.ptp(subfaults.down) + 1) * subfaults.width_m[0]
-    latest_s = np.hypot(along_m, down_m) / (1e3 * settings.speed_km_s[0]) + settings.rise_time_s[1]
+    longest_km = max(np.hypot(*np.multiply(part.cells.shape[::-1], part.cell_km)) for part in fault_segments(subfaults))
+    latest_s = longest_km / settings.speed_km_s[0] + settings.rise_time_s[1]
     return int(latest_s / 60) + 5 if settings.kinematic else 4
 
 

@@ -67,7 +67,7 @@ def train_posterior(
     Parameters
     ----------
     bank : GreensBank
-        Of a region of one zone, with the DARTs to be used and the gauges to be forecast.
+        Of a region on the plate interface, with the DARTs to be used and the gauges to be forecast.
     config : SamplerConfig
         Settings.
     out : path
