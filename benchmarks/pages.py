@@ -24,7 +24,7 @@ from benchmarks.markdown import digits, fill, made_by_words, percent, table
 from benchmarks.provenance import ROOT, code_digest, write_compact
 from benchmarks.speed.page import speed_page
 from benchmarks.speed.run import speed_code
-from benchmarks.studies import ablation, events, noise_only, one_window, representation, scaling
+from benchmarks.studies import ablation, events, noise_only, one_window, representation, scaling, waves
 from slipcast.io.atomic import read_json, write_text
 
 __all__ = ["PAGES", "RESULTS", "Result", "check", "main", "render"]
@@ -58,6 +58,7 @@ RESULTS = {
     "noise_only": Result(noise_only.code),
     "representation": Result(representation.code),
     "representation_coarse": Result(representation.code, representation.coarse),
+    "waves": Result(waves.code, waves.compute),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -140,6 +141,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/events.md": _filled("docs/events.md", "events"),
     "docs/ablation.md": _filled("docs/ablation.md", "ablation", "one_window", "noise_only"),
     "docs/limits.md": _filled("docs/limits.md", "representation", "representation_coarse", shift=shift_words),
+    "docs/waves.md": _filled("docs/waves.md", "waves"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }
 """Pages, by path, and how each is rendered from the root of a repository."""

@@ -56,6 +56,7 @@ def scenario_set(
             coords={
                 "gauge": list(gauges),
                 "gauge_kind": ("gauge", ["dart"] * n),
+                "gauge_senses": ("gauge", ["pressure"] * n),
                 "gauge_hours": ("gauge", np.full(n, minutes / 60)),
                 "gauge_lon": ("gauge", np.full(n, 231.0)),
                 "gauge_lat": ("gauge", np.full(n, 45.0)),
@@ -100,6 +101,7 @@ def make_checkpoint(**changes) -> Checkpoint:
             "architecture": "conv1d",
             "arguments": arguments,
             "gauges": ("46404", "46407", "46419"),
+            "senses": ("pressure", "pressure", "pressure"),
             "sources": ("acsza57", "acsza58", "acszb57", "acszb58", "acszb59"),
             "window_min": 45.0,
             "record_scale_m": 0.08,

@@ -174,7 +174,8 @@ def test_foreign_descriptions(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "model.json has format 2, this slipcast reads format 1"),
+        ({"format": 3}, "model.json has format 3, this slipcast reads format 2"),
+        ({"format": 1}, "model.json is of a model that an older slipcast trained on sea level, which no DART measures"),
         ({"gauges": None}, "model.json is damaged at gauges: Field required"),
         (
             {"record_scale_m": "0.1"},

@@ -316,13 +316,14 @@ def gaussian_gain(request) -> Maps:
 
 
 def scaled_linear(request) -> Maps:
-    """Records to principal directions of some samples and back: a rotation."""
+    """Records to principal directions of some samples, whitened, and back by the inverse of both."""
     rng = np.random.default_rng(6)
     root = rng.standard_normal((10, 10))
     moments = ScaledMoments(root @ root.T, rng.standard_normal((3, 10)), np.ones(3))
     known = np.arange(10) != 4
-    operator = _Operator.of(moments, known)
-    inverse = np.linalg.inv(operator.turn.astype(float))
+    columns = rng.standard_normal((2, 9))
+    operator = _Operator.of(moments, columns, known)
+    inverse = np.linalg.inv(operator.turn.astype(float)) @ np.linalg.inv(np.eye(9) + columns.T @ columns)
     return Maps(lambda records: records @ operator.turn, lambda turned: turned @ inverse, 9, 9, 1e-4)
 
 

@@ -150,9 +150,9 @@ def test_noise_and_augmentation():
     rng = np.random.default_rng(1)
     minutes = np.arange(1, 121)
     wave = np.broadcast_to(np.sin(minutes / 5.0), (400, 3, 120)).astype(np.float32)
-    clean = Augmentation(0.005, 0.0).augment(wave, rng) - wave
+    clean = Augmentation(0.005, (), 0.0).augment(wave, rng) - wave
     npt.assert_allclose(clean.std(), 0.005, rtol=0.02)
-    error = (Augmentation(0.005, 0.5).augment(wave, rng) - wave).std(axis=(1, 2))
+    error = (Augmentation(0.005, (), 0.5).augment(wave, rng) - wave).std(axis=(1, 2))
     # half of the records are left alone but for white noise
     assert 0.4 < np.mean(error < 0.0055) < 0.6
     assert error.max() > 0.05
@@ -414,7 +414,7 @@ def test_files_that_are_damaged(folder, tmp_path):
     for name, content, message in (
         ("model.safetensors", weights[:1000], "model.safetensors is truncated or of another format"),
         ("model.safetensors", weights[:-4] + b"0000", "are not of the same posterior"),
-        ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 2"),
+        ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 3"),
         ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a posterior"),
         ("model.json", json.dumps(about | {"window_min": "long"}).encode(), "is damaged at window_min"),
         (
@@ -427,7 +427,7 @@ def test_files_that_are_damaged(folder, tmp_path):
             json.dumps(about | {"arguments": {"width": 32}}).encode(),
             "model.safetensors does not fit model.json",
         ),
-        ("model.json", json.dumps(about | {"gauges": ["46404"]}).encode(), "moments of records of a posterior must be"),
+        ("model.json", json.dumps(about | {"gauges": ["46404"]}).encode(), "columns must have shape"),
     ):
         damage(name, content)
         with pytest.raises(InputError, match=message):

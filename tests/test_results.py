@@ -246,8 +246,8 @@ def test_a_forecast_shows_arrivals_and_maxima(made, slip, plain, small_bank):
     lines = repr(made).splitlines()
     order = np.argsort(-made.max_amplitude.to_numpy())
     assert [line.split()[0] for line in lines[-5:]] == [made.gauges[i] for i in order]
-    arrival, maximum = float(made.arrival_time[order[0]]) / 60, float(made.max_amplitude[order[0]])
-    assert lines[-5].split()[1:3] == [f"{arrival:.0f}", f"{maximum:.2f}"]
+    minutes = (float(made.dataset[name][order[0]]) / 60 for name in ("arrival_time", "max_time"))
+    assert lines[-5].split()[1:4] == [*(f"{at:.0f}" for at in minutes), f"{float(made.max_amplitude[order[0]]):.2f}"]
     assert lines[-5].endswith("{:.2f} to {:.2f}".format(*made.interval()[:, order[0]]))
     assert "window to 45 min" in lines[1]
     calm = forecast(SlipEstimate(plain.dataset.assign(slip=0 * plain.slip)), small_bank)

@@ -51,7 +51,7 @@ def computed(monkeypatch):
     run_all = reciprocity._run_all
 
     def count(runs, found, **options):
-        names.extend(run[0] for run in runs)
+        names.extend(run.gauge for _, run in runs)
         return run_all(runs, found, **options)
 
     monkeypatch.setattr(reciprocity, "_run_all", count)

@@ -255,10 +255,9 @@ def evaluate(
     truth = Truth(scenarios, indices)
     n_draws = n_draws if any(isinstance(method, SamplingInverter) for method in opened.values()) else 0
     parts = []
-    sensed = {name: scenarios.region.gauge(name).senses for name in scenarios.gauges}
     for method in opened.values():
-        if not set(method.gauges) - set(sensed):
-            check_senses(method, sensed, of="the scenario set")
+        if not set(method.gauges) - set(scenarios.gauges):  # else the records say so
+            check_senses(method, scenarios.senses, of="the scenario set")
         records = scenarios.load_records(method.gauges, _window_min(method), indices, noise_sd_m=noise_sd_m)
         part = score_method(method, truth, records, fit_min=fit_min, n_draws=n_draws)
         parts.append(part.assign(window_min=_window_min(method)))

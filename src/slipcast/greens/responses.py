@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,10 @@ class SourceResponses(Protocol):
     @property
     def gauges(self) -> list[str]:
         """Names of the gauges, in order."""
+
+    @property
+    def senses(self) -> Mapping[str, str]:
+        """What each gauge senses, by name."""
 
     @property
     def sources(self) -> list[str]:

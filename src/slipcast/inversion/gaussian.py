@@ -224,7 +224,7 @@ class GaussianPosterior:
     @property
     def senses(self) -> list[str]:
         """What each of the gauges senses in the bank; empty without one."""
-        return [] if self.bank is None else [self.bank.region.gauge(name).senses for name in self.gauges]
+        return [] if self.bank is None else [self.bank.senses[name] for name in self.gauges]
 
     @property
     def sources(self) -> list[str]:

@@ -132,7 +132,7 @@ class LeastSquares:
     @property
     def senses(self) -> Sequence[str]:
         """What each of the gauges senses in the bank."""
-        return [self.bank.region.gauge(name).senses for name in self.gauges]
+        return [self.bank.senses[name] for name in self.gauges]
 
     @property
     def times_s(self) -> np.ndarray:

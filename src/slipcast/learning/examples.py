@@ -102,7 +102,7 @@ class Task:
             scenarios=scenarios.id,
             region=scenarios.region.name,
             gauges=tuple(gauges),
-            senses=tuple(scenarios.region.gauge(name).senses for name in gauges),
+            senses=tuple(scenarios.senses[name] for name in gauges),
             sources=tuple(sources),
             sample_step_s=_even_step(records["time"].to_numpy()),
             record_scale_m=scale_m,

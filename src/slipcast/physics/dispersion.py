@@ -10,6 +10,7 @@ its mean over the travel time of the wave, to which the dispersion of long perio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,10 @@ _STEPS = [
     if abs(rows) + abs(columns) == 1 or abs(rows * columns) in (1, 2)
 ]  # to the sixteen nearest nodes in different directions
 _LONGEST2 = 60.0**2  # s^2; where cells take longer than that, in shallow water, no wave of interest is resolved
-_TOLERANCE_RAD = 0.01  # of phase, between responses that share a transform
+_TOLERANCE_RAD = 0.3  # of phase, between transforms that are interpolated: to a hundredth
+_SHORTEST_SAMPLES = 5  # in the period at which that counts
+_CELL_RATIO = 1.25
+_ASHORE_NODES, _ASHORE_M_S = 200, 100.0  # nodes looked at for a point on land, and what distance from it costs
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def disperse(
     step_s : float, optional
         Time step with which they were computed, s.
     tolerance_rad : float, optional
-        Series whose phases differ by less at periods of five cells or samples share one transform.
+        Phase, at periods of five samples and the end of the series, between depths for which the transform is computed;
+        between them it is interpolated linearly, to an error of an eighth of the square.
 
     Returns
     -------
@@ -106,11 +111,11 @@ def disperse(
     amplitudes = dct(series, type=1, axis=0)
     amplitudes /= count - 1
     amplitudes[[0, -1]] *= 0.5
-    out = np.empty_like(series)
-    for members in _alike(depth_m, cell_time_s2, step_s, interval_s, times[-1], tolerance_rad):
-        true = _true_frequency(frequencies, depth_m[members].mean(), cell_time_s2[members].mean(), step_s)
-        cosines = np.cos(times[:, np.newaxis] * true).astype(series.dtype)
-        out[:, members] = cosines @ amplitudes[:, members]
+    out = np.zeros_like(series)
+    for cells, height, members, shares in _nodes(depth_m, cell_time_s2, interval_s, times[-1], tolerance_rad):
+        true = _true_frequency(frequencies, height, cells, step_s)
+        cosines = np.cos((times[:, np.newaxis] * true).astype(series.dtype))
+        out[:, members] += (cosines @ amplitudes[:, members]) * shares.astype(series.dtype)
     return out
 
 
@@ -125,14 +130,27 @@ def _true_frequency(frequency: np.ndarray, depth_m: float, cell_time_s2: float, 
     return along * np.sqrt(np.tanh(kappa) / np.where(kappa > 0, kappa, 1.0), where=kappa > 0, out=np.ones_like(kappa))
 
 
-def _alike(depth_m, cell_time_s2, step_s, interval_s, longest_s, tolerance_rad) -> list[np.ndarray]:
-    """Group series whose dispersion is alike: the cubic term of their phase, up to periods that matter."""
-    cubic = depth_m / (6 * GRAVITY_M_S2) - (cell_time_s2 - step_s**2) / 24
-    shortest_s = 5 * max(interval_s, float(np.sqrt(cell_time_s2.max())))
-    width = tolerance_rad / ((2 * np.pi / shortest_s) ** 3 * longest_s)
-    order = np.argsort(cubic, kind="stable")
-    bins = np.floor((cubic[order] - cubic[order[0]]) / width)
-    return np.split(order, np.flatnonzero(np.diff(bins)) + 1)
+def _nodes(
+    depth_m: np.ndarray, cell_time_s2: np.ndarray, interval_s: float, longest_s: float, tolerance_rad: float
+) -> Iterator[tuple[float, float, np.ndarray, np.ndarray]]:
+    """Divide series among few transforms: cell time and depth of each, which series take it, and their shares in it.
+
+    The time in cells is rounded up, the depth raised so that the cubic term of the phase stays what it is, and the
+    transform interpolated between two depths. So a series comes out the same whatever others are beside it.
+    """
+    rounded = np.zeros_like(cell_time_s2)
+    some = cell_time_s2 > 0
+    rounded[some] = _CELL_RATIO ** np.ceil(np.log(cell_time_s2[some]) / np.log(_CELL_RATIO) - 1e-9)
+    depth = depth_m + GRAVITY_M_S2 / 4 * (rounded - cell_time_s2)
+    width = 6 * GRAVITY_M_S2 * tolerance_rad / ((2 * np.pi / (_SHORTEST_SAMPLES * interval_s)) ** 3 * longest_s)
+    below = np.floor(depth / width).astype(int)
+    share = depth / width - below
+    for cells in np.unique(rounded):
+        alike = rounded == cells
+        for node in np.unique([below[alike], below[alike] + 1]):
+            weight = np.where(below == node, 1 - share, np.where(below + 1 == node, share, 0.0)) * alike
+            if (members := np.flatnonzero(weight)).size:
+                yield float(cells), float(node * width), members, weight[members]
 
 
 class TravelPaths:
@@ -215,14 +233,23 @@ class TravelPaths:
         at_row, at_column = (
             (np.asarray(index, float) - (size - 1) / 2) / size for index in grid.position(lon_deg, lat_deg)
         )
-        reached = order[1:] if order.size > 1 else order
-        nearest = reached[cKDTree(np.stack(np.divmod(reached, columns), 1)).query(np.stack([at_row, at_column], 1))[1]]
+        nearest = _nearest(order, seconds, columns, np.stack([at_row, at_column], 1), size * step_m / _ASHORE_M_S)
         took = seconds[nearest]
         # at the gauge itself, averaged over directions: cos^4 has the mean 3/8
         own_cell = 3 / 4 * (step_m / self._speed.ravel()[start]) ** 2
         own = np.array([self._depth.ravel()[start], min(own_cell, _LONGEST2)])
         means = np.where(took > 0, sums[:, nearest] / np.where(took > 0, took, 1.0), own[:, np.newaxis])
         return PathMeans(took, *means)
+
+
+def _nearest(order: np.ndarray, seconds: np.ndarray, columns: int, at: np.ndarray, cell_s: float) -> np.ndarray:
+    """Find the node of each point, by row and column: the nearest; for one on land, that of the nearest open sea."""
+    reached = order[1:] if order.size > 1 else order
+    distance, found = cKDTree(np.stack(np.divmod(reached, columns), 1)).query(at, min(_ASHORE_NODES, reached.size))
+    distance, nodes = (part.reshape(len(at), -1) for part in (distance, reached[found]))
+    ashore = distance[:, 0] > 1.0
+    soonest = (seconds[nodes] + distance * cell_s).argmin(axis=1)
+    return nodes[np.arange(len(at)), np.where(ashore, soonest, 0)]
 
 
 @njit(cache=True)

@@ -49,6 +49,6 @@ def simulated_records(
         gauges=list(gauges),
         lon_deg=scenarios.dataset["gauge_lon"].to_numpy()[positions],
         lat_deg=scenarios.dataset["gauge_lat"].to_numpy()[positions],
-        senses=[scenarios.region.gauge(name).senses for name in gauges],
+        senses=[scenarios.senses[name] for name in gauges],
         title=f"scenario {index} of {scenarios.region.name}",
     )

@@ -192,6 +192,11 @@ class ScenarioSet(Summarised):
         return [str(name) for name in self.dataset["gauge"].to_numpy()]
 
     @property
+    def senses(self) -> dict[str, Any]:
+        """What each gauge senses, by name (:class:`slipcast.regions.region.Gauge`)."""
+        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
+
+    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
         return [str(name) for name in self.dataset["source"].to_numpy()]

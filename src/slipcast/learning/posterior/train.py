@@ -138,7 +138,7 @@ def train_on_pool(
         window_min=float(window_min),
         noise_sd_m=config.noise_sd_m,
         drift_m=config.drift_m,
-        senses=[bank.region.gauge(name).senses for name in gauges],
+        senses=[bank.senses[name] for name in gauges],
         region=bank.region.name,
         bank=bank.id,
         training=config.model_dump(mode="json"),
