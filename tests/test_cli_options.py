@@ -65,6 +65,8 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
     lon, lat = np.arange(222.0, 242.0, 0.5), np.arange(36.0, 56.0, 0.5)
     flat = np.full((lat.size, lon.size), -2500.0)
     xr.Dataset({"z": (("lat", "lon"), flat)}, coords={"lat": lat, "lon": lon}).to_netcdf(folder / "flat.nc")
+    shallow = xr.Dataset({"z": (("lat", "lon"), flat / 1000)}, coords={"lat": lat, "lon": lon})
+    shallow.to_netcdf(folder / "shallow.nc")
     small_bank.save(folder / "bank.nc")
     small_bank.with_sources(["acsza58", "acszb58"]).save(folder / "few.nc")
     small_set.save(folder / "set.zarr")
@@ -87,7 +89,7 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
         "REGION": "region.toml", "FLAT": "flat.nc", "BANK": "bank.nc", "FEW": "few.nc", "SET": "set.zarr",
         "RECORDS": "records.nc", "RAW": "raw.nc", "TEXT": "46404.txt", "STATIONS": "stations.csv", "RUN": "run",
         "TRAIN": "train.toml", "TUNE": "tune.toml", "TOKEN": "token", "SLIP": "slip.nc",
-        "FORECAST": "forecast.nc",
+        "FORECAST": "forecast.nc", "SHALLOW": "shallow.nc",
     }  # fmt: skip
     found = {word: folder / name for word, name in named.items()}
     for line in (
@@ -149,6 +151,8 @@ CASES: list[tuple[str, str, str, Check]] = [
     # verb, the line without the option, the option, what holds with it and does not without
     ("regions list", "regions list", "--json", lambda d: d.json()[0]["name"] == "cascadia"),
     ("regions show", "regions show chile", "--json", lambda d: d.json()["name"] == "chile"),
+    ("regions check", "regions check REGION", "--bathymetry SHALLOW",
+     fails("depth_m must reach min_depth_m = 10.0 m somewhere, got 2.5 m")),
     ("bank build", BUILD, "--out other.nc", lambda d: d.out == "other.nc\n" and d.has("other.nc")),
     ("bank build", BUILD, "--spacing 15", lambda d: "15 arc-minutes" in d.attrs("bank.nc")["grids"]),
     ("bank build", BUILD, "--hours near=0.3", lambda d: d.data("bank.nc")["time"][-1] == 0.3 * 3600),

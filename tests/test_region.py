@@ -301,3 +301,39 @@ def test_gauges_of_a_kind_are_those_and_no_others():
     assert {region.gauge(name).kind for name in darts} == {"dart"}
     assert {region.gauge(name).kind for name in points} == {"forecast"}
     assert sorted([*darts, *points]) == sorted(gauge.name for gauge in region.gauges)
+
+
+# --- longitudes across the date line and Greenwich
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [((165.0, -165.0), (165.0, 195.0)), ((350.0, 10.0), (350.0, 370.0)), ((-150.0, -130.0), (-150.0, -130.0))],
+)
+def test_a_grid_whose_east_end_is_in_another_branch(given, same):
+    plan = GridPlan(lon=given, lat=(-35.0, -5.0), spacing_arcmin=6.0, hours=3.0)
+    assert plan == GridPlan(lon=same, lat=(-35.0, -5.0), spacing_arcmin=6.0, hours=3.0)
+    assert plan.grid().lon_deg[0] == pytest.approx(given[0] % 360)
+    assert plan.grid().shape == (300, round(10 * (same[1] - same[0])))
+
+
+def test_a_region_across_the_date_line():
+    text = """
+name = "tonga"
+sources = ["ntsza20..30"]
+[grids.near]
+lon = [165.0, EAST]
+lat = [-35.0, -5.0]
+spacing_arcmin = 6.0
+hours = 3.0
+[[gauges]]
+name = "51425"
+kind = "dart"
+lon = -176.242
+lat = -9.517
+grid = "near"
+"""
+    wrapped, plain = (Region.parse(text.replace("EAST", east)) for east in ("-165.0", "195.0"))
+    assert wrapped == plain
+    with pytest.raises(InputError, match="grid near: grid longitudes must run from west to east by at most 360"):
+        Region.parse(text.replace("EAST", "150.0"))  # nearly all around, more likely a slip
