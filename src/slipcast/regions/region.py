@@ -285,7 +285,7 @@ def region_names() -> list[str]:
     Examples
     --------
     >>> region_names()
-    ['cascadia', 'chile', 'japan', 'kamchatka']
+    ['alaska', 'cascadia', 'chile', 'japan', 'kamchatka', 'tonga']
     """
     folder = files("slipcast").joinpath("regions")
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
