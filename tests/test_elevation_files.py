@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
+import netCDF4
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -104,6 +107,23 @@ def test_every_spelling_of_a_sea_floor(tmp_path, monkeypatch, spelling, lazy):
     npt.assert_array_equal(found.elevation_m, Z)
     npt.assert_allclose(found.lon_deg % 360, LON, rtol=0, atol=1e-12)
     npt.assert_array_equal(found.depth_on(GRID), -Z[INNER])
+
+
+@pytest.mark.parametrize("cells", [False, True])
+def test_a_grid_of_old_gmt(tmp_path, cells):
+    half = 0.125 if cells else 0.0
+    ends = [("side", [axis[0] - half, axis[-1] + half]) for axis in (LON, LAT)]
+    size = ("side", np.array([LON.size, LAT.size], "i4"))
+    z = ("xysize", Z[::-1].astype("f4").ravel(), {"node_offset": np.int32(cells)})
+    xr.Dataset({"x_range": ends[0], "y_range": ends[1], "dimension": size, "z": z}).to_netcdf(tmp_path / "gmt.grd")
+    found = Bathymetry.open(tmp_path / "gmt.grd")
+    npt.assert_array_equal(found.elevation_m, Z)
+    npt.assert_allclose(found.lon_deg, LON)
+    npt.assert_allclose(found.lat_deg, LAT)
+    short = xr.Dataset({"x_range": ends[0], "y_range": ends[1], "dimension": size, "z": ("xysize", np.zeros(9))})
+    short.to_netcdf(tmp_path / "short.grd")
+    with pytest.raises(InputError, match=r"short.grd: z must have 81 x 61 numbers, got 9"):
+        Bathymetry.open(tmp_path / "short.grd")
 
 
 @pytest.mark.parametrize("corner", [False, True])
@@ -371,6 +391,39 @@ def test_only_the_window_is_read(tmp_path, monkeypatch):
     rows, columns = read[0]
     assert len(read) == 1
     assert (LAT[rows].min(), LAT[rows].max(), LON[columns].min(), LON[columns].max()) == (-22, -16, 176, 184)
+
+
+MEASURE = """
+import resource, sys
+from slipcast.physics.bathymetry import Bathymetry, Grid
+opened = Bathymetry.open(sys.argv[1])
+near = opened.depth_on(Grid.over((220.0, 240.0), (36.0, 54.0), 1.0))
+far = opened.depth_on(Grid.over((120.0, 295.0), (-60.0, 62.0), 6.0))
+scale = 2**20 if sys.platform == "darwin" else 2**10
+print(near[500, 600], far[700, 900], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is measured by resource")
+def test_memory_for_a_region_of_a_global_file(tmp_path):
+    # a sixteenth of GEBCO, which is 0.9 GB as float32, and was 2 GB when read whole
+    ny, nx = 10800, 21600
+    with netCDF4.Dataset(tmp_path / "globe.nc", "w") as file:
+        for name, count, first in (("lat", ny, -90), ("lon", nx, -180)):
+            file.createDimension(name, count)
+            file.createVariable(name, "f8", (name,))[:] = first + (np.arange(count) + 0.5) / 60
+        chunks = {"zlib": True, "complevel": 1, "fill_value": -32767, "chunksizes": (540, 1080)}
+        elevation = file.createVariable("elevation", "i2", ("lat", "lon"), **chunks)
+        elevation.units = "m"
+        for row in range(0, ny, 540):
+            elevation[row : row + 540] = -4000
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(tmp_path / "globe.nc")], capture_output=True, text=True, check=True
+    )
+    near, far, peak_mb = (float(word) for word in done.stdout.split())
+    assert (near, far) == (4000, 4000)
+    assert peak_mb < 700
 
 
 def test_a_file_opened_for_some_grids(tmp_path):

@@ -72,7 +72,7 @@ class ElevationFile:
         rows, columns : slice
             Along latitude and longitude, with ends.
         within : (slice, slice)
-            All that is going to be read: gaps are judged by what surrounds them there.
+            All that is going to be read: gaps are land or not by what surrounds them there.
         land_m : callable
             Height of land, m, from arrays of longitude and latitude, degrees, for gaps that are land.
 

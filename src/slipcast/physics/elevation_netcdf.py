@@ -50,9 +50,10 @@ _NODATA_NAMES = ("nodata", "nodata_value", "no_data", "NODATA_value", "missing_d
 def open_netcdf(path: Path) -> xr.Dataset:
     """Open a netCDF file whose variables are read as they are needed, packed numbers unpacked, fill values NaN."""
     try:
-        return xr.open_dataset(path, engine="netcdf4", cache=False, decode_times=False, decode_coords=False)
+        dataset = xr.open_dataset(path, engine="netcdf4", cache=False, decode_times=False, decode_coords=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"bathymetry {path} cannot be read as netCDF") from error
+    return _of_gmt(dataset, path) if {"x_range", "y_range", "dimension", "z"} <= set(dataset.variables) else dataset
 
 
 def find_elevation(dataset: xr.Dataset, path: Path) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray, int]:
@@ -95,6 +96,21 @@ def find_elevation(dataset: xr.Dataset, path: Path) -> tuple[xr.DataArray, xr.Da
     sign = _direction(elevation, path)
     elevation = elevation.isel(dict.fromkeys(extra, 0)).transpose(lat_dim, lon_dim)
     return axes["longitude"][lon_dim], axes["latitude"][lat_dim], elevation, sign
+
+
+def _of_gmt(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    """Lay out a grid of GMT before version 4 (ETOPO1's gdal files, GMRT): ends of axes, and one long row of numbers."""
+    counts = dataset["dimension"].to_numpy().astype(int).ravel()
+    z = dataset["z"].to_numpy()
+    if counts.shape != (2,) or (counts < 2).any() or z.size != counts.prod():
+        raise InputError(f"bathymetry {path}: z must have {' x '.join(map(str, counts))} numbers, got {z.size}")
+    cells = int(dataset["z"].attrs.get("node_offset", 0) == 1)  # the ends are edges of cells, else they are nodes
+    axes = []
+    for name, count in zip(("x_range", "y_range"), counts, strict=True):
+        first, last = (float(end) for end in dataset[name].to_numpy())
+        axes.append(first + (np.arange(count) + cells / 2) * (last - first) / (count - 1 + cells))
+    # rows begin in the north
+    return xr.Dataset({"z": (("lat", "lon"), z.reshape(counts[::-1]))}, {"lon": axes[0], "lat": axes[1][::-1]})
 
 
 def nodata_values(elevation: xr.DataArray) -> list[float]:

@@ -187,7 +187,7 @@ def records_of(
     positions : mapping of station to (lon, lat), optional
         Degrees; they come first.
     deployments : Deployments or path, optional
-        A table of where stations stood, and when, instead of the packaged one
+        A table of where stations stood, and when, that comes before the packaged one
         (:func:`~slipcast.records.stations.position` has the order).
     epicentre : (float, float), optional
         Longitude and latitude, degrees. With it the tide is fitted up to the earliest possible arrival at each gauge
