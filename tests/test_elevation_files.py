@@ -74,6 +74,9 @@ def spellings() -> dict[str, tuple[xr.Dataset, dict]]:
         "transposed": (dataset(Z.T, dims=("lon", "lat")), {}),
         "-180 to 180": (dataset(lon=(LON + 180) % 360 - 180), {}),
         "other branch": (dataset(lon=LON - 360), {}),
+        "cut at the date line": (dataset(np.roll(Z, 41, axis=1), lon=np.roll((LON + 180) % 360 - 180, 41)), {}),
+        "flags beside": (dataset(name="surface").assign(mask=(("lat", "lon"), LAND.astype("i1"))), {}),
+        "underscores": (dataset(units="meters_above_mean_sea_level"), {}),
         "band": (dataset(Z[np.newaxis], dims=("band", "lat", "lon"), name="Band1"), {}),
         "time": (dataset(Z[:, np.newaxis, :], dims=("lat", "time", "lon")), {}),
         "x and y": (named, {}),
@@ -234,10 +237,21 @@ def test_a_global_file_that_begins_anywhere(tmp_path):
         ),
         (
             dataset(np.abs(Z) + 1),
-            "has no sea: its numbers are taken for elevations; if they are depths, its variable needs the attribute "
-            "positive = 'down'",
+            "has no sea: if its numbers are depths, it needs the attribute positive = 'down', or in a text another",
         ),
-        (dataset(-np.abs(Z), positive="down"), "are taken for depths; if they are elevations, .* positive = 'up'"),
+        (
+            dataset(-np.abs(Z), positive="down"),
+            "has no sea: if its numbers are elevations, it needs the attribute positive = 'up'",
+        ),
+        (
+            dataset(-Z, name="z"),
+            r"has land at 100% of the places where ETOPO1 has deep sea, as at longitude 170, latitude -2",
+        ),
+        (
+            dataset(-Z, positive="up"),
+            r"ETOPO1 has deep sea, .*: if its numbers are depths, it needs .* positive = 'down'",
+        ),
+        (dataset(-2.1 * Z, name="z"), r"not an elevation of the earth.*; if its numbers are depths, it needs"),
         (dataset(name="t", units="K"), "has no elevation: looked for"),
     ],
 )
@@ -281,7 +295,7 @@ def test_an_undeclared_fill_value_of_packed_numbers(tmp_path):
 
 def test_numbers_beyond_the_earth(tmp_path):
     dataset(np.where(LAND, 9500.0, Z)).to_netcdf(tmp_path / "floor.nc")
-    with pytest.raises(InputError, match=r"has 9500 at longitude .* which is not an elevation or depth of the earth"):
+    with pytest.raises(InputError, match=r"has 9500 at longitude .* which is not an elevation of the earth"):
         Bathymetry.open(tmp_path / "floor.nc")
 
 
@@ -372,6 +386,12 @@ def test_a_file_in_blocks_gives_the_same_depths(tmp_path, monkeypatch, grid):
     lazy = Bathymetry.open(path)
     npt.assert_allclose(lazy.depth_on(grid), whole.depth_on(grid), rtol=0, atol=1e-3)
     npt.assert_array_equal(lazy.elevation_m, whole.elevation_m)
+
+
+def test_a_file_that_is_not_read_whole_is_compared_with_etopo1_too(tmp_path):
+    dataset(-Z, name="z").to_netcdf(tmp_path / "floor.nc")
+    with pytest.raises(InputError, match="has land at 100% of the places where ETOPO1 has deep sea"):
+        Bathymetry.open(tmp_path / "floor.nc", grids=[FINE]).depth_on(FINE)
 
 
 def test_only_the_window_is_read(tmp_path, monkeypatch):

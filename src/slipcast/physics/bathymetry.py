@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -23,6 +23,8 @@ __all__ = ["Bathymetry", "BathymetryFile", "Grid"]
 _WHOLE_NODES = 2**24
 _LEAST_LAND_M = 1.0
 _MANY_PARTS = 8
+_COMPARED_NODES = 20_000
+_PLAIN_M = 200.0  # this high or deep is land or sea on any map
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,8 @@ class Bathymetry:
         ------
         InputError
             If the file is missing, of another format, not in degrees and m, an uneven mesh, ambiguous about the
-            variable or its direction, without any sea, or as in :class:`BathymetryFile` about its numbers.
+            variable or its direction, without any sea, with land at most places where ETOPO1 has deep sea, or as in
+            :class:`BathymetryFile` about its numbers.
 
         Warns
         -----
@@ -249,11 +252,8 @@ class Bathymetry:
         if grids is not None or len(file.lon_deg) * len(file.lat_deg) > _WHOLE_NODES:
             return opened
         if not (opened.elevation_m < 0).any():
-            what, way, other = ("elevations", "down", "depths") if file.sign > 0 else ("depths", "up", "elevations")
-            raise InputError(
-                f"bathymetry {path} has no sea: its numbers are taken for {what}; if they are {other}, its variable "
-                f"needs the attribute positive = '{way}' (in a text, turn their sign)"
-            )
+            raise InputError(f"bathymetry {path} has no sea: {file.remedy}")
+        opened._check_direction(file.lon_deg, file.lat_deg, opened.elevation_m)
         return Bathymetry(file.lon_deg, file.lat_deg, opened.elevation_m, title=opened.title)
 
     @property
@@ -382,31 +382,47 @@ class BathymetryFile(Bathymetry):
 
     def depth_on(self, grid: Grid) -> np.ndarray:
         """Bring the depth onto a grid, as :meth:`Bathymetry.depth_on`; a grid of ``grids`` is read once."""
-        if not self.grids:
-            return super().depth_on(grid)
-        if grid not in self.grids:
+        if self.grids and grid not in self.grids:
             raise InputError(f"grid must be one of those for which bathymetry {self.title} was opened, got {grid}")
-        if grid not in self._depths:
-            self._depths[grid] = super().depth_on(grid)
-        return self._depths[grid].copy()
+        if grid in self._depths:
+            return self._depths[grid].copy()
+        depth_m = super().depth_on(grid)
+        self._check_direction(grid.lon_deg, grid.lat_deg, -depth_m)
+        if self.grids:
+            self._depths[grid] = depth_m.copy()
+        return depth_m
+
+    def _check_direction(self, lon_deg: np.ndarray, lat_deg: np.ndarray, elevation_m: np.ndarray) -> None:
+        """Refuse a file that has land at most places where ETOPO1 has the deep sea."""
+        step = max(1, int(np.sqrt(elevation_m.size / _COMPARED_NODES)))
+        lon, lat = np.meshgrid(lon_deg[::step], lat_deg[::step])
+        deep = _etopo1_at(lon, lat) < -_PLAIN_M
+        land = elevation_m[::step, ::step] > _PLAIN_M
+        if deep.mean() > 0.05 and land[deep].mean() > 0.5:
+            row, column = np.argwhere(land & deep)[0]
+            raise InputError(
+                f"bathymetry {self.file.path} has land at {land[deep].mean():.0%} of the places where ETOPO1 has deep "
+                f"sea, as at longitude {lon[row, column]:g}, latitude {lat[row, column]:g}: {self.file.remedy}"
+            )
 
     @property
     def _chunk_rows(self) -> int:
         return self.file.chunk_rows
 
     def _read(self, rows: slice, columns: slice, *, within: tuple[slice, slice]) -> np.ndarray:
-        return self.file.read(rows, columns, within=within, land_m=_land_height)
+        land_m = partial(_etopo1_at, least_m=_LEAST_LAND_M)
+        return self.file.read(rows, columns, within=within, land_m=land_m)
 
 
-def _land_height(lon_deg: np.ndarray, lat_deg: np.ndarray) -> np.ndarray:
-    """Interpolate the heights of ETOPO1, m; at least 1 m."""
+def _etopo1_at(lon_deg: np.ndarray, lat_deg: np.ndarray, *, least_m: float = -np.inf) -> np.ndarray:
+    """Interpolate the elevation of ETOPO1 at points, m."""
     etopo1 = Bathymetry.etopo1()
     step = etopo1.spacing_arcmin / 60.0
     round_the_globe = etopo1.elevation_m[:, : round(360.0 / step)]
     rows = np.clip((lat_deg - etopo1.lat_deg[0]) / step, 0, len(etopo1.lat_deg) - 1)
     columns = np.mod(lon_deg - etopo1.lon_deg[0], 360.0) / step
     height_m = map_coordinates(round_the_globe, (rows, columns), output=np.float32, order=1, mode="grid-wrap")
-    return np.maximum(height_m, _LEAST_LAND_M)
+    return np.maximum(height_m, np.float32(least_m))
 
 
 def _mean_weights(position: np.ndarray, parts: int, count: int, *, period: int | None = None) -> csr_array:
@@ -443,5 +459,5 @@ def _spans(weights: csr_array) -> list[slice]:
 def _packaged_etopo1() -> Bathymetry:
     """Read the packaged ETOPO1 once."""
     with as_file(files("slipcast").joinpath("data/etopo1_6min.nc")) as path:
-        read = Bathymetry.open(path)
+        read = BathymetryFile(open_elevation(path))
     return Bathymetry(read.lon_deg, read.lat_deg, read.elevation_m, title="ETOPO1 6 arc-minutes")

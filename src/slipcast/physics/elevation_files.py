@@ -111,7 +111,10 @@ class ElevationFile:
         low, high = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(part, axis=None))
         if min(self.sign * low, self.sign * high) < _LOWEST_M or max(self.sign * low, self.sign * high) > _HIGHEST_M:
             beyond = (elevation < _LOWEST_M) | (elevation > _HIGHEST_M)
-            self._refuse(part, beyond, rows, columns, "an elevation or depth of the earth, nor a declared fill value")
+            rule = f"{'an elevation' if self.sign > 0 else 'a depth'} of the earth, nor a declared fill value"
+            if self._may_be_turned(part, elevation[beyond]):
+                rule = f"{rule}; {self.remedy}"
+            self._refuse(part, beyond, rows, columns, rule)
         # no node of a sea floor has a neighbour that is 3 km higher or lower and the very number that stands for none
         for number in self.nodata:
             at = part == np.float32(number) if low <= number <= high else np.zeros(1, bool)
@@ -119,6 +122,16 @@ class ElevationFile:
                 rule = "likely at its place; declare it as _FillValue (nodata_value)"
                 self._refuse(part, odd, rows, columns, rule)
         return elevation
+
+    def _may_be_turned(self, part: np.ndarray, beyond_m: np.ndarray) -> bool:
+        """Tell whether numbers beyond the highest land are those of a sea floor the other way round."""
+        return bool(((beyond_m > 0) & (beyond_m < -_LOWEST_M)).all()) and not np.isin(part, self.nodata).any()
+
+    @property
+    def remedy(self) -> str:
+        """What mends a file whose numbers have the other direction."""
+        other, way = ("depths", "down") if self.sign > 0 else ("elevations", "up")
+        return f"if its numbers are {other}, it needs the attribute positive = '{way}', or in a text another sign"
 
     def _refuse(self, part: np.ndarray, where: np.ndarray, rows: slice, columns: slice, rule: str) -> None:
         """Raise for the first of some nodes."""
@@ -237,6 +250,16 @@ def open_elevation(path: Path) -> ElevationFile:
 
 def _turned(path: Path, lon: np.ndarray, lat: np.ndarray, values: np.ndarray | xr.DataArray, **about) -> ElevationFile:
     """Turn numbers and axes so that these rise."""
+    jump = np.diff(lon)
+    if lon.size > 2 and np.count_nonzero(at := np.abs(jump) > 180) == 1 and np.sign(jump[at][0]) == np.sign(jump[0]):
+        # cut at the date line and put in order: the east of the file stands before its west
+        cut = int(np.argmax(at)) + 1
+        if lon.size * lat.size > 4 * _BLOCK_NODES:
+            raise InputError(
+                f"bathymetry {path}: its longitudes must be in one piece, got {lon[cut - 1]:g}, {lon[cut]:g}"
+            )
+        lon = np.concatenate((lon[cut:], lon[:cut] + 360.0 * np.sign(jump[at][0])))
+        values = np.concatenate((values[:, cut:], values[:, :cut]), axis=1)
     lon, lon_falls = _regular(lon, "longitudes", path)
     lat, lat_falls = _regular(lat, "latitudes", path)
     turn = tuple(slice(None, None, -1 if falls else 1) for falls in (lat_falls, lon_falls))

@@ -90,7 +90,7 @@ def find_elevation(dataset: xr.Dataset, path: Path) -> tuple[xr.DataArray, xr.Da
             f"bathymetry {path}: {elevation.name} must be numbers over latitude and longitude alone, got "
             f"{elevation.sizes[long[0]]} of {long[0]}"
         )
-    unit = str(elevation.attrs.get("units", "m")).strip()
+    unit = _unit(elevation)
     if unit and not _METRES.fullmatch(unit):
         raise InputError(f"bathymetry {path}: {elevation.name} must be in m, got {unit!r}")
     sign = _direction(elevation, path)
@@ -123,7 +123,7 @@ def nodata_values(elevation: xr.DataArray) -> list[float]:
             elevation.encoding.get(key, or_else) for key, or_else in (("scale_factor", 1), ("add_offset", 0))
         )
         found += [float(end * scale + offset) for end in (ends.min, ends.min + 1, ends.max)]
-    return [*found, -9999.0, -99999.0]
+    return [*found, -9999.0, 9999.0]
 
 
 def _axes(dataset: xr.Dataset, what: str, path: Path) -> dict[str, xr.DataArray]:
@@ -188,7 +188,9 @@ def _elevation(
 
 def _likeness(variable: xr.DataArray) -> tuple[int, int]:
     """Rank a variable as an elevation, the likeliest lowest; 9 is none."""
-    name, unit = str(variable.name).lower(), str(variable.attrs.get("units", "")).strip()
+    name, unit = str(variable.name).lower(), _unit(variable)
+    if variable.encoding.get("dtype", variable.dtype) in (np.int8, np.uint8):
+        return (9, 0)  # flags
     known = _ELEVATION_NAMES.index(name) if name in _ELEVATION_NAMES else len(_ELEVATION_NAMES)
     if str(variable.attrs.get("standard_name", "")).lower() in _UP | _DOWN:
         return (0, known)
@@ -205,7 +207,7 @@ def _direction(elevation: xr.DataArray, path: Path) -> int:
     if positive not in ("", "up", "down"):
         raise InputError(f"bathymetry {path}: positive of {elevation.name} must be up or down, got {positive[:60]!r}")
     standard = str(elevation.attrs.get("standard_name", "")).lower()
-    unit = str(elevation.attrs.get("units", "")).lower()
+    unit = _unit(elevation).lower()
     said = {
         f"positive = {positive!r}": {"up": 1, "down": -1}.get(positive, 0),
         f"standard_name = {standard!r}": (standard in _UP) - (standard in _DOWN),
@@ -220,6 +222,11 @@ def _direction(elevation: xr.DataArray, path: Path) -> int:
     if re.search(r"elevation|height|altitude|topograph", long_name) or name in ("elevation", "altitude", "topo"):
         return 1
     return -1 if "depth" in long_name or "depth" in name else 1
+
+
+def _unit(variable: xr.DataArray) -> str:
+    """Return the unit of a variable, its words apart; empty where there is none."""
+    return str(variable.attrs.get("units", "")).replace("_", " ").strip()
 
 
 def _is_number(value) -> bool:
