@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 DATA = Path(__file__).parent / "data"
-STATION_TABLES = DATA / "stations"
+STATION_TABLES = Path(__file__).parents[1] / "src" / "slipcast" / "data"
 TOHOKU_STATIONS = ("21401", "21413", "21414", "21415", "21418", "21419")
 TOHOKU_ORIGIN = np.datetime64("2011-03-11T05:46:24")
 

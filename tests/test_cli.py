@@ -78,8 +78,15 @@ def test_the_verbs_of_the_design():
 def test_regions(slipcast):
     code, out, _ = slipcast("regions", "list", "--json")
     assert code == 0
-    assert [region["name"] for region in json.loads(out)] == ["cascadia", "chile", "japan", "kamchatka"]
-    assert slipcast("regions", "list")[1].startswith("cascadia")
+    assert [region["name"] for region in json.loads(out)] == [
+        "alaska",
+        "cascadia",
+        "chile",
+        "japan",
+        "kamchatka",
+        "tonga",
+    ]
+    assert slipcast("regions", "list")[1].startswith("alaska")
     code, out, _ = slipcast("regions", "show", "chile")
     assert code == 0
     assert "32412" in out

@@ -65,6 +65,8 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
     lon, lat = np.arange(222.0, 242.0, 0.5), np.arange(36.0, 56.0, 0.5)
     flat = np.full((lat.size, lon.size), -2500.0)
     xr.Dataset({"z": (("lat", "lon"), flat)}, coords={"lat": lat, "lon": lon}).to_netcdf(folder / "flat.nc")
+    shallow = xr.Dataset({"z": (("lat", "lon"), flat / 1000)}, coords={"lat": lat, "lon": lon})
+    shallow.to_netcdf(folder / "shallow.nc")
     small_bank.save(folder / "bank.nc")
     small_bank.with_sources(["acsza58", "acszb58"]).save(folder / "few.nc")
     small_set.save(folder / "set.zarr")
@@ -87,7 +89,7 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
         "REGION": "region.toml", "FLAT": "flat.nc", "BANK": "bank.nc", "FEW": "few.nc", "SET": "set.zarr",
         "RECORDS": "records.nc", "RAW": "raw.nc", "TEXT": "46404.txt", "STATIONS": "stations.csv", "RUN": "run",
         "TRAIN": "train.toml", "TUNE": "tune.toml", "TOKEN": "token", "SLIP": "slip.nc",
-        "FORECAST": "forecast.nc",
+        "FORECAST": "forecast.nc", "SHALLOW": "shallow.nc",
     }  # fmt: skip
     found = {word: folder / name for word, name in named.items()}
     for line in (
@@ -147,8 +149,10 @@ def attr(file: str, name: str, value: Any) -> Check:
 
 CASES: list[tuple[str, str, str, Check]] = [
     # verb, the line without the option, the option, what holds with it and does not without
-    ("regions list", "regions list", "--json", lambda d: d.json()[0]["name"] == "cascadia"),
+    ("regions list", "regions list", "--json", lambda d: d.json()[0]["name"] == "alaska"),
     ("regions show", "regions show chile", "--json", lambda d: d.json()["name"] == "chile"),
+    ("regions check", "regions check REGION", "--bathymetry SHALLOW",
+     fails("depth_m must reach min_depth_m = 10.0 m somewhere, got 2.5 m")),
     ("bank build", BUILD, "--out other.nc", lambda d: d.out == "other.nc\n" and d.has("other.nc")),
     ("bank build", BUILD, "--spacing 15", lambda d: "15 arc-minutes" in d.attrs("bank.nc")["grids"]),
     ("bank build", BUILD, "--hours near=0.3", lambda d: d.data("bank.nc")["time"][-1] == 0.3 * 3600),
@@ -251,7 +255,8 @@ CASES: list[tuple[str, str, str, Check]] = [
      attr("records.nc", "origin_time", "2011-03-11T05:40:24Z")),
     ("records read", READ, "--out r.nc", lambda d: d.has("r.nc")),
     ("records read", READ, "--epicentre -125.5 47.0", lambda d: "epicentre" in d.attrs("records.nc")),
-    ("records read", f"records read TEXT --origin {ORIGIN}", "--region japan", fails("region japan does not have it")),
+    ("records read", f"records read TEXT --origin {ORIGIN}", "--region japna",
+     fails("unknown region 'japna'; nearest: japan")),
     ("records read", READ, "--position 46404=-128.5,45.5", lambda d: d.data("records.nc")["gauge_lon"] == 231.5),
     ("records read", f"records read TEXT --origin {ORIGIN}", "--stations STATIONS",
      lambda d: d.data("records.nc")["gauge_lon"] == 231.0),

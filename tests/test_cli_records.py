@@ -74,7 +74,8 @@ def test_a_summary_of_reading(slipcast, files, tmp_path):
         sent = np.isfinite(held["height"].to_numpy())
         assert row["samples"] == sent.sum()
         npt.assert_allclose([row["first_h"], row["last_h"]], records.time_s[sent][[0, -1]] / 3600)
-        assert row["position"] == [held["gauge_lon"].item(), held["gauge_lat"].item(), "region cascadia"]
+        assert row["position"] == [held["gauge_lon"].item(), held["gauge_lat"].item(), held["position_from"].item()]
+        assert row["position"][2].startswith("deployment 20")
         assert (row["tide"], row["shaking_min"]) == ("short", None)
         early = (records.time_s < 0) & (records.time_s > -6 * 3600)
         npt.assert_allclose(row["scatter_mm"], 1e3 * np.nanstd(held["sea_level"].to_numpy()[early]))
@@ -230,7 +231,7 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
         ("records read TEXT --origin 2011-03-11 --shaking 46440=3", "unknown station '46440' in shaking; nearest: 464"),
         ("records read TEXT --origin 2011-03-11 --tide long", "tide must be one of short, harmonic, got 'long'"),
         ("records read TEXT --origin 2011-03-11 --epicentre 47 -125", "epicentre must be longitude and latitude"),
-        ("records read TEXT --origin 2011-03-11 --region japan", "region japan does not have it"),
+        ("records read TEXT --origin 2011-03-11 --region japna", "unknown region 'japna'; nearest: japan"),
         ("records read TEXT --origin 2011-03-11 --stations no.csv", "cannot read no.csv"),
         ("records read TEXT --origin 2011-03-11 --out FOLDER", "cannot write FOLDER: it is a folder"),
         ("records read TEXT", "Missing option '--origin'"),

@@ -216,7 +216,7 @@ def test_regions_that_cannot_be_computed():
         check_region(Region.model_validate(content))
 
 
-@pytest.mark.parametrize("name", ["cascadia", "chile", "japan", "kamchatka"])
+@pytest.mark.parametrize("name", ["alaska", "cascadia", "chile", "japan", "kamchatka", "tonga"])
 def test_the_built_in_regions_are_well(name):
     check_region(Region.open(name))
 

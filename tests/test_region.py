@@ -9,9 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from slipcast.errors import InputError
+from slipcast.geodesy import great_circle_distance
+from slipcast.records.stations import Deployments
 from slipcast.regions.region import Gauge, GridPlan, Region, region_names
 
-BUILT_IN = ["cascadia", "chile", "japan", "kamchatka"]
+BUILT_IN = ["alaska", "cascadia", "chile", "japan", "kamchatka", "tonga"]
 
 OWN = """
 name = "own"
@@ -85,6 +87,32 @@ def test_cascadia_is_that_of_the_design():
     assert region.grids["pacific"].spacing_arcmin == 6.0
     assert (region.gauge("46404").lon, region.gauge("46404").lat) == (231.264, 45.857)
     assert len(region.subfaults()) == 31 * 50
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_positions_are_those_of_the_tables(name):
+    # of a deployment or of a year; buoys are moved by some kilometres, 46413 by 42 (deployments of 2008 to 2016)
+    table = Deployments.packaged()
+    region = Region.open(name)
+    for gauge in region.gauges:
+        if gauge.kind == "dart":
+            known = [row.position for row in (*table.rows, *table.listed) if row.station == gauge.name]
+            assert known, gauge.name
+            lon, lat = ([getattr(place, key) for place in known] for key in ("lon_deg", "lat_deg"))
+            assert great_circle_distance(gauge.lon, gauge.lat, lon, lat).min() < 3e3, gauge.name
+
+
+def test_regions_have_the_network_of_today():
+    darts = {name: set(Region.open(name).gauge_names("dart")) for name in BUILT_IN}
+    assert {"21416", "dkam", "dkur", "datu", "46408", "46402", "46414", "46415", "46404", "46412"} <= darts["kamchatka"]
+    assert {"21418", "dtok", "dryu", "21420", "52404", "46408", "46411"} <= darts["japan"]
+    assert {"32401", "32402", "32403", "34420", "32067", "43413", "5401002"} <= darts["chile"]
+    assert {"46402", "46403", "46409", "46410", "46408", "46413", "46414", "46415", "46416", "21414"} <= darts["alaska"]
+    assert {f"540100{n}" for n in range(6)} | {"51426", "54401", "5501002", "5501006"} <= darts["tonga"]
+    # another order or place of these would be another network's
+    assert Region.open("japan").gauge_names()[:6] == ["21418", "21401", "21413", "21419", "21414", "21415"]
+    chile = Region.open("chile").gauge("32412")
+    assert (chile.lon, chile.lat) == (273.608, -17.989)  # of 2010
 
 
 def test_every_range_of_every_file_expands():
@@ -259,7 +287,9 @@ def test_regions_that_are_nowhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"^unknown region 'cascadai'; nearest: cascadia$"):
         Region.open("cascadai")
-    with pytest.raises(InputError, match=r"^unknown region 'nowhere'; known: cascadia, chile, japan, kamchatka$"):
+    with pytest.raises(
+        InputError, match=r"^unknown region 'nowhere'; known: alaska, cascadia, chile, japan, kamchatka, tonga$"
+    ):
         Region.open("nowhere")
     with pytest.raises(InputError, match=r"^cannot read region file nowhere.toml: No such file or directory$"):
         Region.open("nowhere.toml")
@@ -301,3 +331,39 @@ def test_gauges_of_a_kind_are_those_and_no_others():
     assert {region.gauge(name).kind for name in darts} == {"dart"}
     assert {region.gauge(name).kind for name in points} == {"forecast"}
     assert sorted([*darts, *points]) == sorted(gauge.name for gauge in region.gauges)
+
+
+# --- longitudes across the date line and Greenwich
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [((165.0, -165.0), (165.0, 195.0)), ((350.0, 10.0), (350.0, 370.0)), ((-150.0, -130.0), (-150.0, -130.0))],
+)
+def test_a_grid_whose_east_end_is_in_another_branch(given, same):
+    plan = GridPlan(lon=given, lat=(-35.0, -5.0), spacing_arcmin=6.0, hours=3.0)
+    assert plan == GridPlan(lon=same, lat=(-35.0, -5.0), spacing_arcmin=6.0, hours=3.0)
+    assert plan.grid().lon_deg[0] == pytest.approx(given[0] % 360)
+    assert plan.grid().shape == (300, round(10 * (same[1] - same[0])))
+
+
+def test_a_region_across_the_date_line():
+    text = """
+name = "tonga"
+sources = ["ntsza20..30"]
+[grids.near]
+lon = [165.0, EAST]
+lat = [-35.0, -5.0]
+spacing_arcmin = 6.0
+hours = 3.0
+[[gauges]]
+name = "51425"
+kind = "dart"
+lon = -176.242
+lat = -9.517
+grid = "near"
+"""
+    wrapped, plain = (Region.parse(text.replace("EAST", east)) for east in ("-165.0", "195.0"))
+    assert wrapped == plain
+    with pytest.raises(InputError, match="grid near: grid longitudes must run from west to east by at most 360"):
+        Region.parse(text.replace("EAST", "150.0"))  # nearly all around, more likely a slip

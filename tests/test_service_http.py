@@ -99,7 +99,7 @@ def test_only_so_many_events_stay_in_memory(nowcast, tmp_path, monkeypatch):
 # --- places
 
 
-@pytest.mark.parametrize("name", ["cascadia", "japan", "kamchatka", "chile"])
+@pytest.mark.parametrize("name", ["cascadia", "japan", "kamchatka", "chile", "alaska", "tonga"])
 def test_a_region_lies_within_its_bounds(name):
     region = Region.open(name)
     west, south, east, north = near_bounds(region)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.testing as npt
 import pytest
 
 from event_fixtures import STATION_TABLES
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.geodesy import great_circle_distance
 from slipcast.records.stations import Deployments, Position, position
 from slipcast.regions.region import Region, region_names
@@ -52,8 +54,10 @@ def test_what_is_given_comes_first_then_the_table_then_regions(tmp_path):
     found = position("21418", DAY, given={"21419": (0.0, 0.0)}, deployments=deployments, region=japan)
     npt.assert_allclose((found.lon_deg, found.lat_deg), (148.6983, 38.7178))
     assert found.origin == "deployment 2009-07-09 to 2011-07-13"
-    assert position("21419", DAY, deployments=deployments, region=japan).origin == "region japan"
-    assert position("21418", DAY) == Position(148.698, 38.718, "region japan")
+    # a table of one's own does not have it: the packaged one counts, then the region
+    assert position("21419", DAY, deployments=deployments, region=japan).origin == "deployment 2010-06-04 to 2012-07-09"
+    assert position("21401", DAY, deployments=deployments, region=japan) == Position(152.583, 42.617, "region japan")
+    assert position("21418", DAY) == Position(148.6983, 38.7178, "deployment 2009-07-09 to 2011-07-13")
 
 
 def test_the_deployment_of_the_day(tmp_path):
@@ -105,14 +109,56 @@ def test_a_station_that_nothing_places(tmp_path):
     )
     with pytest.raises(InputError, match=f"station 99999 is known: no built-in region has it; {ways}"):
         position("99999", DAY, given={"21418": (0.0, 0.0)}, deployments=table(tmp_path))
-    with pytest.raises(InputError, match=f"station 21418 is known: region chile does not have it; {ways}"):
-        position("21418", DAY, region=Region.open("chile"))
+    with pytest.raises(InputError, match=f"station 99999 is known: region chile does not have it; {ways}"):
+        position("99999", DAY, region=Region.open("chile"))
 
 
-def test_built_in_regions_that_disagree():
+@pytest.fixture
+def no_table(monkeypatch):
+    """Take the packaged tables away."""
+    monkeypatch.setattr("slipcast.records.stations._packaged", lambda: Deployments(()))
+
+
+@pytest.mark.parametrize(
+    ("station", "when", "place", "said"),
+    [
+        # of 2016, but its deployments end in 2018
+        (
+            "21414",
+            "2025-07-29",
+            (178.2167, 48.9567),
+            "its deployment 2016-07-11 to 2018-06-14, at (178.2167, 48.9567), is",
+        ),
+        ("21414", "2006-01-01", (178.27, 48.942), "its deployment 2006-08-10 to 2008-05-07"),
+        (
+            "46402",
+            "2005-01-30",
+            (195.99, 51.069),
+            "its deployment 2002-06-18 to 2004-11-30",
+        ),  # 61 days after, 90 before
+        ("21401", "2011-03-11", (152.583, 42.617), "its position of 2016"),
+        ("5401001", "2021-03-04", (182.292, -36.049), "its position of 2025"),
+        ("dkam", "2025-07-29", (163.521, 48.053), "its position of 2025"),
+        ("51407", "2025-07-29", (203.4528, 19.5606), "its deployment 2014-07-09 to 2017-02-06"),
+    ],
+)
+def test_the_nearest_in_time_is_taken_with_a_warning(station, when, place, said):
+    message = re.escape(f"station {station} has no known deployment on {when}: {said}")
+    with pytest.warns(SlipcastWarning, match=message):
+        found = position(station, day(when))
+    npt.assert_allclose((found.lon_deg, found.lat_deg), place)
+
+
+def test_a_region_that_is_given_comes_before_another_day():
+    assert position("21414", day("2025-07-29"), region=Region.open("kamchatka")).origin == "region kamchatka"
+    with pytest.warns(SlipcastWarning, match="position of 2025"):
+        assert position("5401001", DAY, region=Region.open("japan")).lat_deg == -36.049
+
+
+def test_built_in_regions_that_disagree(no_table):
     message = (
-        r"built-in regions place station 21414 3.0 km apart: region japan at \(178.2510, 48.9370\), "
-        r"region kamchatka at \(178.2180, 48.9530\); give the region, a table of deployments or its position"
+        r"built-in regions place station 21414 3.3 km apart: region alaska at \(178.2170, 48.9570\), "
+        r"region japan at \(178.2510, 48.9370\); give the region, a table of deployments or its position"
     )
     with pytest.raises(InputError, match=message):
         position("21414", DAY)
@@ -123,7 +169,7 @@ def test_every_gauge_of_a_region_has_its_place():
     for name in region_names():
         region = Region.open(name)
         for gauge in region.gauges:
-            found = position(gauge.name, DAY, region=region)
+            found = position(gauge.name, day("2026-11-28"), region=region)
             assert (found.lon_deg, found.lat_deg, found.origin) == (gauge.lon, gauge.lat, f"region {name}")
 
 

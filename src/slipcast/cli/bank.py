@@ -26,7 +26,9 @@ def bank_build(
         list[str] | None, typer.Option(help="Hours of the finest grid, or GRID=HOURS; repeatable.")
     ] = None,
     gauges: Annotated[str | None, typer.Option(help="Some of the gauges, comma-separated.")] = None,
-    bathymetry: Annotated[Path | None, typer.Option(help="A netCDF file (GEBCO, ETOPO) instead of ETOPO1.")] = None,
+    bathymetry: Annotated[
+        Path | None, typer.Option(help="netCDF (GEBCO, ETOPO), ESRI ASCII or topotype 3 instead of ETOPO1.")
+    ] = None,
     kajiura: Annotated[bool, typer.Option(help="Smooth the uplift of the surface by 1/cosh(kh).")] = False,
     elastic: Annotated[
         bool, typer.Option(help="Slow waves down as compressible water and the give of the Earth do.")

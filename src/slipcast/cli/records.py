@@ -28,11 +28,13 @@ def read(
     origin: Annotated[str, typer.Option(help="Time of the earthquake, such as 2011-03-11T05:46:24Z.")],
     out: Out = Path("records.nc"),
     epicentre: Epicentre = None,
-    region: Annotated[str | None, typer.Option(help="Whose gauges say where stations are.")] = None,
+    region: Annotated[str | None, typer.Option(help="Whose gauges stand where no table has them.")] = None,
     positions: Annotated[
         list[str] | None, typer.Option("--position", metavar="STATION=LON,LAT", help="Of a station; repeatable.")
     ] = None,
-    stations: Annotated[Path | None, typer.Option(help="A table (CSV): station,lon_deg,lat_deg,start,end.")] = None,
+    stations: Annotated[
+        Path | None, typer.Option(help="A table (CSV) station,lon_deg,lat_deg,start,end, before the packaged one.")
+    ] = None,
     tide: Annotated[str, typer.Option(help="short, from the hours before a wave; harmonic, from days.")] = "short",
     shaking: Annotated[
         str, typer.Option(help="find and mask it, keep it, or STATION=MIN,...: mask up to a minute.")
@@ -42,7 +44,9 @@ def read(
 ) -> None:
     """Read the records of buoys: quality control, shaking masked, tide removed; all of it is kept.
 
-    Example: slipcast records read 21418.txt --origin 2011-03-11T05:46:24Z --epicentre 142.4 38.3 --region japan
+    A station stands where NOAA's table of deployments, in the package, has it on the day of the earthquake.
+
+    Example: slipcast records read 21418.txt --origin 2011-03-11T05:46:24Z --epicentre 142.4 38.3
     """
     from slipcast.io.atomic import check_target
     from slipcast.records import read_records

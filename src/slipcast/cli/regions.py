@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,14 +59,20 @@ def regions_show(region: RegionName, as_json: Json = False) -> None:
 
 
 @regions_app.command("check")
-def regions_check(region: RegionName) -> None:
+def regions_check(
+    region: RegionName,
+    bathymetry: Annotated[
+        Path | None, typer.Option(help="netCDF (GEBCO, ETOPO), ESRI ASCII or topotype 3 instead of ETOPO1.")
+    ] = None,
+) -> None:
     """Check a region against the sea floor: every gauge in deep enough water, every source on its grid.
 
-    Example: slipcast regions check myregion.toml
+    Example: slipcast regions check myregion.toml --bathymetry gebco.nc
     """
     from slipcast.greens.reciprocity import check_region
+    from slipcast.physics.bathymetry import Bathymetry
     from slipcast.regions.region import Region
 
     opened = Region.open(region)
-    check_region(opened)
+    check_region(opened, bathymetry=None if bathymetry is None else Bathymetry.open(bathymetry))
     write_line(f"{opened.name}: {len(opened.sources)} unit sources, {len(opened.gauges)} gauges, all well")

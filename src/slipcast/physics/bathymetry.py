@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 from scipy.ndimage import map_coordinates
+from scipy.sparse import csr_array
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, check_kind
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance, wrap_longitude
 from slipcast.io.identity import fingerprint
+from slipcast.physics.elevation_files import ElevationFile, blocks_of, open_elevation
 
-__all__ = ["Bathymetry", "Grid"]
+__all__ = ["Bathymetry", "BathymetryFile", "Grid"]
 
-_LON_NAMES = ("lon", "longitude", "x")
-_LAT_NAMES = ("lat", "latitude", "y")
-_ELEVATION_NAMES = ("elevation", "z", "altitude", "topo", "Band1")
+_WHOLE_NODES = 2**24
+_LEAST_LAND_M = 1.0
+_MANY_PARTS = 8
+_COMPARED_NODES = 20_000
+_PLAIN_M = 200.0  # this high or deep is land or sea on any map
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ class Bathymetry:
 
     lon_deg: np.ndarray
     lat_deg: np.ndarray
-    elevation_m: np.ndarray
+    elevation_m: np.ndarray = field(repr=False)
     title: str
 
     @classmethod
@@ -210,56 +214,47 @@ class Bathymetry:
         return _packaged_etopo1()
 
     @classmethod
-    def open(cls, path: str | os.PathLike) -> Bathymetry:
-        """Read a netCDF file such as GEBCO or ETOPO 2022.
+    def open(cls, path: str | os.PathLike, *, grids: Iterable[Grid] | None = None) -> Bathymetry:
+        """Open a file of elevations or depths, such as GEBCO or ETOPO 2022.
 
         Parameters
         ----------
         path : path
-            With 1-D ``lon``/``longitude``/``x`` and ``lat``/``latitude``/``y`` and a 2-D ``elevation``, ``z``,
-            ``altitude``, ``topo`` or ``Band1``, m, positive up.
+            netCDF, ESRI ASCII grid, or GeoClaw's topotype 2 or 3. In netCDF, longitude and latitude are 1-D, known by
+            ``units``, ``standard_name`` or as ``lon``/``longitude``/``x`` and ``lat``/``latitude``/``y``, rising or
+            falling, in any branch; the elevation is known by ``standard_name``, its name (``elevation``, ``z``,
+            ``altitude``, ``topo``, ``Band1``, ``depth``, ...), a unit of metres or as the only variable over both, and
+            may have other dimensions of length one. It is a depth where ``positive``, ``standard_name`` or ``units``
+            say so, else where its name does. Text is positive up.
+        grids : iterable of Grid, optional
+            The only grids for which it is wanted: :attr:`digest` covers the depths on these, not the whole file.
 
         Returns
         -------
         bathymetry : Bathymetry
-            The whole file, float32.
+            float32. Of more than 2^24 nodes, or with ``grids``, a :class:`BathymetryFile`, which is read as needed.
 
         Raises
         ------
         InputError
-            If the file is missing, of another format, has other names, another unit or direction, an uneven
-            mesh, or gaps (NaN).
+            If the file is missing, of another format, not in degrees and m, an uneven mesh, ambiguous about the
+            variable or its direction, without any sea, with land at most places where ETOPO1 has deep sea, or as in
+            :class:`BathymetryFile` about its numbers.
+
+        Warns
+        -----
+        SlipcastWarning
+            If a file of the sea alone has gaps (NaN or a declared fill value) for land, which gets heights of ETOPO1.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"no bathymetry file {path}")
-        try:
-            with xr.open_dataset(path, engine="netcdf4") as dataset:
-                lon_name = _first_name(dataset, _LON_NAMES, "longitude", path)
-                lat_name = _first_name(dataset, _LAT_NAMES, "latitude", path)
-                name = _first_name(dataset, _ELEVATION_NAMES, "elevation", path)
-                if set(dataset[name].dims) != {lat_name, lon_name} or dataset[name].dtype.kind not in "iuf":
-                    raise InputError(
-                        f"bathymetry {path}: {name} must be numbers over ({lat_name}, {lon_name}), "
-                        f"got {dataset[name].dtype} over {dataset[name].dims}"
-                    )
-                _check_upward_metres(dataset[name], path)
-                elevation = dataset[name].transpose(lat_name, lon_name).to_numpy().astype(np.float32)
-                lon, lat = (dataset[n].to_numpy().astype(float) for n in (lon_name, lat_name))
-        except (OSError, RuntimeError) as error:
-            raise InputError(f"bathymetry {path} cannot be read as netCDF") from error
-        if lat.size and lat[0] > lat[-1]:
-            lat, elevation = lat[::-1], elevation[::-1]
-        for what, axis in (("longitudes", lon), ("latitudes", lat)):
-            step = np.diff(axis)
-            if step.size == 0 or not (step > 0).all() or np.ptp(step) > 0.01 * step.mean():
-                raise InputError(f"bathymetry {path}: its {what} must rise by a constant step")
-        if (bad := ~np.isfinite(elevation)).any():
-            row, column = (int(i) for i in np.argwhere(bad)[0])
-            raise InputError(
-                f"bathymetry {path} has a gap at longitude {lon[column]:g}, latitude {lat[row]:g}; fill it first"
-            )
-        return cls(lon, lat, elevation, title=path.name)
+        check_kind(path, (str, os.PathLike), "bathymetry", "a path")
+        file = open_elevation(Path(path))
+        opened = BathymetryFile(file, () if grids is None else tuple(grids))
+        if grids is not None or len(file.lon_deg) * len(file.lat_deg) > _WHOLE_NODES:
+            return opened
+        if not (opened.elevation_m < 0).any():
+            raise InputError(f"bathymetry {path} has no sea: {file.remedy}")
+        opened._check_direction(file.lon_deg, file.lat_deg, opened.elevation_m)
+        return Bathymetry(file.lon_deg, file.lat_deg, opened.elevation_m, title=opened.title)
 
     @property
     def spacing_arcmin(self) -> float:
@@ -291,36 +286,43 @@ class Bathymetry:
         """
         parts = max(1, int(np.ceil(grid.spacing_arcmin / self.spacing_arcmin - 0.01)))
         within = ((np.arange(parts) + 0.5) / parts - 0.5) * grid.spacing_deg  # of the samples in a cell
-        rows = self._rows((grid.lat_deg[:, np.newaxis] + within).ravel())
-        columns, elevation = self._columns((grid.lon_deg[:, np.newaxis] + within).ravel())
-        values = map_coordinates(
-            elevation,
-            np.meshgrid(rows, columns, indexing="ij"),
-            output=np.float32,
-            order=1,
-            mode="nearest",
-        )
-        n_rows, n_columns = grid.shape
-        return -values.reshape(n_rows, parts, n_columns, parts).mean(axis=(1, 3), dtype=float)
+        of_rows = self._row_weights((grid.lat_deg[:, np.newaxis] + within).ravel(), parts)
+        of_columns = self._column_weights((grid.lon_deg[:, np.newaxis] + within).ravel(), parts)
+        elevation = np.zeros(grid.shape)
+        rows = _span(of_rows)
+        for columns in _spans(of_columns):
+            along = of_columns[:, columns].T
+            for block in blocks_of(rows, columns.stop - columns.start, self._chunk_rows):
+                mesh = self._read(block, columns, within=(rows, columns))
+                across = of_rows[:, block]
+                met = np.flatnonzero(np.diff(across.indptr))  # rows of the grid with a sample in this block
+                elevation[met] += (across[met] @ mesh) @ along
+        return -elevation.astype(np.float32).astype(float)  # positions are rounded; at a node its own number comes out
 
-    def _rows(self, lat_deg: np.ndarray) -> np.ndarray:
-        """Compute fractional row numbers of latitudes."""
-        step = self.spacing_arcmin / 60.0
-        rows = (lat_deg - self.lat_deg[0]) / step
+    @property
+    def _chunk_rows(self) -> int:
+        """Rows that are read together."""
+        return 1
+
+    def _read(self, rows: slice, columns: slice, *, within: tuple[slice, slice]) -> np.ndarray:
+        """Return a part of the elevation, m."""
+        return self.elevation_m[rows, columns]
+
+    def _row_weights(self, lat_deg: np.ndarray, parts: int) -> csr_array:
+        """Weigh the rows of the mesh in the means of ``parts`` samples each."""
+        rows = (lat_deg - self.lat_deg[0]) / (self.spacing_arcmin / 60.0)
         self._check_cover(rows, "latitude", self.lat_deg, lat_deg)
-        return rows
+        return _mean_weights(np.clip(rows, 0, len(self.lat_deg) - 1), parts, len(self.lat_deg))
 
-    def _columns(self, lon_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute fractional column numbers of longitudes, and the elevation in which they count."""
-        step = float(self.lon_deg[-1] - self.lon_deg[0]) / (len(self.lon_deg) - 1)
+    def _column_weights(self, lon_deg: np.ndarray, parts: int) -> csr_array:
+        """Weigh the columns of the mesh in the means of ``parts`` samples each."""
+        count = len(self.lon_deg)
+        step = float(self.lon_deg[-1] - self.lon_deg[0]) / (count - 1)
         columns = (wrap_longitude(lon_deg, west_deg=self.lon_deg[0] - 0.5 * step) - self.lon_deg[0]) / step
-        if (len(self.lon_deg) + 0.5) * step >= 360.0:
-            # global: a column at each end makes interpolation across the seam an ordinary one
-            period = round(360.0 / step)
-            closed = np.take(self.elevation_m, np.arange(-1, period + 1) % period, axis=1)
-            return columns + 1.0, closed
+        if (count + 0.5) * step >= 360.0:  # global: the first column is the next of the last
+            return _mean_weights(columns, parts, count, period=round(360.0 / step))
         self._check_cover(columns, "longitude", self.lon_deg, lon_deg)
-        return columns, self.elevation_m
+        return _mean_weights(np.clip(columns, 0, count - 1), parts, count)
 
     def _check_cover(self, index: np.ndarray, what: str, axis: np.ndarray, wanted: np.ndarray) -> None:
         """Refuse points more than half a node beyond the mesh."""
@@ -331,29 +333,131 @@ class Bathymetry:
             )
 
 
-def _check_upward_metres(elevation: xr.DataArray, path: Path) -> None:
-    """Refuse an elevation that says of itself that it is positive down, or not in metres."""
-    if str(elevation.attrs.get("positive", "up")).lower() != "up":
-        raise InputError(f"bathymetry {path}: {elevation.name} must be positive up, got positive = 'down'")
-    unit = str(elevation.attrs.get("units", "m")).lower()
-    if unit not in ("m", "meter", "meters", "metre", "metres"):
-        raise InputError(f"bathymetry {path}: {elevation.name} must be in m, got {unit!r}")
+class BathymetryFile(Bathymetry):
+    """Bathymetry in a file, of which only what a grid needs is read, in blocks of some million nodes.
+
+    Parameters
+    ----------
+    file : ElevationFile
+        The file, open.
+    grids : tuple of Grid, optional
+        The only grids for which it is wanted; their depths are kept, and :attr:`digest` covers these.
+
+    Raises
+    ------
+    InputError
+        On reading, from any method: if a number needed is beyond -12,000 and 9,000 m, is likely a fill value that is
+        not declared, or lacks and is not land; the message says where. With ``grids``, of another grid.
+    """
+
+    file: ElevationFile
+    grids: tuple[Grid, ...]
+    _depths: dict[Grid, np.ndarray]
+
+    def __init__(self, file: ElevationFile, grids: tuple[Grid, ...] = ()):
+        title = file.path.name
+        vars(self).update(lon_deg=file.lon_deg, lat_deg=file.lat_deg, title=title, file=file, grids=grids, _depths={})
+
+    @cached_property
+    def elevation_m(self) -> np.ndarray:
+        """Elevation at all nodes, float32; reads the whole file."""
+        rows, columns = slice(0, len(self.lat_deg)), slice(0, len(self.lon_deg))
+        whole = np.empty((rows.stop, columns.stop), np.float32)
+        for block in blocks_of(rows, columns.stop, self._chunk_rows):
+            whole[block] = self._read(block, columns, within=(rows, columns))
+        return whole
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of the depths on ``grids``; without grids, of all numbers, for which the whole file is read."""
+        if self.grids:
+            return fingerprint(*(self.depth_on(grid) for grid in self.grids))
+        rows, columns = slice(0, len(self.lat_deg)), slice(0, len(self.lon_deg))
+        within = (rows, columns)
+        return fingerprint(
+            self.lon_deg,
+            self.lat_deg,
+            *(fingerprint(self._read(block, columns, within=within)) for block in blocks_of(rows, columns.stop)),
+        )
+
+    def depth_on(self, grid: Grid) -> np.ndarray:
+        """Bring the depth onto a grid, as :meth:`Bathymetry.depth_on`; a grid of ``grids`` is read once."""
+        if self.grids and grid not in self.grids:
+            raise InputError(f"grid must be one of those for which bathymetry {self.title} was opened, got {grid}")
+        if grid in self._depths:
+            return self._depths[grid].copy()
+        depth_m = super().depth_on(grid)
+        self._check_direction(grid.lon_deg, grid.lat_deg, -depth_m)
+        if self.grids:
+            self._depths[grid] = depth_m.copy()
+        return depth_m
+
+    def _check_direction(self, lon_deg: np.ndarray, lat_deg: np.ndarray, elevation_m: np.ndarray) -> None:
+        """Refuse a file that has land at most places where ETOPO1 has the deep sea."""
+        step = max(1, int(np.sqrt(elevation_m.size / _COMPARED_NODES)))
+        lon, lat = np.meshgrid(lon_deg[::step], lat_deg[::step])
+        deep = _etopo1_at(lon, lat) < -_PLAIN_M
+        land = elevation_m[::step, ::step] > _PLAIN_M
+        if deep.mean() > 0.05 and land[deep].mean() > 0.5:
+            row, column = np.argwhere(land & deep)[0]
+            raise InputError(
+                f"bathymetry {self.file.path} has land at {land[deep].mean():.0%} of the places where ETOPO1 has deep "
+                f"sea, as at longitude {lon[row, column]:g}, latitude {lat[row, column]:g}: {self.file.remedy}"
+            )
+
+    @property
+    def _chunk_rows(self) -> int:
+        return self.file.chunk_rows
+
+    def _read(self, rows: slice, columns: slice, *, within: tuple[slice, slice]) -> np.ndarray:
+        land_m = partial(_etopo1_at, least_m=_LEAST_LAND_M)
+        return self.file.read(rows, columns, within=within, land_m=land_m)
 
 
-def _first_name(dataset: xr.Dataset, names: tuple[str, ...], what: str, path: Path) -> str:
-    """Find which of several usual names a file uses."""
-    for name in names:
-        if name in dataset.variables:
-            return name
-    raise InputError(
-        f"bathymetry {path} has no {what}: looked for {', '.join(names)}, "
-        f"found {', '.join(str(n) for n in dataset.variables)}"
-    )
+def _etopo1_at(lon_deg: np.ndarray, lat_deg: np.ndarray, *, least_m: float = -np.inf) -> np.ndarray:
+    """Interpolate the elevation of ETOPO1 at points, m."""
+    etopo1 = Bathymetry.etopo1()
+    step = etopo1.spacing_arcmin / 60.0
+    round_the_globe = etopo1.elevation_m[:, : round(360.0 / step)]
+    rows = np.clip((lat_deg - etopo1.lat_deg[0]) / step, 0, len(etopo1.lat_deg) - 1)
+    columns = np.mod(lon_deg - etopo1.lon_deg[0], 360.0) / step
+    height_m = map_coordinates(round_the_globe, (rows, columns), output=np.float32, order=1, mode="grid-wrap")
+    return np.maximum(height_m, np.float32(least_m))
+
+
+def _mean_weights(position: np.ndarray, parts: int, count: int, *, period: int | None = None) -> csr_array:
+    """Weigh ``count`` nodes in the means of ``parts`` interpolated positions each; circular with a period."""
+    lower = np.floor(position).astype(int)
+    upper_weight = position - lower
+    nodes = np.stack([lower, lower + 1], axis=1)
+    nodes = np.minimum(nodes, count - 1) if period is None else nodes % period
+    weights = np.stack([1.0 - upper_weight, upper_weight], axis=1) / parts
+    ends = np.arange(0, nodes.size + 1, 2 * parts)
+    # the mean of hundreds of nodes is as good in float32, within a millimetre, and twice as fast
+    kind = np.float32 if parts > _MANY_PARTS else np.float64
+    found = csr_array((weights.ravel().astype(kind), nodes.ravel(), ends), shape=(len(position) // parts, count))
+    found.sum_duplicates()
+    return found
+
+
+def _span(weights: csr_array) -> slice:
+    """Return the nodes from the first to the last that weigh."""
+    return slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
+
+
+def _spans(weights: csr_array) -> list[slice]:
+    """Return the nodes that weigh: in one part, or in two where they lie on both sides of the end of the mesh."""
+    nodes = np.unique(weights.indices)
+    gap = np.diff(nodes)
+    if gap.size and gap.max() > len(nodes):
+        at = int(np.argmax(gap))
+        return [slice(int(nodes[0]), int(nodes[at]) + 1), slice(int(nodes[at + 1]), int(nodes[-1]) + 1)]
+    return [slice(int(nodes[0]), int(nodes[-1]) + 1)]
 
 
 @lru_cache(maxsize=1)
 def _packaged_etopo1() -> Bathymetry:
     """Read the packaged ETOPO1 once."""
     with as_file(files("slipcast").joinpath("data/etopo1_6min.nc")) as path:
-        read = Bathymetry.open(path)
+        read = BathymetryFile(open_elevation(path))
     return Bathymetry(read.lon_deg, read.lat_deg, read.elevation_m, title="ETOPO1 6 arc-minutes")

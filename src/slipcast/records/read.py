@@ -183,11 +183,12 @@ def records_of(
     origin : str or datetime64
         Of the earthquake, UTC.
     region : Region, str or path, optional
-        Whose gauges say where stations are.
+        Whose gauges say where stations are that no table has on the day of the earthquake.
     positions : mapping of station to (lon, lat), optional
         Degrees; they come first.
     deployments : Deployments or path, optional
-        A table of where stations stood, and when.
+        A table of where stations stood, and when, that comes before the packaged one
+        (:func:`~slipcast.records.stations.position` has the order).
     epicentre : (float, float), optional
         Longitude and latitude, degrees. With it the tide is fitted up to the earliest possible arrival at each gauge
         (:func:`earliest_arrival`), else up to the origin alone; and shaking is looked for as long.
@@ -215,6 +216,11 @@ def records_of(
         If an argument is of a wrong kind, there is no series, a station is given twice or has no position, or if a
         record holds no height, begins after the origin, ends before it, or, with an epicentre, before a wave could
         arrive; the message says when that is.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a station's position is that of its nearest deployment, as none is known on the day.
     """
     if not series:
         raise InputError("records need at least one series, got none")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.records.dart import STATION
 from slipcast.regions.region import Region, region_names
@@ -89,9 +92,24 @@ class Deployments:
     ----------
     rows : tuple of Deployment
         In the order of the table.
+    listed : tuple of Deployment
+        Where stations stood in some year, for a time and for stations of which no deployment is known; they are only
+        ever the nearest.
+
+    Examples
+    --------
+    >>> table = Deployments.packaged()
+    >>> len(table.rows), table.find("32412", np.datetime64("2010-02-27")).origin
+    (277, 'deployment 2009-10-09 to 2011-05-03')
     """
 
     rows: tuple[Deployment, ...]
+    listed: tuple[Deployment, ...] = ()
+
+    @classmethod
+    def packaged(cls) -> Deployments:
+        """Return the deployments of DARTs from 2002 to 2018, and positions of 83 stations in 2016 or 2025 (NOAA)."""
+        return _packaged()
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Deployments:
@@ -152,16 +170,27 @@ class Deployments:
             If the station has deployments but none on that day, or several more than 5 km apart.
         """
         day = _day(when)
-        own = [row for row in self.rows if row.station == station]
-        if not own:
+        if not any(row.station == station for row in self.rows):
             return None
-        valid = [row for row in own if row.days_from(day) == 0]
-        if not valid:
-            near = min(own, key=lambda row: row.days_from(day))
+        found = self._valid(station, day)
+        if found is None and (near := self.nearest(station, day)) is not None:
             raise InputError(
-                f"station {station} has no deployment on {day}; the nearest is its {near.position.origin}, at "
-                f"{_degrees(near.position)}; give its position if it stood there"
+                f"station {station} has no deployment on {day}; the nearest is its {near.origin}, at "
+                f"{_degrees(near)}; give its position if it stood there"
             )
+        return found
+
+    def nearest(self, station: str, when: np.datetime64) -> Position | None:
+        """Return where a station stood at the time nearest to a moment; None where the table does not have it."""
+        day = _day(when)
+        own = [row for row in (*self.rows, *self.listed) if row.station == station]
+        return min(own, key=lambda row: row.days_from(day)).position if own else None
+
+    def _valid(self, station: str, day: np.datetime64) -> Position | None:
+        """Return where a station stood on a day; None where no deployment is known."""
+        valid = [row for row in self.rows if row.station == station and row.days_from(day) == 0]
+        if not valid:
+            return None
         one, other, apart_m = _farthest([row.position for row in valid])
         if apart_m > _SAME_DEPLOYMENT_M:
             raise InputError(
@@ -190,9 +219,10 @@ def position(
     given : mapping of station to (lon, lat), optional
         Degrees; comes first.
     deployments : Deployments, optional
-        Comes second.
+        A table of one's own; comes second. Third come the deployments of the day in the packaged table.
     region : Region, optional
-        Whose gauges come third; without it, those of all built-in regions.
+        Whose gauges come fourth. Last come the nearest deployment in the packaged table and, without a region, the
+        gauges of all built-in regions.
 
     Returns
     -------
@@ -201,13 +231,18 @@ def position(
     Raises
     ------
     InputError
-        If nothing places the station; if it is in the table of deployments but not on that day, or at two places; if
+        If nothing places the station; if it is in the table given but not on that day, or at two places that day; if
         built-in regions place it more than 1 km apart; or if a number given is no longitude or latitude.
+
+    Warns
+    -----
+    SlipcastWarning
+        If the nearest deployment is taken because none is known on that day.
 
     Examples
     --------
-    >>> position("21418", np.datetime64("2011-03-11"), region=Region.open("japan"))
-    Position(lon_deg=148.698, lat_deg=38.718, origin='region japan')
+    >>> position("21418", np.datetime64("2011-03-11"))
+    Position(lon_deg=148.6983, lat_deg=38.7178, origin='deployment 2009-07-09 to 2011-07-13')
     """
     day = _day(when)
     if given and station in given:
@@ -218,7 +253,20 @@ def position(
             raise InputError(f"position of station {station}: {error}") from error
     if deployments is not None and (found := deployments.find(station, day)) is not None:
         return found
-    regions = [region] if region is not None else [Region.open(name) for name in region_names()]
+    packaged = Deployments.packaged()
+    if (found := packaged._valid(station, day)) is not None:
+        return found
+    if region is not None and station in region.gauge_names():
+        gauge = region.gauge(station)
+        return Position(gauge.lon, gauge.lat, f"region {region.name}")
+    if (found := packaged.nearest(station, day)) is not None:
+        warnings.warn(
+            f"station {station} has no known deployment on {day}: its {found.origin}, at {_degrees(found)}, is taken",
+            SlipcastWarning,
+            stacklevel=2,
+        )
+        return found
+    regions = [] if region is not None else [Region.open(name) for name in region_names()]
     places = [
         Position(gauge.lon, gauge.lat, f"region {each.name}")
         for each in regions
@@ -239,6 +287,22 @@ def position(
             f"{other.origin} at {_degrees(other)}; give the region, a table of deployments or its position"
         )
     return places[0]
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> Deployments:
+    """Read the packaged tables once."""
+    folder = files("slipcast").joinpath("data")
+    with as_file(folder.joinpath("dart_deployments.csv")) as path:
+        rows = Deployments.open(path).rows
+    listed = []
+    with folder.joinpath("dart_stations.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            year = row["position_year"]
+            start, end = (np.datetime64(f"{year}-{day}", "D") for day in ("01-01", "12-31"))
+            place = Position(float(row["lon_deg"]), float(row["lat_deg"]), f"position of {year}")
+            listed.append(Deployment(row["station"], place, start, end))
+    return Deployments(rows, tuple(listed))
 
 
 def _day(when: np.datetime64) -> np.datetime64:

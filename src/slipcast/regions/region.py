@@ -32,7 +32,8 @@ class GridPlan(_Frozen):
     Attributes
     ----------
     lon, lat : (float, float)
-        Range, degrees.
+        Range, degrees; longitudes from west to east, of which the east end may be given in another branch (165 to
+        -165 is 165 to 195) where the range is at most half of the globe.
     spacing_arcmin : float
         Cell size, arc-minutes.
     hours : float
@@ -43,6 +44,12 @@ class GridPlan(_Frozen):
     lat: tuple[float, float]
     spacing_arcmin: float = Field(gt=0, le=60)
     hours: float = Field(gt=0, le=48)
+
+    @field_validator("lon")
+    @classmethod
+    def _unwrap(cls, value: tuple[float, float]) -> tuple[float, float]:
+        west, east = value
+        return (west, east + 360.0) if west > east and 0 < east + 360.0 - west <= 180 else value
 
     @field_validator("hours")
     @classmethod
@@ -294,7 +301,7 @@ def region_names() -> list[str]:
     Examples
     --------
     >>> region_names()
-    ['cascadia', 'chile', 'japan', 'kamchatka']
+    ['alaska', 'cascadia', 'chile', 'japan', 'kamchatka', 'tonga']
     """
     folder = files("slipcast").joinpath("regions")
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
