@@ -145,7 +145,8 @@ class GreensBank(Summarised):
         if bathymetry is None:
             bathymetry = Bathymetry.etopo1()
         elif not isinstance(bathymetry, Bathymetry):
-            bathymetry = Bathymetry.open(bathymetry)
+            grids = [region.grids[name].grid() for name in dict.fromkeys(gauge.grid for gauge in region.gauges)]
+            bathymetry = Bathymetry.open(bathymetry, grids=grids)
         warn_if_coarse(region)
         options: dict[str, Any] = {
             "min_depth_m": min_depth_m,
