@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
@@ -54,7 +55,7 @@ class WaveFit:
 
 
 def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[WaveFit]:
-    """Compare first waves at all gauges that have both a record and a forecast.
+    """Compare first waves at all gauges that have both a record and a forecast, at the record's own times.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
         In the order of the records; gauges whose record ends before its first wave has a crest are left out.
     """
     records, made = records.one_event(), made.one_event()
-    chosen, time_s = set(used), made.dataset["time"].to_numpy()
+    chosen = set(used)
     fits = []
     for gauge in records.gauges:
         if gauge not in made.gauges:
@@ -80,13 +81,14 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
             start_s, end_s = first_wave_span(records, gauge)
         except InputError:
             continue  # it recorded no wave
-        observed = records.resample(time_s, [gauge]).to_numpy()[0]
-        modelled = made.sea_level.sel(gauge=gauge).to_numpy().astype(float)
-        both = np.isfinite(observed) & np.isfinite(modelled)
-        inside = both & (time_s >= start_s) & (time_s <= end_s)
+        observed = records.sea_level.sel(gauge=gauge).to_numpy().astype(float)
+        known = np.isfinite(observed)
+        time_s, observed = records.time_s[known], observed[known]
+        modelled = _at_times(made, gauge, time_s)
+        inside = np.isfinite(modelled) & (time_s >= start_s) & (time_s <= end_s)
         if inside.sum() < 3:
             continue
-        early = both & (time_s >= start_s - 600) & (time_s <= end_s)
+        early = np.isfinite(modelled) & (time_s >= start_s - 600) & (time_s <= end_s)
         fits.append(
             WaveFit(
                 gauge=gauge,
@@ -101,6 +103,15 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
             )
         )
     return fits
+
+
+def _at_times(made: Forecast, gauge: str, time_s: np.ndarray) -> np.ndarray:
+    """Interpolate a forecast to the times of a record; NaN beyond its end."""
+    level = made.sea_level.sel(gauge=gauge).to_numpy().astype(float)
+    known = np.isfinite(level)
+    if known.sum() < 4:
+        return np.full(time_s.shape, np.nan)
+    return CubicSpline(made.dataset["time"].to_numpy()[known], level[known], extrapolate=False)(time_s)
 
 
 def _arrival(time_s: np.ndarray, level_m: np.ndarray) -> float:
