@@ -1,12 +1,12 @@
 """Nonlinear runs of GeoClaw for the ruptures of Cascadia.
 
 Needs gfortran, make and the unpacked source package of Clawpack 5.14 (`pip download --no-binary :all: clawpack`). It
-is built in the output folder. Runs that are done are kept and not made again. One grid, manning 0.025, no rotation, as
-the bathymetry of the package; the sea floor moves within a second. A run of two hours takes about three minutes of one
-core at 2 arc-minutes, twenty-five at 1.
+is built in the output folder. Runs that are done are kept and not made again. Manning's coefficient 0.025, no rotation,
+the bathymetry of the package; the sea floor moves within a second. The ocean has cells of 3 arc-minutes; within 2.5
+degrees of latitude of the rupture the continental slope has 1, the shelf half of one (with four levels a quarter). A
+run of two hours takes five to ten minutes of one core.
 
-    python -m benchmarks.coast.geoclaw --claw clawpack-5.14.0 --out runs/geoclaw [--spacing 2] [NAME ...]
-    python -m benchmarks.coast.geoclaw --out runs/geoclaw --collect tests/data/cascadia_geoclaw.npz
+    python -m benchmarks.coast.geoclaw --claw clawpack-5.14.0 --out runs/geoclaw [NAME ...]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coast.ruptures import HOURS, RUPTURES, UpliftField, uplift_of
+from benchmarks.coast.ruptures import HOURS, RUPTURES, Rupture, UpliftField, refined_lat_deg, uplift_of
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Bathymetry, Grid
 from slipcast.physics.shallow_water import GRAVITY_M_S2
@@ -29,8 +29,9 @@ from slipcast.regions.region import Region
 
 SAMPLE_S = 60.0
 _LON_DEG, _LAT_DEG = (228.5, 238.5), (37.0, 51.5)  # smaller than the region's grid, for a wave that leaves is gone
-_COARSE_ARCMIN = 2.0
-# west, east, south, north of what is refined once, the continental slope, and twice, the shelf
+_COARSE_ARCMIN = 3.0
+_RATIOS = (3, 2, 2)
+# west, east, south, north of what is refined once, the continental slope, and further, the shelf
 _SLOPE = [
     (235.3, 237.9, 37.2, 39.5),
     (234.6, 236.4, 39.5, 43.0),
@@ -94,7 +95,13 @@ def write_uplift(path: Path, field: UpliftField) -> None:
     write_grid(path, field.lon_deg, field.lat_deg, [np.zeros_like(field.uplift_m), field.uplift_m], head)
 
 
-def write_settings(claw: Path, folder: Path, levels: int) -> None:
+def _between(boxes: list[tuple], south: float, north: float) -> list[tuple]:
+    """Cut boxes to a range of latitudes."""
+    cut = [(west, east, max(low, south), min(high, north)) for west, east, low, high in boxes]
+    return [box for box in cut if box[3] - box[2] > 0.1]
+
+
+def write_settings(claw: Path, folder: Path, rupture: Rupture, levels: int) -> None:
     """Write all files that GeoClaw reads."""
     sys.path.insert(0, str(claw))
     os.environ["CLAW"] = str(claw)
@@ -116,10 +123,12 @@ def write_settings(claw: Path, folder: Path, levels: int) -> None:
     wave.bc_lower, wave.bc_upper = ["extrap"] * 2, ["extrap"] * 2
     refined = run.amrdata
     refined.amr_levels_max, refined.max1d, refined.regrid_interval = levels, 60, 10**6  # grids stay where they are
-    refined.refinement_ratios_x = refined.refinement_ratios_y = refined.refinement_ratios_t = [2, 2]
+    refined.refinement_ratios_x = refined.refinement_ratios_y = refined.refinement_ratios_t = list(_RATIOS)
     run.refinement_data.variable_dt_refinement_ratios = True
-    regions = [(1, *_LON_DEG, *_LAT_DEG), *((2, *box) for box in _SLOPE), *((3, *box) for box in _SHELF)]
-    run.regiondata.regions = [[min(level, levels)] * 2 + [0.0, 1e10, *box] for level, *box in regions]
+    boxes = [(1, *_LON_DEG, *_LAT_DEG)]
+    boxes += [(min(2, levels), *box) for box in _between(_SLOPE, *refined_lat_deg(rupture))]
+    boxes += [(levels, *box) for box in _between(_SHELF, *refined_lat_deg(rupture))]
+    run.regiondata.regions = [[level, level, 0.0, 1e10, *box] for level, *box in boxes]
     refined.aux_type = ["center", "capacity", "yleft"]
     gauges = [gauge for gauge in Region.open("cascadia").gauges if gauge.grid == "near"]
     run.gaugedata.gauges = [[number, g.lon % 360, g.lat, 0.0, 1e10] for number, g in enumerate(gauges)]
@@ -160,7 +169,7 @@ def run_rupture(program: Path, claw: Path, out: Path, name: str, levels: int) ->
     start = time.perf_counter()
     write_topography(folder / "topography.tt3")
     write_uplift(folder / "uplift.tt3", uplift_of(RUPTURES[name]))
-    write_settings(claw, folder, levels)
+    write_settings(claw, folder, RUPTURES[name], levels)
     ready = time.perf_counter()
     with (folder / "log").open("w") as log:
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -170,31 +179,16 @@ def run_rupture(program: Path, claw: Path, out: Path, name: str, levels: int) ->
     print(f"{name}, {levels} levels: {ready - start:.0f} + {time.perf_counter() - ready:.0f} s", flush=True)
 
 
-def collect(out: Path, target: Path) -> None:
-    """Put all runs of a folder into one file, in tenths of a millimetre."""
-    runs = sorted(path for path in out.glob("*_*.npz") if path.stem.rsplit("_", 1)[0] in RUPTURES)
-    names = np.load(runs[0])["gauges"]
-    tenths = np.stack([np.round(np.load(path)["sea_level_m"] * 1e4) for path in runs])
-    np.savez_compressed(
-        target, run=[path.stem for path in runs], gauge=names, sea_level_tenths_mm=tenths.astype(np.int32)
-    )
-    print(f"{len(runs)} runs in {target}, {target.stat().st_size} bytes")
-
-
 def main() -> None:
     """Make runs, or collect them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ruptures", nargs="*", metavar="NAME", help="by default all")
-    parser.add_argument("--claw", type=Path, help="unpacked source package of Clawpack")
+    parser.add_argument("--claw", type=Path, required=True, help="unpacked source package of Clawpack")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument(
-        "--levels", type=int, default=2, help="1: 2 arc-minutes; 2: 1 on the slope; 3: half of one on the shelf"
+        "--levels", type=int, default=3, help="1: no refinement; 2: slope and shelf 1; 3: shelf 0.5; 4: 0.25"
     )
-    parser.add_argument("--collect", type=Path, metavar="FILE", help="write all runs that are done into one file")
     arguments = parser.parse_args()
-    if arguments.collect:
-        collect(arguments.out, arguments.collect)
-        return
     claw, out = arguments.claw.resolve(), arguments.out.resolve()
     program = build(claw, out / "build")
     for name in arguments.ruptures or RUPTURES:

@@ -14,13 +14,17 @@ import numpy as np
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.projection import uplift_box
 from slipcast.physics.shallow_water import LongWaves
+from slipcast.physics.unit_sources import unit_source
 from slipcast.physics.uplift_map import UpliftMap
 from slipcast.regions.region import Region
 
-__all__ = ["HOURS", "RUPTURES", "Rupture", "UpliftField", "shelf_points", "uplift_of"]
+__all__ = ["HOURS", "REACH_DEG", "RUPTURES", "Rupture", "UpliftField", "refined_lat_deg", "shelf_points", "uplift_of"]
 
 HOURS = 2.0
 """Length of the runs."""
+
+REACH_DEG = 2.5
+"""How far from the unit sources of a rupture maxima are compared, degrees of latitude."""
 
 _ANY_DEPTH_M = 4000.0
 
@@ -93,6 +97,12 @@ def uplift_of(rupture: Rupture) -> UpliftField:
     by_source = np.array([rupture.slip_m.get(source.name, 0.0) for source in subfaults.sources])
     uplift_m = UpliftMap(everywhere, box, subfaults).forward(by_source[subfaults.source_index])
     return UpliftField(grid.lon_deg[box.slices[1]], grid.lat_deg[box.slices[0]], uplift_m)
+
+
+def refined_lat_deg(rupture: Rupture) -> tuple[float, float]:
+    """Return the range of latitudes in which nonlinear runs resolve the shelf, degrees."""
+    lat = [unit_source(name).lat_deg for name in rupture.slip_m]
+    return min(lat) - REACH_DEG, max(lat) + REACH_DEG
 
 
 def shelf_points() -> list[str]:

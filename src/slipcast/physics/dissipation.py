@@ -20,7 +20,23 @@ from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.leapfrog import wet_runs
 
-__all__ = ["REFERENCE_DEPTH_M", "CoastLoss", "Friction", "FrictionLoss", "Losses", "friction_shares", "losses_of_step"]
+__all__ = [
+    "OCEAN_DECAY_TIME_S",
+    "REFERENCE_DEPTH_M",
+    "SHELF_REFLECTION",
+    "CoastLoss",
+    "Friction",
+    "FrictionLoss",
+    "Losses",
+    "friction_shares",
+    "losses_of_step",
+]
+
+OCEAN_DECAY_TIME_S = 24.6 * 3600
+"""Time in which the energy of the tsunamis of 2010 and 2011 fell to 1/e in the Pacific, s (Rabinovich et al. 2013)."""
+
+SHELF_REFLECTION = 0.8
+"""Reflection coefficient of the coast with which later waves on the shelf of Cascadia are as high as nonlinear ones."""
 
 REFERENCE_DEPTH_M = 100.0
 """Depth at which the rate of friction is given, m."""
