@@ -89,10 +89,11 @@ class Friction:
 
 
 class CoastLoss(NamedTuple):
-    """Cells beside land, row by row, and what a step does to their sea level."""
+    """Cells beside land, run by run of the sea, and what a step does to their sea level."""
 
     offsets: np.ndarray
-    """Row j has the cells ``offsets[j]`` to ``offsets[j + 1]``."""
+    """Run k of the sea has the cells ``offsets[k]`` to ``offsets[k + 1]``."""
+    rows: np.ndarray
     columns: np.ndarray
     before: np.ndarray
     """Factor before the flow of the step, 1/(1 + d)."""
@@ -122,6 +123,7 @@ def losses_of_step(
     depth_m: np.ndarray,
     wet: np.ndarray,
     speed_m_s: np.ndarray,
+    runs: tuple[np.ndarray, np.ndarray],
     dt_s: float,
     *,
     friction: Friction | None,
@@ -136,6 +138,8 @@ def losses_of_step(
         Cells.
     depth_m, wet, speed_m_s : arrays, shape of the grid
         Depth, m, where the sea is, and the speed of long waves, m/s.
+    runs : (array, array)
+        Runs of the sea, of :func:`~slipcast.physics.leapfrog.wet_runs`.
     dt_s : float
         Step, s.
     friction : Friction, optional
@@ -150,7 +154,7 @@ def losses_of_step(
     losses : Losses
     """
     shares = friction_shares(depth_m, wet, dt_s, friction)
-    coast = _coast_loss(grid, wet, speed_m_s, dt_s, coast_reflection, dtype)
+    coast = _coast_loss(grid, wet, speed_m_s, runs, dt_s, coast_reflection, dtype)
     return Losses(_friction_loss(grid.shape, shares, dtype), coast)
 
 
@@ -199,10 +203,9 @@ def _friction_loss(
 
 
 def _coast_loss(
-    grid: Grid, wet: np.ndarray, speed_m_s: np.ndarray, dt_s: float, reflection: float, dtype: np.dtype
+    grid: Grid, wet: np.ndarray, speed_m_s: np.ndarray, runs: tuple, dt_s: float, reflection: float, dtype: np.dtype
 ) -> CoastLoss:
     """Find the cells beside land; d = tanh(rate dt / 2), so that a step at rest leaves exp(-rate dt)."""
-    rows, _ = wet.shape
     step_m = EARTH_RADIUS_M * np.radians(grid.spacing_deg)
     cos_centre = np.cos(np.radians(grid.lat_deg))[:, np.newaxis]
     cos_south = np.cos(np.radians(grid.lat_deg - grid.spacing_deg / 2))[:, np.newaxis]
@@ -212,7 +215,10 @@ def _coast_loss(
     coast_m = coast_m + (land[:-2, 1:-1] * cos_south + land[2:, 1:-1] * cos_north) * step_m
     admitted = (1 - reflection) / (1 + reflection)
     rate = np.where(wet, speed_m_s * admitted * coast_m / (step_m**2 * cos_centre), 0.0)
-    at_rows, columns = np.nonzero(rate)
-    d = np.tanh(rate[at_rows, columns] * dt_s / 2)
-    offsets = np.searchsorted(at_rows, np.arange(rows + 1))
-    return CoastLoss(offsets, columns, (1 / (1 + d)).astype(dtype), (1 - d).astype(dtype))
+    rows, columns = np.nonzero(rate)
+    d = np.tanh(rate[rows, columns] * dt_s / 2)
+    # both are sorted by row and column, so a run's cells stand together
+    width = wet.shape[1] + 1
+    run_rows = np.repeat(np.arange(wet.shape[0]), np.diff(runs[0]))
+    offsets = np.searchsorted(rows * width + columns, np.append(run_rows * width + runs[1][:, 0], wet.size + len(wet)))
+    return CoastLoss(offsets, rows, columns, (1 / (1 + d)).astype(dtype), (1 - d).astype(dtype))

@@ -130,8 +130,7 @@ def _step_row(fields, factors, damping, losses, margin, runs, j, own, both):
     The transports are brought forward before the sea level, and those to the next row use that row's old sea level.
     """
     eta, m, n = fields
-    friction, (beside, columns_beside, before, after) = losses
-    of_row = slice(beside[j], beside[j + 1])
+    friction, (beside, _, columns_beside, before, after) = losses
     m_factor, n_factor, eta_m, eta_n = factors
     rows, columns = eta.shape
     offsets, edges = runs
@@ -143,9 +142,10 @@ def _step_row(fields, factors, damping, losses, margin, runs, j, own, both):
         if i0 < i1:
             first, last = max(i0, 1), min(i1 + 1, columns)
             _bring_forward(m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last])
-            _damp_cells(eta[j], columns_beside[of_row], before[of_row], i0, i1)
+            here = slice(beside[run], beside[run + 1])
+            _damp_cells(eta[j], columns_beside[here], before[here], i0, i1)
             _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
-            _damp_cells(eta[j], columns_beside[of_row], after[of_row], i0, i1)
+            _damp_cells(eta[j], columns_beside[here], after[here], i0, i1)
             _absorb(fields, damping, margin, j, i0, i1)
     _rub(m, n, friction, j, own)
 

@@ -201,7 +201,7 @@ class LongWaves:
         """Compute the losses of a time step."""
         options = {"friction": self.friction, "coast_reflection": self.coast_reflection, "dtype": self.dtype}
         speed_m_s = np.sqrt(GRAVITY_M_S2 * self.depth_m)
-        return losses_of_step(self.grid, self.depth_m, self.wet, speed_m_s, dt_s, **options)
+        return losses_of_step(self.grid, self.depth_m, self.wet, speed_m_s, self._wet_runs, dt_s, **options)
 
     def _starting(self, eta: np.ndarray, losses: Losses) -> np.ndarray:
         """Return the sea level that sets off the first transports: with it steps that lose are symmetric too."""
@@ -209,8 +209,7 @@ class LongWaves:
         if not coast.columns.size:
             return eta
         eta = eta.copy()
-        rows = np.repeat(np.arange(eta.shape[-2]), np.diff(coast.offsets))
-        eta[..., rows, coast.columns] /= coast.before
+        eta[..., coast.rows, coast.columns] /= coast.before
         return eta
 
     def _factors(self, dt_s: float) -> tuple[tuple, tuple]:

@@ -133,8 +133,7 @@ class TorchLongWaves:
         """Pair the cells beside land with the factors of their sea level before and after the flow of a step."""
         if not coast.columns.size:
             return []
-        rows = np.repeat(np.arange(eta.shape[1]), np.diff(coast.offsets))
-        at = torch.from_numpy(rows * eta.shape[2] + coast.columns).to(self.device)
+        at = torch.from_numpy(coast.rows * eta.shape[2] + coast.columns).to(self.device)
         return [(eta.view(eta.shape[0], -1), at, self._tensor(coast.before), self._tensor(coast.after))]
 
     def _margins(self, fields: Sequence[torch.Tensor], damping: Sequence[np.ndarray]) -> list[tuple]:
