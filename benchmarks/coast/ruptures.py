@@ -14,7 +14,7 @@ import numpy as np
 from slipcast.physics.bathymetry import Grid
 from slipcast.physics.projection import uplift_box
 from slipcast.physics.shallow_water import LongWaves
-from slipcast.physics.unit_sources import unit_source
+from slipcast.physics.unit_sources import subdivide, unit_source
 from slipcast.physics.uplift_map import UpliftMap
 from slipcast.regions.region import Region
 
@@ -92,9 +92,9 @@ def uplift_of(rupture: Rupture) -> UpliftField:
     plan = region.grids["near"]
     grid = Grid.over(plan.lon, plan.lat, 1.0)
     everywhere = LongWaves(grid, np.full(grid.shape, _ANY_DEPTH_M))  # as if at sea, so that land rises too
-    subfaults = region.subfaults()
-    box = uplift_box(everywhere, subfaults)
-    by_source = np.array([rupture.slip_m.get(source.name, 0.0) for source in subfaults.sources])
+    box = uplift_box(everywhere, region.subfaults())
+    subfaults = subdivide([unit_source(name) for name in rupture.slip_m], region.subfault_km)
+    by_source = np.array([rupture.slip_m[source.name] for source in subfaults.sources])
     uplift_m = UpliftMap(everywhere, box, subfaults).forward(by_source[subfaults.source_index])
     return UpliftField(grid.lon_deg[box.slices[1]], grid.lat_deg[box.slices[0]], uplift_m)
 
