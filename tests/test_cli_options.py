@@ -164,6 +164,8 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("bank build", BUILD + " --no-elastic", "--elastic", attr("bank.nc", "elastic", 1)),
     ("bank build", BUILD, "--no-dispersion", attr("bank.nc", "dispersion", 0)),
     ("bank build", BUILD + " --no-dispersion", "--dispersion", attr("bank.nc", "dispersion", 1)),
+    ("bank build", BUILD, "--no-losses", attr("bank.nc", "losses", 0)),
+    ("bank build", BUILD + " --no-losses", "--losses", attr("bank.nc", "losses", 1)),
     ("bank build", BUILD, "--workers 0", fails("workers must be >= 1, got 0")),
     ("bank build", BUILD, "--device tpu", fails("device must be cpu or cuda, got 'tpu'")),
     ("bank build", BUILD, "--scheduler nonsense://a", fails("no Dask scheduler answers at 'nonsense://a'")),

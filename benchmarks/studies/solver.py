@@ -101,20 +101,21 @@ def measure_bandwidth(repeats: int) -> list[str]:
 
 
 @njit(nogil=True)
-def _front(together, factors, damping, margin, runs, depth):
+def _front(together, factors, damping, losses, margin, runs, depth):
     """Take a block of steps for several runs, a row of each in turn."""
     rows, columns = together[0][0].shape
     everything = (0, columns)
     for front in range(rows + depth - 1):
         for k in range(max(0, front - rows + 1), min(depth, front + 1)):
             for fields in together:
-                _step_row(fields, factors, damping, margin, runs, front - k, everything, everything)
+                _step_row(fields, factors, damping, losses, margin, runs, front - k, everything, everything)
 
 
 def measure_together(repeats: int, spacing_arcmin: float = 1.0) -> list[str]:
     """Return a table: gauges that share a pass over the factors, against one after the other, on one thread."""
     waves = cascadia_waves(spacing_arcmin)
-    factors, damping = waves._factors(SAMPLE_S / waves.steps_per(SAMPLE_S))
+    dt_s = SAMPLE_S / waves.steps_per(SAMPLE_S)
+    (factors, damping), losses = waves._factors(dt_s), waves._losses(dt_s)
     rows, columns = waves.grid.shape
     shapes = (rows, columns), (rows, columns + 1), (rows + 1, columns)
     gauges = [tuple(np.ones(shape, np.float32) for shape in shapes) for _ in range(4)]
@@ -129,7 +130,7 @@ def measure_together(repeats: int, spacing_arcmin: float = 1.0) -> list[str]:
                 for first in range(0, count, group):
                     for _ in range(round(28 / depth)):
                         together = tuple(gauges[first : first + group])
-                        _front(together, factors, damping, waves._margin_cells, waves._wet_runs, depth)
+                        _front(together, factors, damping, losses, waves._margin_cells, waves._wet_runs, depth)
                 seconds.append((time.perf_counter() - start) / (round(28 / depth) * depth))
             ratios.append(seconds[1] / seconds[0])
         lines.append(f"| {count} | {depth} | {spread(ratios[1:], 2)} |")

@@ -32,7 +32,7 @@ from slipcast.regions.region import Region
 
 __all__ = ["GreensBank"]
 
-_ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura", "elastic", "dispersion")
+_ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura", "elastic", "dispersion", "losses")
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,6 +70,7 @@ class GreensBank(Summarised):
         kajiura: bool = False,
         elastic: bool = True,
         dispersion: bool = True,
+        losses: bool = True,
         workers: int | None = None,
         progress: Progress | bool | None = None,
         save_to: str | os.PathLike | None = None,
@@ -97,6 +98,8 @@ class GreensBank(Summarised):
             Slow waves down as compressible water and the give of the Earth do (:class:`LongWaves`), by about 1 %.
         dispersion : bool, optional
             Give waves the dispersion of water, and take that of the grid out (:mod:`slipcast.physics.dispersion`).
+        losses : bool, optional
+            Let waves decay over a day, and the coast reflect 0.8 of them (:mod:`slipcast.physics.dissipation`).
         workers : int, optional
             Runs at a time; by default one per core.
         progress : callable or bool, optional
@@ -129,8 +132,15 @@ class GreensBank(Summarised):
         check_kind(region, (Region, str, os.PathLike), "region", "a Region, a name or the path of a TOML file")
         check_kind(bathymetry, (Bathymetry, str, os.PathLike, NoneType), "bathymetry", "a Bathymetry or a path")
         check_kind(min_depth_m, Real, "min_depth_m", "a number of metres")
-        for name, value in (("kajiura", kajiura), ("elastic", elastic), ("dispersion", dispersion)):
-            check_kind(value, bool, name, "True or False")
+        options: dict[str, Any] = {
+            "min_depth_m": min_depth_m,
+            "kajiura": kajiura,
+            "elastic": elastic,
+            "dispersion": dispersion,
+            "losses": losses,
+        }
+        for name in ("kajiura", "elastic", "dispersion", "losses"):
+            check_kind(options[name], bool, name, "True or False")
         check_kind(workers, (Integral, NoneType), "workers", "a whole number")
         check_kind(save_to, (str, os.PathLike, NoneType), "save_to", "a path")
         check_kind(scheduler, (str, NoneType), "scheduler", "an address such as tcp://host:8786")
@@ -148,12 +158,6 @@ class GreensBank(Summarised):
             grids = [region.grids[name].grid() for name in dict.fromkeys(gauge.grid for gauge in region.gauges)]
             bathymetry = Bathymetry.open(bathymetry, grids=grids)
         warn_if_coarse(region)
-        options: dict[str, Any] = {
-            "min_depth_m": min_depth_m,
-            "kajiura": kajiura,
-            "elastic": elastic,
-            "dispersion": dispersion,
-        }
         how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
         attributes = {
             "grids": ", ".join(f"{name} {plan.spacing_arcmin:g} arc-minutes" for name, plan in region.grids.items()),

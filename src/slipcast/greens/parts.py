@@ -50,6 +50,7 @@ class ResponseParts:
         kajiura: bool,
         elastic: bool,
         dispersion: bool,
+        losses: bool,
         device: str = "cpu",
     ) -> ResponseParts:
         """Name the parts of a bank (arguments as in :meth:`slipcast.greens.bank.GreensBank.build`)."""
@@ -67,6 +68,7 @@ class ResponseParts:
                 bool(kajiura),
                 bool(elastic),
                 bool(dispersion),
+                bool(losses),
                 device,
             )
             for gauge in region.gauges

@@ -19,6 +19,7 @@ from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.dispersion import TravelPaths, disperse
+from slipcast.physics.dissipation import OCEAN_DECAY_TIME_S, SHELF_REFLECTION, Friction
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.regions.region import Region
@@ -71,6 +72,7 @@ def run_gauges(
     kajiura: bool = False,
     elastic: bool = True,
     dispersion: bool = True,
+    losses: bool = True,
     workers: int | None = None,
     progress: Progress | None = None,
     parts: ResponseParts | None = None,
@@ -85,7 +87,7 @@ def run_gauges(
         Gauges, unit sources and grids.
     bathymetry : Bathymetry
         Covering the grids.
-    min_depth_m, kajiura, elastic, dispersion, workers, progress, scheduler, device
+    min_depth_m, kajiura, elastic, dispersion, losses, workers, progress, scheduler, device
         As in :meth:`slipcast.greens.bank.GreensBank.build`.
     parts : ResponseParts, optional
         Where responses are looked for, and kept as they are done.
@@ -105,7 +107,7 @@ def run_gauges(
     _check_device(device, scheduler)
     subfaults = region.subfaults()
     runs, depths, found = [], {}, {}
-    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m, elastic):
+    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m, elastic=elastic, losses=losses):
         count = round(region.grids[name].hours * 3600 / SAMPLE_S)
         shared = None
         for gauge, stencil in stencils.items():
@@ -162,12 +164,19 @@ def warn_if_coarse(region: Region) -> None:
 
 
 def _gauges_at_sea(
-    region: Region, bathymetry: Bathymetry, min_depth_m: float, elastic: bool = False
+    region: Region, bathymetry: Bathymetry, min_depth_m: float, *, elastic: bool = False, losses: bool = False
 ) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
     """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
     for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
         grid = region.grids[name].grid()
-        waves = LongWaves(grid, bathymetry.depth_on(grid), min_depth_m=min_depth_m, elastic=elastic)
+        waves = LongWaves(
+            grid,
+            bathymetry.depth_on(grid),
+            min_depth_m=min_depth_m,
+            elastic=elastic,
+            friction=Friction(OCEAN_DECAY_TIME_S) if losses else None,
+            coast_reflection=SHELF_REFLECTION if losses else 1.0,
+        )
         stencils = {}
         for gauge in region.gauges:
             if gauge.grid == name:

@@ -104,12 +104,33 @@ def _absorb(fields, damping, margin, j, i0, i1):
 
 
 @njit(cache=True, nogil=True)
-def _step_row(fields, factors, damping, margin, runs, j, own, both):
+def _damp_cells(row, columns, factors, i0, i1):
+    """Multiply some cells of a row by factors: those of a run."""
+    for k in range(columns.size):
+        if i0 <= columns[k] < i1:
+            row[columns[k]] *= factors[k]
+
+
+@njit(cache=True, nogil=True)
+def _rub(m, n, friction, j, own):
+    """Damp the transports through the western and southern sides of a row's cells, once they are used."""
+    offsets, edges, west, south = friction
+    for run in range(offsets[j], offsets[j + 1]):
+        i0, i1 = max(edges[run, 0], own[0]), min(edges[run, 1], own[1])
+        if i0 < i1:
+            last = min(i1 + 1, edges[run, 1])
+            _damp(m[j, i0:last], west[j, i0:last])
+            _damp(n[j, i0:i1], south[j, i0:i1])
+
+
+@njit(cache=True, nogil=True)
+def _step_row(fields, factors, damping, losses, margin, runs, j, own, both):
     """Advance a row one step: the cells ``own``, and the transports to the next row that cells ``both`` need.
 
     The transports are brought forward before the sea level, and those to the next row use that row's old sea level.
     """
     eta, m, n = fields
+    friction, (beside, _, columns_beside, before, after) = losses
     m_factor, n_factor, eta_m, eta_n = factors
     rows, columns = eta.shape
     offsets, edges = runs
@@ -121,8 +142,12 @@ def _step_row(fields, factors, damping, margin, runs, j, own, both):
         if i0 < i1:
             first, last = max(i0, 1), min(i1 + 1, columns)
             _bring_forward(m[j, first:last], m_factor[j, first:last], eta[j, first - 1 : last - 1], eta[j, first:last])
+            here = slice(beside[run], beside[run + 1])
+            _damp_cells(eta[j], columns_beside[here], before[here], i0, i1)
             _fill_and_drain(eta[j, i0:i1], m[j, i0 : i1 + 1], n[j, i0:i1], n[j + 1, i0:i1], eta_m[j], eta_n[j])
+            _damp_cells(eta[j], columns_beside[here], after[here], i0, i1)
             _absorb(fields, damping, margin, j, i0, i1)
+    _rub(m, n, friction, j, own)
 
 
 @njit(cache=True, nogil=True)
@@ -152,7 +177,7 @@ def _union(a, b):
 
 
 @njit(cache=True, nogil=True)
-def advance(fields, factors, damping, margin, runs, steps, block, start_box, end_box):
+def advance(fields, factors, damping, losses, margin, runs, steps, block, start_box, end_box):
     """Take steps.
 
     Parameters
@@ -162,6 +187,8 @@ def advance(fields, factors, damping, margin, runs, steps, block, start_box, end
         through the southern sides, one row more. Changed in place.
     factors, damping : tuples of arrays
         Coefficients of a step, and what it leaves of each field by row and column.
+    losses : Losses
+        Friction and coast, of :mod:`slipcast.physics.dissipation`.
     margin : int
         Rows and columns at each edge that are damped.
     runs : (array, array)
@@ -184,4 +211,4 @@ def advance(fields, factors, damping, margin, runs, steps, block, start_box, end
                 north = _columns_that_matter(j + 1, step, total, start_box, end_box, columns)
                 both = _union(own, north)
                 if both[0] < both[1]:
-                    _step_row(fields, factors, damping, margin, runs, j, own, both)
+                    _step_row(fields, factors, damping, losses, margin, runs, j, own, both)

@@ -1,8 +1,9 @@
 r"""Linear long waves on the sphere, forward and by reciprocity.
 
-Staggered (Arakawa C) leap-frog scheme for sea level and the volume transports between cells. The coast reflects, the
-edges of the grid absorb. In the product weighted by cell areas every step is symmetric, so sea level at a gauge after a
-unit at a cell, and at the cell after a unit at the gauge, differ by the ratio of their areas alone:
+Staggered (Arakawa C) leap-frog scheme for sea level and the volume transports between cells. The coast reflects, in
+full or in part, the edges of the grid absorb. In the product weighted by cell areas every step is symmetric, so sea
+level at a gauge after a unit at a cell, and at the cell after a unit at the gauge, differ by the ratio of their areas
+alone:
 
 .. math:: A_g\, G(g \leftarrow c, t) = A_c\, G(c \leftarrow g, t).
 """
@@ -17,6 +18,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics.bathymetry import Grid
+from slipcast.physics.dissipation import Friction, Losses, friction_shares, losses_of_step
 from slipcast.physics.leapfrog import advance, block_of_steps, start_transports, wet_runs
 
 __all__ = ["GRAVITY_M_S2", "SOUND_SPEED_M_S", "Box", "GaugeStencil", "LongWaves"]
@@ -70,6 +72,10 @@ class LongWaves:
     elastic : bool, optional
         Slow waves down as compressible water and the give of the Earth do, by an effective depth h (1 - g h / c^2)
         with the speed of sound c = 1,500 m/s: by 0.9 % at 4,000 m, 1.3 % at 6,000 m.
+    friction : Friction, optional
+        Friction that grows towards shallow water, and a slow decay everywhere; by default none.
+    coast_reflection : float, optional
+        Reflection coefficient of the coast, in [0, 1]; 1 for walls.
     dtype : dtype, optional
         float32, or float64 for tests.
 
@@ -79,18 +85,20 @@ class LongWaves:
         \partial_t \eta = -\frac{1}{R\cos\phi}\left[\partial_\lambda (hu) + \partial_\phi (hv\cos\phi)\right],\quad
         \partial_t u = -\frac{g}{R\cos\phi}\partial_\lambda\eta,\quad \partial_t v = -\frac{g}{R}\partial_\phi\eta
 
-    without rotation, friction or dispersion; second order in space and time. The time step is at most 0.9 of the
-    stable one. Not for water shallower than some tens of metres, where waves steepen and break, nor for land.
-    Dispersion is added to series at gauges (:mod:`slipcast.physics.dispersion`).
+    without rotation or dispersion, and by default without the losses of :mod:`slipcast.physics.dissipation`; second
+    order in space and time. The time step is at most 0.9 of the stable one. Not for water shallower than some tens of
+    metres, where waves steepen and break, nor for land. Dispersion is added to series at gauges
+    (:mod:`slipcast.physics.dispersion`).
 
     The effective depth is the sum of two effects of about the same size: compression of the water slows the phase
     speed by g h / 4 c^2 (Tsai et al. 2013, doi:10.1002/grl.50147), the elastic Earth under it, at periods of some
-    1,000 s, by as much again (Watada et al. 2014, doi:10.1002/2013JB010841). The operator stays symmetric.
+    2,000 s, by as much again (Watada et al. 2014, doi:10.1002/2013JB010841). The operator stays symmetric.
 
     Raises
     ------
     InputError
-        If the depth has another shape, is not finite, or is nowhere at sea.
+        If the depth has another shape, is not finite, or is nowhere at sea, or the reflection coefficient is out of
+        range.
     """
 
     def __init__(
@@ -101,6 +109,8 @@ class LongWaves:
         min_depth_m: float = 10.0,
         open_boundary: bool = True,
         elastic: bool = False,
+        friction: Friction | None = None,
+        coast_reflection: float = 1.0,
         dtype=np.float32,
     ):
         depth_m = np.asarray(depth_m, dtype=float)
@@ -119,6 +129,9 @@ class LongWaves:
         self.elastic = elastic
         self.dtype = np.dtype(dtype)
         self.open_boundary = open_boundary
+        if not 0 <= coast_reflection <= 1:
+            raise InputError(f"coast_reflection must be in [0, 1], got {coast_reflection}")
+        self.friction, self.coast_reflection = friction, float(coast_reflection)
         self._wet_runs = wet_runs(self.wet)
 
     def speed_m_s(self, depth_m):
@@ -179,19 +192,46 @@ class LongWaves:
         sea_level_m : array, shape of the grid
             At 0, 1, ..., count intervals; a view that the next step overwrites.
         """
+        states = self._undecayed(sea_level_m, interval_s=interval_s, count=count, seen=seen)
+        for k, eta in enumerate(states):
+            left = self.left_after(k * interval_s)
+            yield eta if left == 1 else eta * self.dtype.type(left)
+
+    def left_after(self, time_s: float) -> float:
+        """Return what the background's decay leaves of waves after a time, s."""
+        return float(np.exp(-time_s / (2 * self.friction.decay_time_s))) if self.friction else 1.0
+
+    def _undecayed(self, sea_level_m, *, interval_s: float, count: int, seen: Box | None) -> Iterator[np.ndarray]:
+        """Follow waves as :meth:`propagate` does, without the background's decay, which is the same everywhere."""
         eta = np.where(self.wet, sea_level_m, 0.0).astype(self.dtype)
         per_interval = self.steps_per(interval_s)
         factors, damping = self._factors(interval_s / per_interval)
+        losses = self._losses(interval_s / per_interval)
         rows, columns = eta.shape
         m, n = np.zeros((rows, columns + 1), self.dtype), np.zeros((rows + 1, columns), self.dtype)
-        start_transports(eta, m, n, *factors[:2])
+        start_transports(self._starting(eta, losses), m, n, *factors[:2])
         block = block_of_steps(columns, self.dtype.itemsize)
         start, end = tuple(_bounding_box(eta)), tuple(seen or self.whole_grid)
         yield eta
         for k in range(count):
             steps = (k * per_interval, per_interval, count * per_interval)
-            advance((eta, m, n), factors, damping, self._margin_cells, self._wet_runs, steps, block, start, end)
+            advance((eta, m, n), factors, damping, losses, self._margin_cells, self._wet_runs, steps, block, start, end)
             yield eta
+
+    def _losses(self, dt_s: float) -> Losses:
+        """Compute the losses of a time step."""
+        options = {"friction": self.friction, "coast_reflection": self.coast_reflection, "dtype": self.dtype}
+        speed_m_s = self.speed_m_s(self.depth_m)
+        return losses_of_step(self.grid, self.depth_m, self.wet, speed_m_s, self._wet_runs, dt_s, **options)
+
+    def _starting(self, eta: np.ndarray, losses: Losses) -> np.ndarray:
+        """Return the sea level that sets off the first transports: with it steps that lose are symmetric too."""
+        coast = losses.coast
+        if not coast.columns.size:
+            return eta
+        eta = eta.copy()
+        eta[..., coast.rows, coast.columns] /= coast.before
+        return eta
 
     def _factors(self, dt_s: float) -> tuple[tuple, tuple]:
         """Compute the coefficients of a time step: transports from sea level, and back; damping."""
@@ -207,6 +247,9 @@ class LongWaves:
         both_wet = self.wet[1:] & self.wet[:-1]
         n_factor[1:-1] = both_wet * (h[1:] + h[:-1]) / 2
         n_factor *= (GRAVITY_M_S2 * dt_s / (EARTH_RADIUS_M * step) * cos_edge)[:, np.newaxis]
+        if shares := friction_shares(self.depth_m, self.wet, dt_s, self.friction):
+            m_factor *= shares[0]
+            n_factor *= shares[1]
         out_of_cell = dt_s / (EARTH_RADIUS_M * step * cos_centre)
         return (
             tuple(a.astype(self.dtype) for a in (m_factor, n_factor, out_of_cell, out_of_cell)),
@@ -329,8 +372,9 @@ class LongWaves:
         """
         unit, ratio = self.gauge_unit(gauge)
         by_row = ratio[box.slices[0], np.newaxis].astype(self.dtype)
-        for eta in self.propagate(unit, interval_s=interval_s, count=count, seen=box):
-            yield eta[box.slices] * by_row
+        states = self._undecayed(unit, interval_s=interval_s, count=count, seen=box)
+        for k, eta in enumerate(states):
+            yield eta[box.slices] * (by_row * self.dtype.type(self.left_after(k * interval_s)))
 
     def gauge_unit(self, gauge: GaugeStencil) -> tuple[np.ndarray, np.ndarray]:
         """Return the initial state of the reciprocal run of a gauge, and the factor from its waves to the response.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from slipcast.errors import InputError
+from slipcast.physics.dissipation import CoastLoss, FrictionLoss
 from slipcast.physics.projection import SubfaultProjection
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.uplift_map import UpliftMap
@@ -75,14 +76,17 @@ class TorchLongWaves:
         waves = self.waves
         per_interval = waves.steps_per(interval_s)
         factors, damping = waves._factors(interval_s / per_interval)
+        losses = waves._losses(interval_s / per_interval)
         m_factor, n_factor, eta_m, eta_n = (self._tensor(values) for values in factors)
         eta = self._tensor(np.where(waves.wet, sea_level_m, 0.0).astype(waves.dtype))
+        starting = self._tensor(waves._starting(eta.cpu().numpy(), losses))
         starts, rows, columns = eta.shape
         m = torch.zeros((starts, rows, columns + 1), dtype=eta.dtype, device=self.device)
         n = torch.zeros((starts, rows + 1, columns), dtype=eta.dtype, device=self.device)
-        m[..., 1:-1] = m_factor[:, 1:-1] * (eta[..., 1:] - eta[..., :-1]) / 2
-        n[:, 1:-1] = n_factor[1:-1] * (eta[:, 1:] - eta[:, :-1]) / 2
+        m[..., 1:-1] = m_factor[:, 1:-1] * (starting[..., 1:] - starting[..., :-1]) / 2
+        n[:, 1:-1] = n_factor[1:-1] * (starting[:, 1:] - starting[:, :-1]) / 2
         margins = self._margins((eta, m, n), damping)
+        rubbed, beside_land = self._rubbed(m, n, losses.friction), self._beside_land(eta, losses.coast)
         east_west, south_north = torch.empty_like(eta[..., 1:]), torch.empty_like(eta[:, 1:])
         out = torch.empty_like(eta)
         m_inner, n_inner = m[..., 1:-1], n[:, 1:-1]
@@ -95,18 +99,42 @@ class TorchLongWaves:
                 m_inner.addcmul_(m_factor, east_west, value=-1)
                 torch.sub(eta[:, 1:], eta[:, :-1], out=south_north)
                 n_inner.addcmul_(n_factor, south_north, value=-1)
+                for flat, at, before, _ in beside_land:
+                    flat.index_copy_(1, at, flat.index_select(1, at).mul_(before))
                 torch.sub(m[..., 1:], m[..., :-1], out=out)
                 eta.addcmul_(eta_m, out, value=-1)
                 torch.sub(n[:, 1:], n[:, :-1], out=out)
                 eta.addcmul_(eta_n, out, value=-1)
+                for flat, at, _, after in beside_land:
+                    flat.index_copy_(1, at, flat.index_select(1, at).mul_(after))
                 for strip, left in margins:
                     strip.mul_(left)
+                for flat, at, left in rubbed:
+                    flat.index_copy_(1, at, flat.index_select(1, at).mul_(left))
 
         advance = self._recorded(interval, (eta, m, n)) if self.device.type == "cuda" else interval
         yield eta
-        for _ in range(count):
+        for k in range(count):
             advance()
-            yield eta
+            left = waves.left_after((k + 1) * interval_s)
+            yield eta if left == 1 else eta * left
+
+    def _rubbed(self, m: torch.Tensor, n: torch.Tensor, friction: FrictionLoss) -> list[tuple]:
+        """Pair the transports that friction damps with what a step leaves of them."""
+        pairs = []
+        for field, left in ((m, friction.west), (n, friction.south)):
+            rows, columns = np.nonzero(left < 1)
+            if rows.size:
+                at = torch.from_numpy(rows * field.shape[2] + columns).to(self.device)
+                pairs.append((field.view(field.shape[0], -1), at, self._tensor(left[rows, columns])))
+        return pairs
+
+    def _beside_land(self, eta: torch.Tensor, coast: CoastLoss) -> list[tuple]:
+        """Pair the cells beside land with the factors of their sea level before and after the flow of a step."""
+        if not coast.columns.size:
+            return []
+        at = torch.from_numpy(coast.rows * eta.shape[2] + coast.columns).to(self.device)
+        return [(eta.view(eta.shape[0], -1), at, self._tensor(coast.before), self._tensor(coast.after))]
 
     def _margins(self, fields: Sequence[torch.Tensor], damping: Sequence[np.ndarray]) -> list[tuple]:
         """Pair the strips of the fields that a step damps with what it leaves of them."""

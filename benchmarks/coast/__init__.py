@@ -1,0 +1,1 @@
+"""The coast: linear waves on the shelf against nonlinear runs of GeoClaw."""
