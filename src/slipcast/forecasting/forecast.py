@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
-from slipcast.greens.bank import SAMPLE_S, GreensBank
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, check_probability
 from slipcast.inversion.inverter import Inverter, WaveInverter

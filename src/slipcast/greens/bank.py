@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,9 +15,10 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
-from slipcast.greens.checks import CHECKSUMS, bank_id, check_bank, gauge_checksums, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, check_bank, unreadable_gauges
+from slipcast.greens.labelled import labelled_responses
 from slipcast.greens.parts import ResponseParts
-from slipcast.greens.reciprocity import SAMPLE_S, run_gauges, warn_if_coarse
+from slipcast.greens.reciprocity import run_gauges, warn_if_coarse
 from slipcast.io.atomic import check_target
 from slipcast.io.identity import require
 from slipcast.io.labels import align, check_names, positions_of, window_samples
@@ -205,7 +205,7 @@ class GreensBank(Summarised):
         -------
         bank : GreensBank
         """
-        return cls(_assemble(region, series, depths_m or {}, attributes or {}))
+        return cls(labelled_responses(region, series, depths_m or {}, attributes or {}))
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> GreensBank:
@@ -476,57 +476,3 @@ class GreensBank(Summarised):
             Naming the first thing that is wrong.
         """
         check_bank(self)
-
-
-def _assemble(
-    region: Region,
-    series: Mapping[str, np.ndarray],
-    depths_m: Mapping[str, float],
-    attributes: Mapping[str, Any],
-) -> xr.Dataset:
-    """Put the responses into one labelled dataset."""
-    subfaults = region.subfaults()
-    longest = max(len(values) for values in series.values())
-    response = np.full((len(region.gauges), longest, len(subfaults)), np.nan, np.float32)
-    for i, gauge in enumerate(region.gauges):
-        response[i, : len(series[gauge.name])] = series[gauge.name]
-    degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
-    gauges = region.gauges
-    dataset = xr.Dataset(
-        {
-            "response": (
-                ("gauge", "time", "subfault"),
-                response,
-                {"units": "m m-1", "long_name": "what the gauge senses, m of water, per slip"},
-            )
-        },
-        coords={
-            "gauge": [gauge.name for gauge in gauges],
-            "time": (
-                "time",
-                np.arange(longest) * SAMPLE_S,
-                {"units": "s", "long_name": "time since the earthquake"},
-            ),
-            "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
-            "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
-            "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
-            "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
-            "gauge_senses": ("gauge", [gauge.senses for gauge in gauges]),
-            "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
-            "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
-            "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),
-            "subfault_lat": ("subfault", subfaults.lat_deg, degrees_north),
-            "subfault_depth": ("subfault", subfaults.depth_m, metres),
-            "subfault_area": ("subfault", subfaults.area_m2, {"units": "m2"}),
-            "subfault_along": ("subfault", subfaults.along),
-            "subfault_down": ("subfault", subfaults.down),
-            "subfault_source": ("subfault", [subfaults.source_names[i] for i in subfaults.source_index]),
-        },
-        attrs={
-            "region": region.name,
-            "region_json": region.json_text(),
-            **attributes,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
-    return dataset.assign_attrs({"id": bank_id(dataset), CHECKSUMS: gauge_checksums(dataset)})

@@ -14,7 +14,8 @@ import xarray as xr
 
 from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.forecasting.forecast import Forecast
-from slipcast.greens.bank import SAMPLE_S, GreensBank
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, magnitude_words
 from slipcast.inversion.inverter import Inverter, PreparedInverter, WindowInverter, recorded_gauges
 from slipcast.io.identity import require

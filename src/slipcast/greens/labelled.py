@@ -1,0 +1,70 @@
+"""Labelled dataset of the responses of a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from slipcast.greens.checks import CHECKSUMS, bank_id, gauge_checksums
+from slipcast.greens.reciprocity import SAMPLE_S
+from slipcast.regions.region import Region
+
+__all__ = ["labelled_responses"]
+
+
+def labelled_responses(
+    region: Region,
+    series: Mapping[str, np.ndarray],
+    depths_m: Mapping[str, float],
+    attributes: Mapping[str, Any],
+) -> xr.Dataset:
+    """Put responses into one labelled dataset (arguments as of :meth:`slipcast.greens.bank.GreensBank.from_series`)."""
+    subfaults = region.subfaults()
+    longest = max(len(values) for values in series.values())
+    response = np.full((len(region.gauges), longest, len(subfaults)), np.nan, np.float32)
+    for i, gauge in enumerate(region.gauges):
+        response[i, : len(series[gauge.name])] = series[gauge.name]
+    degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
+    gauges = region.gauges
+    dataset = xr.Dataset(
+        {
+            "response": (
+                ("gauge", "time", "subfault"),
+                response,
+                {"units": "m m-1", "long_name": "what the gauge senses, m of water, per slip"},
+            )
+        },
+        coords={
+            "gauge": [gauge.name for gauge in gauges],
+            "time": (
+                "time",
+                np.arange(longest) * SAMPLE_S,
+                {"units": "s", "long_name": "time since the earthquake"},
+            ),
+            "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
+            "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
+            "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
+            "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
+            "gauge_senses": ("gauge", [gauge.senses for gauge in gauges]),
+            "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
+            "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
+            "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),
+            "subfault_lat": ("subfault", subfaults.lat_deg, degrees_north),
+            "subfault_depth": ("subfault", subfaults.depth_m, metres),
+            "subfault_area": ("subfault", subfaults.area_m2, {"units": "m2"}),
+            "subfault_along": ("subfault", subfaults.along),
+            "subfault_down": ("subfault", subfaults.down),
+            "subfault_source": ("subfault", [subfaults.source_names[i] for i in subfaults.source_index]),
+        },
+        attrs={
+            "region": region.name,
+            "region_json": region.json_text(),
+            **attributes,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    return dataset.assign_attrs({"id": bank_id(dataset), CHECKSUMS: gauge_checksums(dataset)})
