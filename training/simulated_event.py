@@ -16,7 +16,7 @@ from slipcast.physics.unit_sources import unit_source
 from slipcast.records import Records, simulated_records
 from slipcast.scenarios.scenario_set import ScenarioSet
 
-COUNT, SEED, MAGNITUDE, WINDOW_MIN, NOISE_SD_M = 60, 2026, 8.9, 120, 0.005
+COUNT, SEED, MAGNITUDE, WINDOW_MIN, NOISE_SD_M = 60, 2026, 8.9, 120, 0.0015
 COLUMNS = range(57, 63)  # of unit sources
 GAUGES = ("46404", "46407", "46419", "46411")
 

@@ -62,7 +62,7 @@ class AccuracyConfig:
     null_count: int = 200
     windows_min: tuple[float, ...] = (5, 10, 15, 20, 30, 45, 60, 90, 120)
     table_window_min: float = 45
-    noise_sd_m: float = 0.005
+    noise_sd_m: float = 0.0015
     n_draws: int = 100
     train_count: int = 1300
     network_epochs: int = 300

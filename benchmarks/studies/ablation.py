@@ -22,8 +22,7 @@ from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis
 from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import NeuralPosterior
-from slipcast.learning.posterior.scaled_linear import ScaledLinear
-from slipcast.learning.posterior.train import SamplerTraining, find_analysis, scaled_moments
+from slipcast.learning.posterior.train import SamplerTraining, find_analysis
 from slipcast.metrics import crps, explained_variance, interval_coverage, randomised_pit, weight_mse
 from slipcast.scenarios.stream import ScenarioStream
 
@@ -76,7 +75,7 @@ def narrowed(pool: ScenarioPool, n_modes: int) -> ScenarioPool:
 def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config: SamplerConfig) -> NeuralPosterior:
     """Train one design."""
     pool, modes = narrowed(pool, config.n_modes), analysis.modes.first(config.n_modes)
-    linear = ScaledLinear(scaled_moments(pool, config.n_latent))
+    linear = scaled_linear(pool, config, len(GAUGES))
     training = SamplerTraining(pool, linear, modes, config, len(GAUGES), SEEN)
     training.run(lambda *_: None)
     return NeuralPosterior(

@@ -25,8 +25,6 @@ from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
 from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import features_of
-from slipcast.learning.posterior.scaled_linear import ScaledLinear
-from slipcast.learning.posterior.train import scaled_moments
 from slipcast.metrics import weight_mse
 from slipcast.scenarios.stream import ScenarioStream
 
@@ -68,7 +66,7 @@ class OneWindow:
 
     def __init__(self, pool: ScenarioPool, modes: JointComponents, config: SamplerConfig):
         self.pool, self.modes, self.config = pool, modes, config
-        self.linear = ScaledLinear(scaled_moments(pool, config.n_latent))
+        self.linear = scaled_linear(pool, config, len(GAUGES))
         known = np.zeros((len(GAUGES), config.windows_min[-1]), bool)
         known[SEEN, :WINDOW_MIN] = True
         self.known = known.ravel()

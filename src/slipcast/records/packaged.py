@@ -25,7 +25,7 @@ def packaged_records(name: str) -> Records:
     name : str
         ``"chile2010"``: DART 32412 during the Maule tsunami of 2010-02-27, tide removed.
         ``"cascadia-simulation"``: a simulated earthquake of Mw 8.9 as the DARTs of Cascadia would record it, with noise
-        of 5 mm; it has no origin time.
+        of 1.5 mm; it has no origin time.
 
     Returns
     -------

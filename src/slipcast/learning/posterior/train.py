@@ -35,6 +35,7 @@ __all__ = [
     "SamplerTraining",
     "calibrate_amplitudes",
     "find_analysis",
+    "scaled_linear",
     "scaled_moments",
     "train_on_pool",
     "train_posterior",
@@ -118,8 +119,7 @@ def train_on_pool(
     """Train a posterior on scenarios that have been drawn; the other parameters as in :func:`train_posterior`."""
     gauges = list(config.gauges) if config.gauges is not None else bank.gauge_names("dart")
     window_min = config.windows_min[-1]
-    columns = noise_columns(config.drift_m, config.noise_sd_m, len(gauges), window_min)
-    linear = ScaledLinear(scaled_moments(pool, config.n_latent), columns, kept_bytes=_KEPT_BYTES)
+    linear = scaled_linear(pool, config, len(gauges))
     usual = positions_of(
         config.usual_gauges or gauges[:3], gauges, dim="usual gauge", where="among the gauges of the posterior"
     )
@@ -214,6 +214,12 @@ def scaled_moments(pool: ScenarioPool, n_latent: int) -> ScaledMoments:
     moments = ScaledMoments.from_scenarios(records, latent, weights)
     # as they will be stored, so that a posterior that was opened is the one that was trained
     return ScaledMoments(*(getattr(moments, name).astype(np.float32) for name in ScaledMoments.__dataclass_fields__))
+
+
+def scaled_linear(pool: ScenarioPool, config: SamplerConfig, n_gauges: int) -> ScaledLinear:
+    """Make the linear estimate of a pool, with the drift of the settings in the records of its gauges."""
+    columns = noise_columns(config.drift_m, config.noise_sd_m, n_gauges, config.windows_min[-1])
+    return ScaledLinear(scaled_moments(pool, config.n_latent), columns, kept_bytes=_KEPT_BYTES)
 
 
 class Truth(NamedTuple):
