@@ -64,8 +64,9 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
         f"{high:g}, Hurst exponents {' and '.join(f'{value:g}' for value in ruptures.hurst)}, rupture speed "
         f"{ruptures.speed_km_s[0]:g} to {ruptures.speed_km_s[1]:g} km/s, rise time {ruptures.rise_time_s[0]:g} to "
         f"{ruptures.rise_time_s[1]:g} s; waves by bank `{about['bank']}`, `slipcast bank build {about['region']}` (1 "
-        f"arc-minute near, 6 far, packaged ETOPO1). Pressure at the DARTs, with white noise of {1e3 * about['noise_sd_m']:g} mm and a drift as of a predicted "
-        f"tide on all records; {training['augmented_share']:.0%} of them augmented by errors of travel time and height "
+        f"arc-minute near, 6 far, packaged ETOPO1). Pressure at the DARTs, with white noise of {1e3 * about['noise_sd_m']:g} mm "
+        f"and a drift as of a predicted tide on all records; "
+        f"{training['augmented_share']:.0%} of them augmented by errors of travel time and height "
         f"and coloured noise, {training['null_share']:.0%} without an earthquake. {steps:,} steps of "
         f"{training['batch_size']} scenarios."
     )

@@ -22,7 +22,7 @@ from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis
 from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import NeuralPosterior
-from slipcast.learning.posterior.train import SamplerTraining, find_analysis
+from slipcast.learning.posterior.train import SamplerTraining, find_analysis, scaled_linear
 from slipcast.metrics import crps, explained_variance, interval_coverage, randomised_pit, weight_mse
 from slipcast.scenarios.stream import ScenarioStream
 
