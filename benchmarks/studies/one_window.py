@@ -25,6 +25,7 @@ from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
 from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import features_of
+from slipcast.learning.posterior.train import scaled_linear
 from slipcast.metrics import weight_mse
 from slipcast.scenarios.stream import ScenarioStream
 
