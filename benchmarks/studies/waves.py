@@ -11,6 +11,7 @@ docs/benchmarks/waves.json, half a minute on one core; the tables stand in docs/
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,7 @@ def compute() -> dict[str, Any]:
 
 def main() -> None:
     """Write the tables."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_compact(ROOT / "docs" / "benchmarks" / "waves.json", compute())
 
 
