@@ -217,7 +217,7 @@ def invert(
     Examples
     --------
     >>> import slipcast as sc
-    >>> slip = sc.invert(sc.packaged_records("cascadia-simulation"), "cascadia", window_min=20)
+    >>> slip = sc.invert(sc.packaged_records("cascadia-simulation"), "cascadia", window_min=45)
     >>> print(f"{slip.magnitude:.1f}")
     8.9
     """
