@@ -32,6 +32,7 @@ from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 TINY = AccuracyConfig(
+    noise_sd_m=0.005,
     count=40,
     test_sets=2,
     headline_windows_min=(30,),
