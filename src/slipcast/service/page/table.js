@@ -21,7 +21,7 @@ export function tableRows(result) {
 export function arrivalWords(row, clock, originMs) {
   if (row.arrival_s === null) return [DASH, ""];
   const at = clockTime(originMs + 1000 * row.arrival_s);
-  if (row.arrival_s < 60) return ["at once", "inside the source"];
+  if (row.arrival_s < 60) return ["at once", "source area"];
   if (row.arrival_s <= clock.seconds) return ["arrived", at];
   return [`in ${countdown(row.arrival_s - clock.seconds, clock.kind === "wall")}`, at];
 }
