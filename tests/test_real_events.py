@@ -96,8 +96,8 @@ def test_chile_2010():
     reach = bank.with_sources(candidate_sources(bank.sources, (287.1, -36.12), 8.8))
     assert 5 < len(reach.sources) < len(bank.sources)
     timing = fit_timing(records, reach, window_min=240)
-    # waves over an ocean are about 1 % slower than long waves on a rigid Earth (Watada et al. 2014)
-    assert 0.005 <= timing.stretch <= 0.02
+    # what is left of the 1.5 % of rigid water: half of the minutes that the rupture took, which slips at once here
+    assert 0 <= timing.stretch <= 0.01
     assert timing.misfit_after < timing.misfit_before
     found = invert_by(timing.applied(records), reach, method="tikhonov", window_min=240, start_min=60)
     assert found.magnitude == pytest.approx(8.8, abs=0.2)

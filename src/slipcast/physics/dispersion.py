@@ -36,6 +36,7 @@ _LONGEST2 = 60.0**2  # s^2; where cells take longer than that, in shallow water,
 _TOLERANCE_RAD = 0.3  # of phase, between transforms that are interpolated: to a hundredth
 _SHORTEST_SAMPLES = 5  # in the period at which that counts
 _CELL_RATIO = 1.25
+_RESOLVED = 0.6  # of the sine of half the phase across a cell: five cells a wavelength
 _ASHORE_NODES, _ASHORE_M_S = 200, 100.0  # nodes looked at for a point on land, and what distance from it costs
 
 
@@ -125,7 +126,9 @@ def _true_frequency(frequency: np.ndarray, depth_m: float, cell_time_s2: float, 
     if cell_time_s2 > 0:
         cell_s = np.sqrt(cell_time_s2)
         sine = np.sin(frequency * step_s / 2) * cell_s / step_s if step_s > 0 else frequency * cell_s / 2
-        along = 2 / cell_s * np.arcsin(np.minimum(sine, 1.0))
+        # beyond what the grid resolves the tangent: what comes late from the shelf must not be put before the first wave
+        resolved = np.minimum(sine, _RESOLVED)
+        along = 2 / cell_s * (np.arcsin(resolved) + (sine - resolved) / np.sqrt(1 - _RESOLVED**2))
     kappa = along * np.sqrt(depth_m / GRAVITY_M_S2)
     return along * np.sqrt(np.tanh(kappa) / np.where(kappa > 0, kappa, 1.0), where=kappa > 0, out=np.ones_like(kappa))
 
