@@ -118,14 +118,14 @@ def test_golden_scores(made):
     # no training in these: float32 waves differ by 1e-5 where sums are in another order, least squares by more
     methods = cascadia["methods"]
     assert methods["network"]["weight_variance_m2"] == pytest.approx(24.9108, rel=1e-3)
-    assert methods["least squares 45 min"]["weight_mse_m2"] == pytest.approx(284.49, rel=0.02)
-    assert methods["least squares 4 h"]["weight_mse_m2"] == pytest.approx(10.8135, rel=0.02)
+    assert methods["least squares 45 min"]["weight_mse_m2"] == pytest.approx(248.28, rel=0.02)
+    assert methods["least squares 4 h"]["weight_mse_m2"] == pytest.approx(10.6715, rel=0.02)
     assert methods["least squares 4 h"]["max_amplitude"]["westport"]["explained_variance"] == pytest.approx(
-        0.8194, abs=0.01
+        0.8200, abs=0.01
     )
     # dropout is drawn in other ways on other systems, and rounding grows over 60 epochs
-    assert cascadia["training"]["validation_loss_m2"] == pytest.approx(8.57, rel=0.1)
-    assert methods["network"]["weight_mse_m2"] == pytest.approx(8.82, rel=0.1)
+    assert cascadia["training"]["validation_loss_m2"] == pytest.approx(8.54, rel=0.1)
+    assert methods["network"]["weight_mse_m2"] == pytest.approx(8.83, rel=0.1)
     assert methods["network"]["magnitude_error"]["mean_absolute"] == pytest.approx(0.087, abs=0.02)
     assert chile["magnitude"] == pytest.approx(8.883, abs=0.005)
     assert chile["gaussian_magnitude"] == pytest.approx(8.846, abs=0.005)

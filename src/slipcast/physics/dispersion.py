@@ -126,7 +126,7 @@ def _true_frequency(frequency: np.ndarray, depth_m: float, cell_time_s2: float, 
     if cell_time_s2 > 0:
         cell_s = np.sqrt(cell_time_s2)
         sine = np.sin(frequency * step_s / 2) * cell_s / step_s if step_s > 0 else frequency * cell_s / 2
-        # beyond what the grid resolves the tangent: what comes late from the shelf must not be put before the first wave
+        # beyond what the grid resolves, the tangent: late waves of the shelf must not be put before the first wave
         resolved = np.minimum(sine, _RESOLVED)
         along = 2 / cell_s * (np.arcsin(resolved) + (sine - resolved) / np.sqrt(1 - _RESOLVED**2))
     kappa = along * np.sqrt(depth_m / GRAVITY_M_S2)
