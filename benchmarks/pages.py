@@ -24,7 +24,16 @@ from benchmarks.markdown import digits, fill, made_by_words, percent, table
 from benchmarks.provenance import ROOT, code_digest, write_compact
 from benchmarks.speed.page import speed_page
 from benchmarks.speed.run import speed_code
-from benchmarks.studies import ablation, events, noise_only, one_window, representation, scaling, waves
+from benchmarks.studies import (
+    ablation,
+    events,
+    magnitude_intervals,
+    noise_only,
+    one_window,
+    representation,
+    scaling,
+    waves,
+)
 from slipcast.io.atomic import read_json, write_text
 
 __all__ = ["PAGES", "RESULTS", "Result", "check", "main", "render"]
@@ -59,6 +68,7 @@ RESULTS = {
     "representation": Result(representation.code),
     "representation_coarse": Result(representation.code, representation.coarse),
     "waves": Result(waves.code, waves.compute),
+    "magnitude_intervals": Result(magnitude_intervals.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -140,7 +150,9 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/scaling.md": lambda root: scaling.scaling_page(_result(root, "speed"), _result(root, "workers")),
     "docs/events.md": _filled("docs/events.md", "events"),
     "docs/ablation.md": _filled("docs/ablation.md", "ablation", "one_window", "noise_only"),
-    "docs/limits.md": _filled("docs/limits.md", "representation", "representation_coarse", shift=shift_words),
+    "docs/limits.md": _filled(
+        "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words
+    ),
     "docs/waves.md": _filled("docs/waves.md", "waves"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }

@@ -7,9 +7,10 @@ from benchmarks.studies.waves import exact_wave, misfit, waves_of_hump
 
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance
 from slipcast.physics.bathymetry import Grid
-from slipcast.physics.dispersion import TravelPaths, disperse
+from slipcast.physics.dispersion import disperse
 from slipcast.physics.operators import dot_test
 from slipcast.physics.shallow_water import GRAVITY_M_S2, LongWaves
+from slipcast.physics.travel_paths import TravelPaths
 
 DEPTH_M = 4000.0
 SPEED_M_S = np.sqrt(GRAVITY_M_S2 * DEPTH_M)

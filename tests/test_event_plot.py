@@ -56,7 +56,7 @@ def test_a_panel_for_each_gauge_and_a_map():
         low, high = ax.get_ylim()
         assert low < recorded.min() or low < 0
         assert high > recorded.max()
-    assert axes[0].get_ylabel() == "sea level (cm)"
+    assert axes[0].get_ylabel() == "pressure (cm of water)"
     assert axes[2].get_xlabel() == "minutes after the earthquake"
     assert "an event" in " ".join([*texts(axes[3]), axes[3].get_title(loc="left")])
 

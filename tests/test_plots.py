@@ -224,7 +224,7 @@ def test_records_one_panel_a_gauge_in_minutes_and_cm():
     npt.assert_allclose(lines["observed"].get_ydata(), 100 * RECORDS["46404"])
     assert lines["observed"].get_color() == "black"
     assert lines["network"].get_color() != lines["NNLS"].get_color()
-    assert axes[0].get_ylabel() == "sea level (cm)"
+    assert axes[0].get_ylabel() == "pressure (cm of water)"
     assert axes[-1].get_xlabel() == "time after the earthquake (min)"
     legends = [ax.get_legend() for ax in axes]
     assert legends[0] is None
@@ -235,12 +235,12 @@ def test_records_one_panel_a_gauge_in_minutes_and_cm():
 
 def test_large_records_are_in_metres():
     axes = plots.plot_records(TIME_S, {"46404": 10 * RECORDS["46404"]})
-    assert axes[0].get_ylabel() == "sea level (m)"
+    assert axes[0].get_ylabel() == "pressure (m of water)"
 
 
 def test_records_of_nothing_but_gaps_are_drawn():
     axes = plots.plot_records(TIME_S, {"46404": np.full(TIME_S.shape, np.nan)})
-    assert axes[0].get_ylabel() == "sea level (cm)"
+    assert axes[0].get_ylabel() == "pressure (cm of water)"
 
 
 def test_records_are_joined_by_name():

@@ -264,7 +264,7 @@ def test_records_figure():
         "network",
         "window, 45 min",
     ]
-    assert figure.layout.yaxis.title.text == "sea level (cm)"
+    assert figure.layout.yaxis.title.text == "pressure (cm of water)"
     assert figure.layout.xaxis2.title.text == "time after the earthquake (min)"
 
 

@@ -21,8 +21,9 @@ from scipy.special import dawsn, j0
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance
 from slipcast.physics.bathymetry import Grid
-from slipcast.physics.dispersion import TravelPaths, disperse
+from slipcast.physics.dispersion import disperse
 from slipcast.physics.shallow_water import GRAVITY_M_S2, SOUND_SPEED_M_S, LongWaves
+from slipcast.physics.travel_paths import TravelPaths
 
 DEPTH_M = 4000.0
 SPACINGS_ARCMIN = (4.0, 6.0)
@@ -35,7 +36,7 @@ PRESSURE_RADIUS_M, PRESSURE_MIN = 100e3, 40
 PERIODS_S = (500, 1000, 2000)
 DEPTHS_M = (2000, 4000, 6000)
 RIGIDITY_PA, POISSON, DENSITY = 65e9, 0.27, 1030.0  # of the uppermost mantle, and of sea water, kg/m^3
-ON = ("physics/bathymetry.py", "physics/dispersion.py", "physics/leapfrog.py", "physics/shallow_water.py")
+ON = tuple(f"physics/{name}.py" for name in ("bathymetry", "dispersion", "leapfrog", "shallow_water", "travel_paths"))
 
 
 def code(root: Path = ROOT) -> list[Path]:

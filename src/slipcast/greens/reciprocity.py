@@ -18,10 +18,11 @@ from slipcast.parallel.executor import run_tasks, worker_count
 from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
-from slipcast.physics.dispersion import TravelPaths, disperse
+from slipcast.physics.dispersion import disperse
 from slipcast.physics.dissipation import OCEAN_DECAY_TIME_S, SHELF_REFLECTION, Friction
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
+from slipcast.physics.travel_paths import TravelPaths
 from slipcast.regions.region import Region
 
 __all__ = ["SAMPLE_S", "check_region", "run_gauges", "warn_if_coarse"]

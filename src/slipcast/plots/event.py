@@ -112,7 +112,7 @@ def plot_event(
         role = "used" if name in chosen else "not used"
         ax.set_title(f"DART {name}, {role}" + (f"\n{note}" if note else ""), loc="left", fontsize=7.5)
     for ax in stack[::columns]:
-        ax.set_ylabel("sea level (cm)")
+        ax.set_ylabel("pressure (cm of water)")
     for ax in stack[-columns:]:
         ax.set_xlabel("minutes after the earthquake")
     _add_key(stack[0], bool(ends), windows_min is not None, len(chosen & set(records)) < len(records))

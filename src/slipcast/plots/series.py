@@ -78,7 +78,7 @@ def plot_records(
     time_s : array, shape (n_times,)
         Seconds since the origin.
     observed : mapping of gauge to array (n_times,), or xarray.DataArray (gauge, time)
-        Sea level, m; a gap where NaN.
+        Pressure in metres of water, m; a gap where NaN.
     modelled : mapping of label to the same, optional
         Models, each with every observed gauge; other gauges of theirs are not drawn.
     window_min, start_min : float, optional
@@ -116,7 +116,7 @@ def plot_records(
         for i, (label, traces) in enumerate(models.items()):
             style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
             ax.plot(minutes, scale * traces[name], lw=1.2, label=label, zorder=4, **style)
-        ax.set_ylabel(f"sea level ({unit})")
+        ax.set_ylabel(f"pressure ({unit} of water)")
         ax.set_title(f"DART {name}", loc="left", fontsize=8)
         ax.margins(x=0)
     axes[-1].set_xlabel("time after the earthquake (min)")

@@ -272,7 +272,7 @@ def records_figure(
                 row=row,
                 col=1,
             )
-        figure.update_yaxes(title="sea level (cm)", row=row, col=1)
+        figure.update_yaxes(title="pressure (cm of water)", row=row, col=1)
     if window_min is not None:
         figure.add_vrect(x0=0, x1=window_min, fillcolor="#b58900", opacity=0.13, line_width=0, layer="below")
         shade = {"symbol": "square", "size": 11, "color": "#f6efdb"}

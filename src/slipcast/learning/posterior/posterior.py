@@ -429,18 +429,6 @@ class NeuralPosterior:
 _MOMENTS = tuple(ScaledMoments.__dataclass_fields__)
 _CALIBRATION = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
-_LABELS = (
-    "gauges",
-    "sources",
-    "window_min",
-    "noise_sd_m",
-    "drift_m",
-    "senses",
-    "region",
-    "bank",
-    "training",
-    "versions",
-)
 
 
 class _Header(BaseModel):
@@ -463,6 +451,9 @@ class _Header(BaseModel):
     training: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+
+
+_LABELS = (_Header.model_fields.keys() & NeuralPosterior.__dataclass_fields__.keys()) - {"arguments"}
 
 
 def _read_header(folder: Path) -> _Header:
