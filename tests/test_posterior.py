@@ -20,7 +20,7 @@ from slipcast.greens.bank import GreensBank
 from slipcast.inversion import WaveInverter
 from slipcast.learning.inverters import invert, open_model
 from slipcast.learning.posterior.augmentation import Augmentation, stretched
-from slipcast.learning.posterior.calibration import AmplitudeCalibration
+from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
 from slipcast.learning.posterior.generator import energy_score, marginal_crps
 from slipcast.learning.posterior.modes import EventAnalysis, JointComponents
 from slipcast.learning.posterior.posterior import NeuralPosterior
@@ -296,6 +296,28 @@ def test_what_the_waves_of_draws_lack_is_found_and_put_back():
     npt.assert_array_equal(factors, calibration.factors(draws, "a"))
     none = AmplitudeCalibration.none(["a", "b"])
     npt.assert_array_equal(none.factors(draws[:5], "b"), 1.0)
+
+
+def test_sizes_that_scatter_too_little_get_what_they_lack():
+    rng = np.random.default_rng(5)
+    narrow = np.exp(rng.normal(0, 0.1, (2000, 1)) + 0.05 * rng.standard_normal((2000, 100)))
+    true = np.ones(2000)
+    calibration = SizeCalibration.fit(true, narrow)
+    made = narrow * calibration.factors(narrow)
+    low, high = np.quantile(made, [0.05, 0.95], axis=1)
+    assert 0.87 < np.mean((low < true) & (true < high)) < 0.93
+    before = np.quantile(narrow, [0.05, 0.95], axis=1)
+    assert np.mean((before[0] < true) & (true < before[1])) < 0.7
+    # twice as large is twice as large, and draws that know little get no more scatter than others
+    npt.assert_allclose(calibration.factors(2 * narrow), calibration.factors(narrow), rtol=1e-5)
+    wide = np.exp(rng.standard_normal((5, 100)))
+    assert np.log(calibration.factors(wide)).std(axis=1).max() < 0.4 * max(1, calibration.share)
+
+
+def test_sizes_that_are_hardly_known_are_left_alone():
+    wide = np.exp(np.random.default_rng(6).standard_normal((50, 100)))
+    assert SizeCalibration.fit(np.ones(50), wide) == SizeCalibration()
+    npt.assert_array_equal(SizeCalibration().factors(wide), np.ones((50, 100)))
 
 
 # --- the sampler

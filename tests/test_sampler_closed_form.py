@@ -20,6 +20,7 @@ RESPONSE = np.random.default_rng(8).standard_normal((len(GAUGES) * N_TIMES, N_MO
 CONFIG = SamplerConfig(
     windows_min=(1, 2, 4),
     noise_sd_m=NOISE,
+    drift_m=(),
     n_modes=N_MODES,
     n_latent=6,
     width=64,
@@ -78,6 +79,8 @@ def sampler() -> NeuralPosterior:
         sources=[f"source{i}" for i in range(N_MODES)],
         window_min=float(N_TIMES),
         noise_sd_m=NOISE,
+        drift_m=CONFIG.drift_m,
+        senses=["pressure"] * len(GAUGES),
         region="made-up",
         bank="made-up",
         training={},

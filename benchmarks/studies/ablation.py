@@ -90,6 +90,8 @@ def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config:
         sources=bank.sources,
         window_min=120.0,
         noise_sd_m=config.noise_sd_m,
+        drift_m=config.drift_m,
+        senses=[bank.senses[name] for name in GAUGES],
         region=bank.region.name,
         bank=bank.id,
         training=config.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""Amplitude calibration: bias and missing scatter of the waves of posterior samples, measured and put back."""
+"""Calibration of posterior samples: bias and missing scatter of their size and waves, measured and put back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
-__all__ = ["AmplitudeCalibration"]
+__all__ = ["AmplitudeCalibration", "SizeCalibration"]
 
 _LEAST_M, _LEAST_SPREAD = 1e-6, 1e-6
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DRAWS = 100
+_SIZE = "size"
+_FEWEST = 20
+_MOST_SPREAD = 0.3  # of the logarithm of a size: draws that scatter more, of short windows, scatter enough
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,60 @@ class AmplitudeCalibration:
 
     def factors(self, highest_m: np.ndarray, gauge: str) -> np.ndarray:
         """Compute the factors of draws, shape (..., m), from their highest level, m; always the same."""
-        spread = _logarithm(highest_m).std(axis=-1, keepdims=True)
-        normal = _normal_scores(highest_m.shape[-1], gauge)
-        extra = np.sqrt(self.floor[gauge] ** 2 + (self.share[gauge] * spread) ** 2)
-        return np.exp(self.shift[gauge] + extra * normal).astype(np.float32)
+        return _factors(highest_m, self.shift[gauge], self.floor[gauge], self.share[gauge], gauge)
+
+
+@dataclass(frozen=True)
+class SizeCalibration:
+    """Factors for all of a draw, slip and waves together.
+
+    Attributes
+    ----------
+    shift, floor, share : float
+        As those of a gauge (:class:`AmplitudeCalibration`), for the mean slip of a draw. Draws whose logarithm has a
+        standard deviation of more than 0.3, 0.09 of magnitude, get no more scatter than at that.
+    """
+
+    shift: float = 0.0
+    floor: float = 0.0
+    share: float = 0.0
+
+    @classmethod
+    def fit(cls, true: np.ndarray, draws: np.ndarray) -> SizeCalibration:
+        """Measure the factors, where the size is known well enough to need them.
+
+        Parameters
+        ----------
+        true : array, shape (n,)
+            Mean slip, m.
+        draws : array, shape (n, m)
+            That of draws, m.
+
+        Returns
+        -------
+        calibration : SizeCalibration
+            Without effect if fewer than twenty records have draws that scatter less than that.
+        """
+        true, draws = _logarithm(true), _logarithm(draws)
+        known = draws.std(axis=-1) < _MOST_SPREAD
+        if known.sum() < _FEWEST:
+            return cls()
+        return cls(*(float(number) for number in _fit(true[known], draws[known], _SIZE)))
+
+    def factors(self, size_m: np.ndarray) -> np.ndarray:
+        """Compute the factors of draws, shape (..., m), from their mean slip, m; always the same."""
+        if not self.floor and not self.share:
+            return np.full(size_m.shape, np.exp(self.shift), np.float32)
+        return _factors(size_m, self.shift, self.floor, self.share, _SIZE, most_spread=_MOST_SPREAD)
+
+
+def _factors(
+    values_m: np.ndarray, shift: float, floor: float, share: float, label: str, *, most_spread: float = np.inf
+) -> np.ndarray:
+    """Compute factors of draws, shape (..., m), from what they are of, m."""
+    spread = np.minimum(_logarithm(values_m).std(axis=-1, keepdims=True), most_spread)
+    extra = np.sqrt(floor**2 + (share * spread) ** 2)
+    return np.exp(shift + extra * _normal_scores(values_m.shape[-1], label)).astype(np.float32)
 
 
 def _normal_scores(count: int, gauge: str) -> np.ndarray:
@@ -85,13 +138,13 @@ def _logarithm(height_m: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(height_m, _LEAST_M))
 
 
-def _fit(true: np.ndarray, draws: np.ndarray, gauge: str) -> np.ndarray:
-    """Find shift, floor and share for one gauge, from logarithms."""
+def _fit(true: np.ndarray, draws: np.ndarray, label: str) -> np.ndarray:
+    """Find shift, floor and share for one gauge, or the size, from logarithms."""
     spread = draws.std(axis=-1)
     start = _fit_normal(true, draws.mean(axis=-1), spread)
     scale = np.sqrt(start[1] ** 2 + (1 + start[2] ** 2) * spread**2) + _LEAST_SPREAD
     draws = draws[:, :_DRAWS]
-    normal, levels = _normal_scores(draws.shape[-1], gauge), np.array(_LEVELS)[:, np.newaxis]
+    normal, levels = _normal_scores(draws.shape[-1], label), np.array(_LEVELS)[:, np.newaxis]
 
     def score(numbers: np.ndarray) -> float:
         shift, floor, share = numbers

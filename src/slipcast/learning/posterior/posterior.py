@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint
 from slipcast.learning.checkpoint import checkpoint_folder, made_with, wrong_format
 from slipcast.learning.posterior.augmentation import noise_columns
-from slipcast.learning.posterior.calibration import AmplitudeCalibration
+from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
 from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
@@ -112,6 +112,8 @@ class NeuralPosterior:
         What features are centred and scaled by.
     calibration : AmplitudeCalibration
         What the waves of draws lack in scatter.
+    size_calibration : SizeCalibration, optional
+        What the size of draws lacks in scatter.
     gauges, sources : sequence of str
         Names, in order.
     window_min : float
@@ -156,6 +158,7 @@ class NeuralPosterior:
     bank: str
     training: Mapping[str, Any] = field(repr=False)
     versions: Mapping[str, str] = field(default_factory=made_with, repr=False)
+    size_calibration: SizeCalibration = field(default_factory=SizeCalibration)
 
     def __post_init__(self):
         n_samples = len(self.gauges) * len(self.times_s)
@@ -332,6 +335,7 @@ class NeuralPosterior:
                 raise InputError(f"record {int(of_pattern[0])} has no sample in the window")
             for part in np.array_split(of_pattern, -(-len(of_pattern) // _CHUNK)):
                 draws[part] = self._draw_alike(rows[part], known, random[part])
+        draws *= self.size_calibration.factors(self.slip(draws).mean(axis=-1))[..., np.newaxis]
         return draws.reshape(*records.shape[:-2], count, self.modes.n_modes)
 
     def _draw_alike(self, rows: np.ndarray, known: np.ndarray, random: np.ndarray) -> np.ndarray:
@@ -358,6 +362,7 @@ class NeuralPosterior:
         arrays |= {
             f"heights.{name}": [getattr(self.calibration, name)[gauge] for gauge in self.waves] for name in _CALIBRATION
         }
+        arrays |= {"size": astuple(self.size_calibration)}
         arrays |= {"features.mean": self.feature_mean, "features.sd": self.feature_sd}
         tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in arrays.items()}
         tensors |= {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
@@ -420,6 +425,7 @@ class NeuralPosterior:
                         for name in _CALIBRATION
                     }
                 ),
+                size_calibration=SizeCalibration(*arrays["size"].tolist()),
                 **{name: getattr(header, name) for name in _LABELS},
             )
         except (KeyError, RuntimeError, TypeError, ValueError) as error:

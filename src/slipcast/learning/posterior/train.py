@@ -17,7 +17,7 @@ from slipcast.greens.bank import GreensBank
 from slipcast.io.atomic import check_target
 from slipcast.io.labels import positions_of
 from slipcast.learning.posterior.augmentation import Augmentation, noise_columns
-from slipcast.learning.posterior.calibration import AmplitudeCalibration
+from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
 from slipcast.learning.posterior.config import SamplerConfig
 from slipcast.learning.posterior.generator import SlipGenerator, energy_score, marginal_crps
 from slipcast.learning.posterior.masking import ObservationMasks
@@ -33,7 +33,7 @@ from slipcast.scenarios.stream import ScenarioStream
 __all__ = [
     "SamplerConfig",
     "SamplerTraining",
-    "calibrate_amplitudes",
+    "calibrated",
     "find_analysis",
     "scaled_linear",
     "scaled_moments",
@@ -144,16 +144,15 @@ def train_on_pool(
         training=config.model_dump(mode="json"),
     )
     masks = ObservationMasks(len(gauges), usual, config.windows_min, config.gap_share)  # all windows alike
-    calibration = calibrate_amplitudes(sampler, bank, masks, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
-    sampler = replace(sampler, calibration=calibration)
+    sampler = calibrated(sampler, bank, masks, count=config.n_calibration, seed=config.seed + _OTHER_SEED)
     sampler.save(out)
     return NeuralPosterior.open(out)  # its numbers are stored with fewer digits
 
 
-def calibrate_amplitudes(
+def calibrated(
     sampler: NeuralPosterior, bank: GreensBank, masks: ObservationMasks, *, count: int, seed: int
-) -> AmplitudeCalibration:
-    """Measure how far the waves of a posterior's draws are from the truth, beyond their scatter.
+) -> NeuralPosterior:
+    """Measure how far size and waves of a posterior's draws are from the truth, beyond their scatter.
 
     Parameters
     ----------
@@ -168,25 +167,32 @@ def calibrate_amplitudes(
 
     Returns
     -------
-    calibration : AmplitudeCalibration
-        Of every gauge of the posterior's waves.
+    sampler : NeuralPosterior
+        The same with both calibrations; those that it had do not count.
     """
+    sampler = replace(sampler, size_calibration=SizeCalibration())
     rng = np.random.default_rng(seed)
     stream = ScenarioStream(bank, sampler.gauges, sampler.window_min, alike=1)
-    draws: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
+    found: list[np.ndarray] = []
+    size: list[np.ndarray] = []
     true: dict[str, list[np.ndarray]] = {gauge: [] for gauge in sampler.waves}
     for batch in islice(stream.batches(_CALIBRATION_BATCH, rng), -(-count // _CALIBRATION_BATCH)):
         seen = Augmentation(sampler.noise_sd_m, sampler.drift_m, 0.0).augment(batch.records, rng)
         seen[:, ~masks.draw(rng).reshape(seen.shape[1:])] = np.nan
-        amplitudes = sampler.draw(seen, _CALIBRATION_DRAWS, rng)
+        found.append(sampler.draw(seen, _CALIBRATION_DRAWS, rng))
+        size.append(batch.weights.mean(axis=-1))
         waves = rupture_records(bank, batch.slip, batch.onset, batch.rise_time)
-        for gauge, wave in sampler.waves.items():
-            draws[gauge].append((amplitudes @ wave).max(axis=-1))
+        for gauge in sampler.waves:
             true[gauge].append(np.nanmax(waves[:, bank.gauges.index(gauge)], axis=-1))
-    return AmplitudeCalibration.fit(
-        {gauge: np.concatenate(parts) for gauge, parts in true.items()},
-        {gauge: np.concatenate(parts) for gauge, parts in draws.items()},
-    )
+    amplitudes = np.concatenate(found)
+    drawn = sampler.slip(amplitudes).mean(axis=-1)
+    of_size = SizeCalibration.fit(np.concatenate(size), drawn)
+    amplitudes *= of_size.factors(drawn)[..., np.newaxis]  # waves are measured with the size as it will be drawn
+    highest = {
+        gauge: np.stack([(one @ wave).max(axis=-1) for one in amplitudes]) for gauge, wave in sampler.waves.items()
+    }
+    of_waves = AmplitudeCalibration.fit({gauge: np.concatenate(parts) for gauge, parts in true.items()}, highest)
+    return replace(sampler, calibration=of_waves, size_calibration=of_size)
 
 
 def find_analysis(bank: GreensBank, stream: ScenarioStream, config: SamplerConfig) -> EventAnalysis:
