@@ -12,7 +12,10 @@ import pytest
 import xarray as xr
 from benchmarks.accuracy import AccuracyConfig, run_accuracy
 from benchmarks.accuracy.__main__ import main as command
+from benchmarks.accuracy.cases import Cases
+from benchmarks.accuracy.methods import Methods
 from benchmarks.accuracy.page import accuracy_page
+from benchmarks.accuracy.store import Store
 
 from accuracy_fixtures import DARTS, GaussianSampler
 from slipcast import metrics
@@ -33,6 +36,7 @@ from slipcast.scenarios.scenario_set import ScenarioSet
 
 TINY = AccuracyConfig(
     noise_sd_m=0.005,
+    drift_m=(),
     count=40,
     test_sets=2,
     headline_windows_min=(30,),
@@ -138,6 +142,25 @@ def test_pages_name_the_code_of_each_part(results, folder):
     page = accuracy_page(old, headline)
     assert "by other code than the means above: made by code `0123`, commit `abc`" in page
     assert "the first of the above" not in page
+
+
+def test_records_drift_as_a_tide_does_and_linear_methods_know(small_bank, sampler, tmp_path):
+    config = replace(TINY, drift_m=(0.03, 0.02))
+    methods = Methods(small_bank, sampler, config, Store.begin(tmp_path / "store", {}))
+    cases = Cases(methods)
+    main = cases.all["main"]
+    clean = main.make().load_records(methods.gauges, 30, noise_sd_m=0.005)
+    drift = (cases.records(main, cases.main) - clean).to_numpy()
+    hours = clean["time"].to_numpy() / 3600
+    parts = np.linalg.lstsq(np.stack([hours, hours**2], axis=1), drift.reshape(-1, len(hours)).T, rcond=None)
+    npt.assert_allclose(parts[0].std(axis=1), [0.03, 0.02], rtol=0.25)
+    assert parts[1].max() < 1e-8
+    assert not np.allclose(drift[0], drift[1])
+    truth = cases.main.load_weights().to_numpy()
+    assert methods.at("nnls", 30).correlated is not None
+    linear, seen = methods.at("linear", 30), clean.to_numpy() + drift
+    blind = replace(linear, correlated=None)
+    assert np.square(linear.solve(seen) - truth).mean() < 0.8 * np.square(blind.solve(seen) - truth).mean()
 
 
 def test_parts_of_other_code_are_refused(results, small_bank, sampler, folder, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from benchmarks.accuracy.methods import Methods
+from benchmarks.accuracy.noise import drifting
 from slipcast.errors import SlipcastWarning
 from slipcast.evaluation.shifted_sets import (
     coloured_noise,
@@ -49,7 +51,7 @@ class Case:
     paired : bool
         Whether they are the first ruptures of the main set, seen in another way.
     coloured : bool
-        Whether records have coloured noise with a drift, not white noise.
+        Whether records have coloured noise with a drift of its own, not white noise and the drift of a tide.
     """
 
     name: str
@@ -117,15 +119,19 @@ class Cases:
         return {f"set_{number}": self._repeat(f"set_{number}", _REPEAT_SEED + number) for number in numbers}
 
     def records(self, case: Case, scenarios: ScenarioSet) -> xr.DataArray:
-        """Return the records of a set with their noise, dims (scenario, gauge, time), m."""
-        methods = self.methods
-        white = 0.0 if case.coloured else methods.config.noise_sd_m
-        records = scenarios.load_records(methods.gauges, methods.longest_min, noise_sd_m=white)
+        """Return the records of a set with their noise and drift, dims (scenario, gauge, time), m.
+
+        Noise and drift of the sets that are paired are the same.
+        """
+        methods, config = self.methods, self.methods.config
         if not case.coloured:
-            return records
-        rng = np.random.default_rng([methods.config.seed, 1])
+            records = scenarios.load_records(methods.gauges, methods.longest_min, noise_sd_m=config.noise_sd_m)
+            of_set = 0 if case.paired else zlib.crc32(case.name.encode())
+            return drifting(records, config.drift_m, np.random.default_rng([config.seed, 4, of_set]))
+        records = scenarios.load_records(methods.gauges, methods.longest_min)
+        rng = np.random.default_rng([config.seed, 1])
         n_scenarios, n_gauges, n_times = records.shape
-        return records + coloured_noise((n_scenarios, n_gauges, n_times), rng, sd_m=methods.config.noise_sd_m)
+        return records + coloured_noise((n_scenarios, n_gauges, n_times), rng, sd_m=config.noise_sd_m)
 
     def _repeat(self, name: str, number: int) -> Case:
         """Describe another set like the main one."""

@@ -33,6 +33,9 @@ class AccuracyConfig:
         The one of them at which shifted sets are scored, and magnitudes apart.
     noise_sd_m : float
         Standard deviation of white noise, m.
+    drift_m : tuple of float
+        Standard deviations of a drift an hour after the origin, m, as of a tide that is predicted: of its parts that
+        grow with time, with its square, and so on. None by an empty tuple.
     n_draws : int
         Posterior samples by which probabilistic methods are scored.
     train_count, network_epochs : int
@@ -63,6 +66,7 @@ class AccuracyConfig:
     windows_min: tuple[float, ...] = (5, 10, 15, 20, 30, 45, 60, 90, 120)
     table_window_min: float = 45
     noise_sd_m: float = 0.0015
+    drift_m: tuple[float, ...] = (0.0053, 0.0023)
     n_draws: int = 100
     train_count: int = 1300
     network_epochs: int = 300

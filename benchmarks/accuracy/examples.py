@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.methods import Methods
+from benchmarks.accuracy.noise import drifting
 from slipcast.evaluation.scoring import wave_matrices
 from slipcast.inversion import QUANTILES, RestrictedPosterior, magnitude_of_slip
+from slipcast.learning.posterior.augmentation import drift
 from slipcast.parallel.threads import single_threaded
 from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -42,7 +44,7 @@ def magnitudes_of_noise(methods: Methods) -> dict[str, Any]:
     for window_min in config.windows_min:
         method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
         shape = (config.null_count, len(method.gauges), len(method.times_s))
-        noise = config.noise_sd_m * rng.standard_normal(shape)
+        noise = config.noise_sd_m * rng.standard_normal(shape) + drift(config.drift_m, shape, rng)
         slip = method.slip(method.draw(noise, config.n_draws, rng))
         magnitude = magnitude_of_slip(slip, list(method.sources))
         of_records = np.quantile(magnitude, QUANTILES, axis=1, method="lower")
@@ -78,10 +80,12 @@ def forecast_example(methods: Methods, scenarios: ScenarioSet) -> dict[str, Any]
     highest = np.nanmax(records[large], axis=1)
     number = int(large[np.argsort(highest)[len(large) // 2]])
     config, windows = methods.config, {}
+    whole = scenarios.load_records(methods.gauges, methods.longest_min, [number], noise_sd_m=config.noise_sd_m)
+    whole = drifting(whole, config.drift_m, np.random.default_rng([config.seed, 6]))
     for window_min in _WINDOWS_MIN:
         window_min = min(window_min, methods.longest_min)
         method = RestrictedPosterior(methods.sampler, window_min, methods.gauges)
-        seen = scenarios.load_records(methods.gauges, window_min, [number], noise_sd_m=config.noise_sd_m)
+        seen = whole.sel(time=method.times_s)
         draws = method.draw(seen.to_numpy(), config.n_draws, np.random.default_rng([config.seed, 3]))[0]
         level = method.sea_level(draws, gauge)
         windows[f"{window_min:g}"] = np.quantile(level, QUANTILES, axis=0).round(4).tolist()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 import xarray as xr
 
 from benchmarks.accuracy.config import AccuracyConfig
+from benchmarks.accuracy.noise import drift_noise, drifting
 from benchmarks.accuracy.store import Store
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
@@ -101,13 +103,16 @@ class Methods:
         if name == "network":
             return self._network(window_min)
         response = self.bank.source_response(gauges, window_min=window_min)
+        noise_sd_m, drift = self.config.noise_sd_m, drift_noise(gauges, response.sizes["time"], self.config.drift_m)
         if name in ("nnls", "tikhonov"):
-            return LeastSquaresSolver(response, slip_sd_m=None if name == "nnls" else "gcv")
+            slip_sd_m: Literal["gcv"] | None = None if name == "nnls" else "gcv"
+            return LeastSquaresSolver(response, noise_sd_m=noise_sd_m, slip_sd_m=slip_sd_m, correlated=drift)
         moments = self._moments.restricted(gauges, window_min)
         if name != "linear":
             moments = moments.through(response)
-        noise_sd_m = self.config.noise_sd_m
-        return GaussianPosterior(moments, noise_sd_m=noise_sd_m, nonnegative=name == "bayes", method=name)
+        return GaussianPosterior(
+            moments, noise_sd_m=noise_sd_m, correlated=drift, nonnegative=name == "bayes", method=name
+        )
 
     @cached_property
     def _window(self) -> GreensBank:
@@ -132,12 +137,18 @@ class Methods:
         drawn = ScenarioSet.build(self._window, count=count, seed=self.config.seed + number)
         return ScenarioSet(drawn.dataset.drop_vars(["slip", "onset"]))
 
+    def _drawn_with_drift(self) -> ScenarioSet:
+        """Draw the scenarios of Liu's network, whose training adds white noise alone."""
+        drawn = self._drawn(self.config.train_count, 1)
+        rng = np.random.default_rng([self.config.seed, 5])
+        return ScenarioSet(drawn.dataset.assign(records=drifting(drawn.dataset["records"], self.config.drift_m, rng)))
+
     def _network(self, window_min: float) -> Network:
         """Train Liu's network by Liu's training recipe, or open it."""
         from slipcast.learning.config import TrainConfig
         from slipcast.learning.train import train
 
-        drawn = self.store.scenarios("network/scenarios", lambda: self._drawn(self.config.train_count, 1))
+        drawn = self.store.scenarios("network/scenarios", self._drawn_with_drift)
         folder = self.store.folder / "network" / f"{window_min:g}_min"
         config = TrainConfig(
             window_min=float(window_min),

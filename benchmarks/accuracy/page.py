@@ -143,10 +143,25 @@ def _what_was_run(headline: Mapping[str, Any]) -> str:
         f"Neural posterior `{made_by['model']}` (trained with bank `{about['model_bank']}`) and all other methods on "
         f"{config['test_sets']} independent test sets of {config['count']} scenarios of region {about['region']}, bank "
         f"`{made_by['bank']}`, with which none was trained; records of DARTs {', '.join(about['gauges'])} with white "
-        f"noise of {1e3 * config['noise_sd_m']:g} mm. Probabilistic methods are scored by {config['n_draws']} "
-        f"posterior samples. {labels['network']}, one for each window, is trained with {config['train_count']} "
-        f"scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the {labels['gaussian']} are made "
-        f"from {config['linear_count']}."
+        f"noise of {1e3 * config['noise_sd_m']:g} mm{_drift_words(config)}. Probabilistic methods are scored by "
+        f"{config['n_draws']} posterior samples. {labels['network']}, one for each window, is trained with "
+        f"{config['train_count']} scenarios in {config['network_epochs']} epochs; the {labels['linear']} and the "
+        f"{labels['gaussian']} are made from {config['linear_count']}."
+    )
+
+
+def _drift_words(config: Mapping[str, Any]) -> str:
+    """Say how records drift, and that methods know it; nothing where they do not."""
+    hours = [1, 2]
+    drift = [
+        np.hypot.reduce([1e3 * size * hour**power for power, size in enumerate(config.get("drift_m", ()), 1)])
+        for hour in hours
+    ]
+    if not any(drift):
+        return ""
+    return (
+        f" and a drift as of a predicted tide ({drift[0]:.1f} mm after an hour, {drift[1]:.1f} after two), which the "
+        "linear methods know and the networks are trained with"
     )
 
 
