@@ -29,6 +29,7 @@ class GaussianSampler:
             name: np.pad(0.01 * of_gauge[: int(60 * length) + 1, ::-1].T, ((0, 1), (0, 0)))
             for name, of_gauge, length in zip(bank.gauges, response, hours, strict=True)
         }
+        self.gauge_depth_m = bank.gauge_depth_m
         self.displacement = {name: wave[:, 0] for name, wave in self.waves.items()}
         self.records_seen = 0
 

@@ -118,10 +118,17 @@ def test_from_records_to_a_forecast(slipcast, files, tmp_path, monkeypatch):
     assert re.fullmatch(r"b\.nc: Mw \d\.\d\d \(90 %: \d\.\d\d to \d\.\d\d\), largest slip .* m\n", out)
     found = json.loads(slipcast("invert", records, "--bank", bank, *options, "--json")[1])
     assert found["magnitude_quantiles"]["0.05"] < found["magnitude"] < found["magnitude_quantiles"]["0.95"]
-    assert "(90 %: " in slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc")[1]
+    lines = slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc")[1].splitlines()
+    interval = r"\d+\.\d\d m \(90 %: \d+\.\d\d to \d+\.\d\d\)"
+    assert [bool(re.search(rf" {interval}, at the coast {interval}  ", line)) for line in lines] == [
+        not line.startswith(("4", "5")) for line in lines  # not at a DART
+    ]  # fmt: skip
     rows = json.loads(slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc", "--json")[1])
     for row in rows:
         assert list(row["max_amplitude_quantiles_m"].values()) == sorted(row["max_amplitude_quantiles_m"].values())
+        assert (row["coast_height_m"] is None) == row["gauge"].startswith(("4", "5"))
+        if row["coast_height_m"] is not None:
+            assert row["coast_height_quantiles_m"]["0.5"] == row["coast_height_m"] > row["max_amplitude_m"]
     for arguments in (
         ("plot", "slip", "slip.nc"),
         ("plot", "forecast", "bf.nc"),

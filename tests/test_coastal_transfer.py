@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.testing as npt
 import pytest
+from scipy.special import ndtri
 
 from slipcast.errors import InputError
 from slipcast.forecasting.coastal_transfer import CoastalTransfer
@@ -25,18 +26,36 @@ def test_quantiles_are_those_of_a_lognormal_distribution():
     npt.assert_allclose([low, high], median * np.exp([-0.4, 0.4]), rtol=1e-5)
 
 
-def test_draws_have_the_quantiles():
-    transfer = CoastalTransfer(log_sd=0.6)
-    draws = transfer.draw(np.full(40_000, 0.5), 81.0, np.random.default_rng(1))
-    for probability in (0.05, 0.5, 0.95):
-        share = (draws <= transfer.quantile(0.5, 81.0, probability)).mean()
-        npt.assert_allclose(share, probability, atol=0.01)  # four standard errors
+@pytest.mark.parametrize("log_sd", [0.05, 0.5])
+@pytest.mark.parametrize("spread", [0.02, 1.0])
+def test_what_is_uncertain_offshore_and_at_the_coast(log_sd, spread):
+    # both lognormal: so is the height at the coast, and variances of the logarithm add
+    transfer = CoastalTransfer(log_sd=log_sd)
+    offshore = 0.5 * np.exp(spread * ndtri((np.arange(500) + 0.5) / 500))
+    probabilities = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    found = transfer.predictive(offshore, 81.0, probabilities)
+    npt.assert_allclose(found, 1.5 * np.exp(np.hypot(spread, log_sd) * ndtri(probabilities)), rtol=0.012)
+
+
+def test_one_height_offshore_gives_the_scatter_alone():
+    transfer = CoastalTransfer(coast_depth_m=5.0, log_sd=0.4)
+    npt.assert_allclose(
+        transfer.predictive([0.3], 80.0, [0.05, 0.5, 0.95]), transfer.quantile(0.3, 80.0, [0.05, 0.5, 0.95]), rtol=0.005
+    )
 
 
 def test_no_scatter_and_no_wave():
-    rng = np.random.default_rng(1)
-    npt.assert_array_equal(CoastalTransfer(log_sd=0.0).draw([0.0, 0.2], 16.0, rng), [0.0, 0.4])
+    certain = CoastalTransfer(log_sd=0.0)
+    npt.assert_allclose(certain.predictive([0.1, 0.2, 0.4], 16.0, [1e-9, 0.5, 1 - 1e-9]), [0.2, 0.4, 0.8])
+    assert CoastalTransfer().predictive([0.0, -0.1], 16.0, [0.95])[0] < 1e-4
     assert np.isnan(CoastalTransfer().median([np.nan, 1.0], 100.0)).tolist() == [True, False]
+
+
+def test_which_points_stand_for_a_coast():
+    assert CoastalTransfer().reaches([0.5, 1.0, 80.0, 500.0, 501.0, np.nan]).tolist() == [
+        False, True, True, True, False, False,
+    ]  # fmt: skip
+    assert CoastalTransfer(deepest_m=2000.0).reaches(1829.0)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +64,7 @@ def test_no_scatter_and_no_wave():
         ({"coast_depth_m": 0.0}, "coast_depth_m must be finite and > 0 m, got 0.0"),
         ({"log_sd": -0.1}, "log_sd must be finite and >= 0, got -0.1"),
         ({"log_sd": np.nan}, "log_sd must be finite and >= 0, got nan"),
+        ({"coast_depth_m": 5.0, "deepest_m": 5.0}, "deepest_m must be > coast_depth_m, 5 m, got 5.0"),
     ],
 )
 def test_transfers_that_cannot_be(options, message):

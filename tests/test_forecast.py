@@ -8,7 +8,9 @@ import pytest
 
 from record_fixtures import TRUE_M as SLIP_M
 from slipcast.errors import InputError
-from slipcast.forecasting.forecast import Forecast, _quantiles, arrival_time, forecast
+from slipcast.forecasting.carrying import _quantiles
+from slipcast.forecasting.coastal_transfer import CoastalTransfer
+from slipcast.forecasting.forecast import Forecast, arrival_time, forecast
 from slipcast.inversion import QUANTILES, SlipEstimate
 
 
@@ -137,6 +139,33 @@ def test_draws_of_slip_become_quantiles(small_bank, tmp_path):
         made.dataset["max_amplitude_quantile"].sel(gauge="newport").isel(event=1),
     )
     assert "sea_level_quantile" not in forecast(estimate(SLIP_M, small_bank.sources), small_bank).dataset
+
+
+def test_heights_at_the_coast(small_bank):
+    draws = np.random.default_rng(3).gamma(2.0, 2.0, (60, 9))
+    slip = SlipEstimate.from_slip(
+        draws.mean(axis=0), small_bank.sources, method="bayes", window_min=45, region="cascadia", samples_m=draws
+    )
+    transfer = CoastalTransfer(coast_depth_m=2.0, log_sd=0.3)
+    made = forecast(slip, small_bank, coast=transfer)
+    depth_m = small_bank.gauge_depth_m
+    assert made.dataset["gauge_depth"].to_numpy().tolist() == [depth_m[name] for name in made.gauges]
+    highest = (draws.astype(np.float32) @ small_bank.source_response(["westport"]).to_numpy()[0].T).max(axis=-1)
+    expected = transfer.predictive(highest, depth_m["westport"], QUANTILES)
+    npt.assert_allclose(made.dataset["coast_height_quantile"].sel(gauge="westport"), expected, rtol=1e-4)
+    npt.assert_allclose(made.dataset["coast_height"].sel(gauge="westport"), expected[2], rtol=1e-4)
+    npt.assert_allclose(made.interval(of="coast_height").sel(gauge="westport"), expected[[0, 4]], rtol=1e-4)
+    # wider than that offshore, in the logarithm; none at a DART
+    low, high = made.interval().sel(gauge="westport").to_numpy()
+    assert np.log(expected[4] / expected[0]) > np.log(high / low) + 0.1
+    assert np.isnan(made.dataset["coast_height"].sel(gauge="46404"))
+    assert "the same at the coast" in repr(made)
+    # slip alone has no interval, and the median follows the maximum
+    alone = forecast(estimate(SLIP_M, small_bank.sources), small_bank)
+    assert "coast_height_quantile" not in alone.dataset
+    at = float(alone.max_amplitude.sel(gauge="westport"))
+    found = float(alone.dataset["coast_height"].sel(gauge="westport"))
+    npt.assert_allclose(found, CoastalTransfer().median(at, depth_m["westport"]), rtol=0.005)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 200])

@@ -288,24 +288,39 @@ def forecast(
         )
     ]
     uncertain = "max_amplitude_quantile" in made.dataset
-    if uncertain:
-        for row, quantiles in zip(rows, made.dataset["max_amplitude_quantile"].to_numpy().T, strict=True):
-            row["max_amplitude_quantiles_m"] = _by_probability(quantiles)
+    for place, row in enumerate(rows):
+        here = made.dataset.isel(gauge=place)
+        at_coast = float(here["coast_height"])
+        row["coast_height_m"] = round(at_coast, 4) if at_coast >= 0 else None
+        if uncertain:
+            row["max_amplitude_quantiles_m"] = _by_probability(here["max_amplitude_quantile"].to_numpy())
+            if row["coast_height_m"] is not None:
+                row["coast_height_quantiles_m"] = _by_probability(here["coast_height_quantile"].to_numpy())
     if as_json:
         print_json(rows)
         return
     for row in sorted(rows, key=lambda row: -row["max_amplitude_m"]):
         arrives = _arrival_words(row["arrival_min"], row["highest_min"])
-        interval = ""
-        if uncertain:
-            low, *_, high = row["max_amplitude_quantiles_m"].values()
-            interval = f" (90 %: {low:.2f} to {high:.2f})"
-        write_line(f"{row['gauge']:<14} {row['max_amplitude_m']:6.2f} m{interval}  {arrives}")
+        height = f"{row['max_amplitude_m']:6.2f} m{_interval_words(row.get('max_amplitude_quantiles_m'))}"
+        if row["coast_height_m"] is not None:
+            interval = _interval_words(row.get("coast_height_quantiles_m"))
+            height += f", at the coast {row['coast_height_m']:.2f} m{interval}"
+        write_line(f"{row['gauge']:<14} {height}  {arrives}")
+
+
+def _interval_words(quantiles_m: dict[str, float] | None) -> str:
+    """Word the 90 % interval of a height, where there is one."""
+    if quantiles_m is None:
+        return ""
+    low, *_, high = quantiles_m.values()
+    return f" (90 %: {low:.2f} to {high:.2f})"
 
 
 def _arrival_words(arrival_min: float | None, highest_min: float | None) -> str:
     """Word when a wave arrives, and when it is highest."""
     if arrival_min is None:
         return "no wave"
+    if arrival_min >= 1 and highest_min is not None and highest_min < arrival_min:
+        return f"inside the source, highest after {highest_min:.0f} min, the wave arrives after {arrival_min:.0f} min"
     begins = "inside the source, at once" if arrival_min < 1 else f"arrives after {arrival_min:.0f} min"
     return begins if highest_min is None else f"{begins}, highest after {highest_min:.0f} min"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from slipcast.errors import InputError
 
 __all__ = ["CoastalTransfer"]
+
+_LEAST_M = 1e-6
+_LEAST_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class CoastalTransfer:
         Depth of the water for which heights at the coast count, m, > 0.
     log_sd : float
         Standard deviation of the natural logarithm of the height about Green's law, >= 0.
+    deepest_m : float
+        Depth of the deepest offshore points that stand for a coast, m; more than that of the coast.
 
     Notes
     -----
@@ -52,12 +57,20 @@ class CoastalTransfer:
 
     coast_depth_m: float = 1.0
     log_sd: float = 0.5
+    deepest_m: float = 500.0
 
     def __post_init__(self):
         if not 0 < self.coast_depth_m < np.inf:
             raise InputError(f"coast_depth_m must be finite and > 0 m, got {self.coast_depth_m}")
         if not 0 <= self.log_sd < np.inf:
             raise InputError(f"log_sd must be finite and >= 0, got {self.log_sd}")
+        if not self.deepest_m > self.coast_depth_m:
+            raise InputError(f"deepest_m must be > coast_depth_m, {self.coast_depth_m:g} m, got {self.deepest_m}")
+
+    def reaches(self, depth_m) -> np.ndarray:
+        """Say of which offshore points heights at the coast follow, by their depths, m."""
+        depth_m = np.asarray(depth_m, float)
+        return (depth_m >= self.coast_depth_m) & (depth_m <= self.deepest_m)
 
     def median(self, offshore_m, depth_m) -> np.ndarray:
         """Compute the median height at the coast.
@@ -105,30 +118,43 @@ class CoastalTransfer:
         InputError
             As in :meth:`median`, or if a probability is out of range.
         """
-        probability = np.asarray(probability, float)
-        if not ((probability > 0) & (probability < 1)).all():
-            raise InputError(f"probability must be in (0, 1), got {probability}")
-        return self.median(offshore_m, depth_m) * np.exp(self.log_sd * ndtri(probability))
+        return self.median(offshore_m, depth_m) * np.exp(self.log_sd * ndtri(_probabilities(probability)))
 
-    def draw(self, offshore_m, depth_m, rng: np.random.Generator) -> np.ndarray:
-        """Draw heights at the coast, one for each height offshore.
+    def predictive(self, offshore_m, depth_m: float, probabilities) -> np.ndarray:
+        """Compute quantiles of the height at the coast when that offshore is uncertain too.
 
         Parameters
         ----------
-        offshore_m, depth_m
-            As in :meth:`median`; draws of a forecast, for example.
-        rng : numpy.random.Generator
-            Source of randomness.
+        offshore_m : array, shape (n_draws,)
+            Draws of the maximum sea level at the offshore point, m; what is below 1 um counts as that.
+        depth_m : float
+            Depth there, m.
+        probabilities : sequence of float
+            In (0, 1).
 
         Returns
         -------
-        coast_m : array
-            m.
+        coast_m : array, shape (n_probabilities,)
+            m, of the mixture of the lognormal distributions that all draws have; to 1 %.
 
         Raises
         ------
         InputError
-            As in :meth:`median`.
+            As in :meth:`median`, or if a probability is out of range.
         """
-        median = self.median(offshore_m, depth_m)
-        return median * np.exp(self.log_sd * rng.standard_normal(median.shape))
+        probabilities = _probabilities(probabilities)
+        median = np.log(np.maximum(self.median(np.maximum(offshore_m, 0.0), depth_m), _LEAST_M))
+        if not self.log_sd:
+            return np.exp(np.quantile(median, probabilities))
+        ends = median.min() - 4 * self.log_sd, median.max() + 4 * self.log_sd
+        log_height = np.linspace(*ends, max(_LEAST_STEPS, int(5 * np.ptp(ends) / self.log_sd)))
+        below = ndtr((log_height[:, np.newaxis] - median) / self.log_sd).mean(axis=1)
+        return np.exp(np.interp(ndtri(probabilities), ndtri(below), log_height))
+
+
+def _probabilities(values) -> np.ndarray:
+    """Check that probabilities are in (0, 1)."""
+    values = np.asarray(values, float)
+    if not ((values > 0) & (values < 1)).all():
+        raise InputError(f"probability must be in (0, 1), got {values}")
+    return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
+from slipcast.forecasting.carrying import Level, carry
+from slipcast.forecasting.coastal_transfer import CoastalTransfer
 from slipcast.greens.bank import GreensBank
 from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.greens.responses import SourceResponses
@@ -30,11 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Forecast", "arrival_time", "forecast", "wave_source"]
 
-_Level = Callable[[np.ndarray], np.ndarray]  # draws, shape (n_draws, n), to waves at a gauge, (n_draws, n_times)
-_METRES = {"units": "m"}
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
 _MOST_ROWS = 8
+_INTERVALS = ("90 % interval (m)", "the same at the coast (m)")
 _FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
 
 
@@ -49,11 +50,14 @@ class Forecast(Summarised):
         ``max_amplitude([event,] gauge)``, the highest of it, m; ``arrival_time``, of the wave and not of the
         displacement (:func:`arrival_time`), and ``max_time``, s since the origin (NaN where no wave arrives).
         From slip with posterior samples also quantiles: ``sea_level_quantile([event,] quantile, gauge, time)``,
-        ``max_amplitude_quantile([event,] quantile, gauge)``, m.
+        ``max_amplitude_quantile([event,] quantile, gauge)``, m. Beside offshore points, those in water of 500 m at
+        most, the highest wave at the coast: ``coast_height([event,] gauge)``, its median, and
+        ``coast_height_quantile([event,] quantile, gauge)``, m, NaN elsewhere
+        (:class:`slipcast.forecasting.coastal_transfer.CoastalTransfer`).
 
     Notes
     -----
-    Linear waves over the bank's grid: an index offshore, not a height at the coast (``docs/limits.md``).
+    Linear waves over the bank's grid: at an offshore point, not at the coast (``docs/limits.md``).
     """
 
     dataset: xr.Dataset
@@ -92,14 +96,14 @@ class Forecast(Summarised):
         return self.dataset["arrival_time"]
 
     def interval(self, probability: float = 0.9, *, of: str = "max_amplitude") -> xr.DataArray:
-        """Return the central prediction interval of maxima or of sea level.
+        """Return the central prediction interval of maxima, of sea level or of heights at the coast.
 
         Parameters
         ----------
         probability : {0.9, 0.5}, optional
             That the interval holds the truth; a forecast keeps the quantiles of these two alone.
-        of : {"max_amplitude", "sea_level"}, optional
-            Which of the two.
+        of : {"max_amplitude", "sea_level", "coast_height"}, optional
+            Which of them.
 
         Returns
         -------
@@ -121,8 +125,8 @@ class Forecast(Summarised):
         >>> made.interval(0.5).sel(gauge="newport").values.tolist()
         [0.2, 0.4]
         """
-        if of not in ("max_amplitude", "sea_level"):
-            raise InputError(f"of must be max_amplitude or sea_level, got {of!r}")
+        if of not in ("max_amplitude", "sea_level", "coast_height"):
+            raise InputError(f"of must be max_amplitude, sea_level or coast_height, got {of!r}")
         half = check_probability(probability) / 2
         if f"{of}_quantile" not in self.dataset:
             raise InputError(
@@ -216,8 +220,10 @@ class Forecast(Summarised):
             row.append(f"{float(self.max_amplitude[place]):.2f}")
             if spread is not None:
                 row.append(f"{spread[0, place]:.2f} to {spread[1, place]:.2f}")
+                low, high = self.interval(of="coast_height").to_numpy()[:, place]
+                row.append(f"{low:.2f} to {high:.2f}" if np.isfinite(high) else "-")
             rows.append(row)
-        return Summary(title, facts, [*columns, *(["90 % interval (m)"] if spread is not None else [])], rows)
+        return Summary(title, facts, [*columns, *(_INTERVALS if spread is not None else [])], rows)
 
 
 def arrival_time(sea_level_m, time_s, displacement_m=0.0) -> np.ndarray:
@@ -263,6 +269,7 @@ def forecast(
     waves: SourceResponses | Inverter | str | os.PathLike,
     *,
     gauges: Iterable[str] | None = None,
+    coast: CoastalTransfer | None = None,
 ) -> Forecast:
     """Forecast sea level at gauges from slip.
 
@@ -278,6 +285,8 @@ def forecast(
         gauges of its bank; or a method with a bank.
     gauges : iterable of str, optional
         By default all.
+    coast : CoastalTransfer, optional
+        From maxima at offshore points to heights at the coast; by default ``CoastalTransfer()``.
 
     Returns
     -------
@@ -305,17 +314,19 @@ def forecast(
         draws, levels, displacement = _from_bank(slip, values, waves, response)
     timing = Timing.of(slip)
     levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
-    sea_level, maxima, spread = _carry(draws, levels, lead, len(time), uncertain=slip.samples is not None)
+    depth_m = [waves.gauge_depth_m[name] for name in names]
+    sea_level, carried = carry(
+        draws, levels, lead, len(time), depth_m, coast or CoastalTransfer(), uncertain=slip.samples is not None
+    )
     dims = (*lead, "gauge")
     displaced = draws.mean(axis=-2) @ displacement
     arrival = arrival_time(sea_level, time, displaced)
     peak = np.where(np.isnan(arrival), np.nan, time[_no_gap(sea_level).argmax(axis=-1)])
     return Forecast(
         xr.Dataset(
-            spread
+            carried
             | {
                 "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
-                "max_amplitude": (dims, maxima, {"units": "m"}),
                 "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
                 "max_time": (
                     dims,
@@ -324,8 +335,12 @@ def forecast(
                 ),
                 "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
-            coords={"gauge": names, "time": ("time", time, {"units": "s"})}
-            | ({"quantile": list(QUANTILES)} if spread else {}),
+            coords={
+                "gauge": names,
+                "gauge_depth": ("gauge", depth_m, {"units": "m", "long_name": "depth of the sea"}),
+                "time": ("time", time, {"units": "s"}),
+            }
+            | ({"quantile": list(QUANTILES)} if slip.samples is not None else {}),
             attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": origin},
         )
     )
@@ -363,7 +378,7 @@ def wave_source(waves: Any) -> SourceResponses | WaveInverter:
 
 def _from_model(
     slip: SlipEstimate, model: Any, gauges: list[str] | None
-) -> tuple[np.ndarray, list[_Level], np.ndarray, list[str], str]:
+) -> tuple[np.ndarray, list[Level], np.ndarray, list[str], str]:
     """Return the amplitudes that a model drew, what makes waves of them, times, gauges and the model's bank."""
     if "amplitude_sample" not in slip.dataset or slip.dataset.attrs.get("model") != model.id:
         raise InputError(
@@ -374,14 +389,14 @@ def _from_model(
     if gauges is not None and not gauges:
         raise InputError("gauges must name at least one gauge, got none")
     names = [found[i] for i in positions_of(gauges, found, dim="gauge", where=f"in model {model.region}")]
-    levels: list[_Level] = [partial(model.sea_level, gauge=name) for name in names]
+    levels: list[Level] = [partial(model.sea_level, gauge=name) for name in names]
     time = 60.0 * np.arange(max(model.waves[name].shape[1] for name in names))
     return slip.dataset["amplitude_sample"].to_numpy(), levels, time, names, model.bank
 
 
 def _from_bank(
     slip: SlipEstimate, values: np.ndarray, bank: SourceResponses, response: xr.DataArray
-) -> tuple[np.ndarray, list[_Level], np.ndarray]:
+) -> tuple[np.ndarray, list[Level], np.ndarray]:
     """Return draws of slip, or slip alone, at each gauge what makes waves of them, and what makes its displacement."""
     draws, by_gauge = values[..., np.newaxis, :], response.to_numpy()
     if slip.samples is not None:
@@ -394,7 +409,7 @@ def _from_bank(
             raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
         places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
         by_gauge = bank.dataset["response"].to_numpy()[places]
-    levels: list[_Level] = [partial(_respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
+    levels: list[Level] = [partial(_respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
     return draws, levels, np.stack([one[0] for one in by_gauge], axis=-1)
 
 
@@ -403,51 +418,9 @@ def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
     return draws @ response.T
 
 
-def _delayed(draws: np.ndarray, *, level: _Level, gauge: str, timing: Timing) -> np.ndarray:
+def _delayed(draws: np.ndarray, *, level: Level, gauge: str, timing: Timing) -> np.ndarray:
     """Turn draws into waves at a gauge, as late as real ones."""
     return timing.delayed(level(draws), gauge, SAMPLE_S)
-
-
-def _carry(
-    draws: np.ndarray, levels: Sequence[_Level], lead: tuple[str, ...], n_times: int, *, uncertain: bool
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Carry draws, shape ([n_events,] n_samples, n), to the gauges: means of level and maximum, and quantiles."""
-    rows = draws.reshape(-1, *draws.shape[-2:])
-    shape = (len(rows), len(levels))
-    mean_level, mean_maximum = np.full((*shape, n_times), np.nan), np.empty(shape)
-    level = np.full((len(rows), len(QUANTILES), len(levels), n_times), np.nan, np.float32)
-    maximum = np.empty((len(rows), len(QUANTILES), len(levels)))
-    for event, of_event in enumerate(rows):  # one event and gauge at a time: all draws at once would be large
-        for gauge, level_of in enumerate(levels):
-            sea_level = level_of(of_event)
-            count = sea_level.shape[1]
-            highest = sea_level.max(axis=1)
-            mean_level[event, gauge, :count] = sea_level.mean(axis=0)
-            mean_maximum[event, gauge] = highest.mean()
-            if uncertain:
-                level[event, :, gauge, :count] = _quantiles(sea_level)
-                maximum[event, :, gauge] = np.quantile(highest, QUANTILES)
-    events = draws.shape[:-2]
-    spread = {
-        "sea_level_quantile": ((*lead, "quantile", "gauge", "time"), level.reshape(*events, *level.shape[1:]), _METRES),
-        "max_amplitude_quantile": ((*lead, "quantile", "gauge"), maximum.reshape(*events, *maximum.shape[1:]), _METRES),
-    }
-    return (
-        mean_level.reshape(*events, *mean_level.shape[1:]),
-        mean_maximum.reshape(*events, len(levels)),
-        spread if uncertain else {},
-    )
-
-
-def _quantiles(draws: np.ndarray) -> np.ndarray:
-    """Return quantiles of draws, shape (n_draws, n_times), as ``np.quantile`` does, but several times faster."""
-    ordered = np.sort(np.ascontiguousarray(draws.T), axis=1)
-    place = np.array(QUANTILES) * (len(draws) - 1)
-    below = np.floor(place).astype(int)
-    low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(draws) - 1)]
-    found = low + (high - low) * (place - below)
-    found[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
-    return found.T
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

@@ -308,6 +308,11 @@ class GreensBank(Summarised):
         return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
 
     @property
+    def gauge_depth_m(self) -> dict[str, float]:
+        """Depth of the sea at each gauge, m, by name."""
+        return dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
+
+    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
         return list(self.region.sources)

@@ -33,6 +33,10 @@ class SourceResponses(Protocol):
         """What each gauge senses, by name."""
 
     @property
+    def gauge_depth_m(self) -> Mapping[str, float]:
+        """Depth of the sea at each gauge, m, by name."""
+
+    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
 

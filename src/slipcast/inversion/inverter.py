@@ -85,6 +85,10 @@ class WaveInverter(SamplingInverter, Protocol):
     def displacement(self) -> Mapping[str, np.ndarray]:
         """What the gauges sense of the displacement of the floor alone, before any wave, m, shape (n_modes,)."""
 
+    @property
+    def gauge_depth_m(self) -> Mapping[str, float]:
+        """Depth of the sea at these gauges, m."""
+
     def draw(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw earthquakes that fit, as amplitudes, shape (..., count, n_modes)."""
 

@@ -101,6 +101,11 @@ class RestrictedPosterior:
         """What the gauges sense of the displacement alone for one of each amplitude, m, shape (n_modes,)."""
         return self.posterior.displacement
 
+    @property
+    def gauge_depth_m(self) -> Mapping[str, float]:
+        """Depth of the sea at the gauges of the waves, m."""
+        return self.posterior.gauge_depth_m
+
     def restricted(
         self, *, gauges: Sequence[str] | None = None, window_min: float | None = None
     ) -> RestrictedPosterior:

@@ -197,6 +197,11 @@ class ScenarioSet(Summarised):
         return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
 
     @property
+    def gauge_depth_m(self) -> dict[str, float]:
+        """Depth of the sea at each gauge, m, by name."""
+        return dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
+
+    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
         return [str(name) for name in self.dataset["source"].to_numpy()]

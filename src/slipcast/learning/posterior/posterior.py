@@ -14,18 +14,17 @@ from typing import Any, Literal
 import numpy as np
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
 
 from slipcast.errors import InputError
 from slipcast.inversion.inverter import recorded_gauges
 from slipcast.inversion.restricted import RestrictedPosterior
-from slipcast.io.atomic import atomic_path, read_json
+from slipcast.io.atomic import atomic_path
 from slipcast.io.identity import fingerprint
-from slipcast.learning.checkpoint import checkpoint_folder, made_with, wrong_format
+from slipcast.learning.checkpoint import checkpoint_folder, made_with
 from slipcast.learning.posterior.augmentation import noise_columns
 from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
 from slipcast.learning.posterior.generator import SlipGenerator
+from slipcast.learning.posterior.model_file import FORMAT, Header, read_header, read_tensors
 from slipcast.learning.posterior.modes import JointComponents
 from slipcast.learning.posterior.scaled_linear import ScaledEstimate, ScaledLinear, ScaledMoments
 from slipcast.records import Records
@@ -36,7 +35,6 @@ __all__ = ["N_NUMBERS", "NeuralPosterior", "features_of"]
 N_NUMBERS = 4
 """Of the features, the last ones: noise, size and how well they are known; before them the share of each gauge."""
 
-_FORMAT = 3
 _MEAN_DRAWS = 200
 _CHUNK = 256
 _FEATURE_LIMIT = 30.0
@@ -125,6 +123,8 @@ class NeuralPosterior:
         (:class:`~slipcast.learning.posterior.config.SamplerConfig`).
     senses : sequence of str
         What each of its gauges senses, as it was trained (:class:`slipcast.regions.region.Gauge`).
+    gauge_depth_m : mapping of gauge name to float
+        Depth of the sea at the gauges of its waves, m.
     region, bank : str
         Name of the region, and identity of the bank it was trained on.
     training : mapping
@@ -154,6 +154,7 @@ class NeuralPosterior:
     noise_sd_m: float
     drift_m: Sequence[float]
     senses: Sequence[Senses]
+    gauge_depth_m: Mapping[str, float] = field(repr=False)
     region: str
     bank: str
     training: Mapping[str, Any] = field(repr=False)
@@ -174,6 +175,8 @@ class NeuralPosterior:
         for name in _CALIBRATION:
             if {*getattr(self.calibration, name)} != {*self.waves}:
                 raise InputError(f"calibration of a posterior must be of the gauges of its waves, got {name} of others")
+        if {*self.gauge_depth_m} != {*self.waves}:
+            raise InputError("gauge_depth_m of a posterior must be of the gauges of its waves, got other gauges")
 
     @property
     def method(self) -> str:
@@ -229,7 +232,7 @@ class NeuralPosterior:
         """Fingerprint of names, scaling and weights."""
         tensors = self._tensors()
         labels = [list(self.gauges), list(self.sources), self.window_min, self.noise_sd_m, self.region]
-        labels += [list(self.drift_m), list(self.senses)]
+        labels += [list(self.drift_m), list(self.senses), list(self.gauge_depth_m.items())]
         return fingerprint(*labels, *(part for name in sorted(tensors) for part in (name, tensors[name].numpy())))
 
     @property
@@ -372,9 +375,9 @@ class NeuralPosterior:
         """Write ``model.safetensors`` and ``model.json`` into a folder, both or none; InputError if it cannot be."""
         folder = checkpoint_folder(folder)
         content = safetensors.torch.save(self._tensors())
-        header = _Header(
+        header = Header(
             slipcast="sampler",
-            format=_FORMAT,
+            format=FORMAT,
             arguments=dict(self.arguments),
             gauges=list(self.gauges),
             sources=list(self.sources),
@@ -383,6 +386,7 @@ class NeuralPosterior:
             noise_sd_m=self.noise_sd_m,
             drift_m=list(self.drift_m),
             senses=list(self.senses),
+            gauge_depth_m=dict(self.gauge_depth_m),
             region=self.region,
             bank=self.bank,
             training=dict(self.training),
@@ -398,8 +402,8 @@ class NeuralPosterior:
     def open(cls, folder: str | os.PathLike) -> NeuralPosterior:
         """Read a posterior; InputError if a file is missing, truncated, of another format or of another posterior."""
         folder = Path(folder)
-        header = _read_header(folder)
-        tensors = _read_tensors(folder, header)
+        header = read_header(folder)
+        tensors = read_tensors(folder, header)
         try:
             network = SlipGenerator(**header.arguments)
             network.load_state_dict({name: tensors.pop(f"network.{name}") for name in network.state_dict()})
@@ -437,61 +441,7 @@ _CALIBRATION = tuple(AmplitudeCalibration.__dataclass_fields__)
 _MODES = ("amplitude_sd", "to_sources", "to_subfaults")
 
 
-class _Header(BaseModel):
-    """What ``model.json`` holds."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    slipcast: Literal["sampler"]
-    format: int
-    arguments: dict[str, int]
-    gauges: list[str]
-    sources: list[str]
-    wave_gauges: list[str]
-    window_min: float
-    noise_sd_m: float
-    drift_m: list[float]
-    senses: list[Senses]
-    region: str
-    bank: str
-    training: dict[str, Any]
-    versions: dict[str, str]
-    weights_sha256: str
-
-
-_LABELS = (_Header.model_fields.keys() & NeuralPosterior.__dataclass_fields__.keys()) - {"arguments"}
-
-
-def _read_header(folder: Path) -> _Header:
-    """Read ``model.json`` and check that it is one of ours and complete."""
-    path = folder / "model.json"
-    if not path.is_file():
-        raise InputError(f"{folder} holds no posterior (no model.json)")
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("slipcast") != "sampler":
-        raise InputError(f"{path} does not describe a posterior")
-    if content.get("format") != _FORMAT:
-        raise InputError(f"{path} {wrong_format(content.get('format'), _FORMAT, of_sea_level=2)}")
-    try:
-        return _Header.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise InputError(f"{path} is damaged at {key}: {problem['msg']}") from error
-
-
-def _read_tensors(folder: Path, header: _Header) -> dict[str, torch.Tensor]:
-    """Read all numbers of a posterior; refuse those of another one."""
-    try:
-        content = (folder / "model.safetensors").read_bytes()
-        tensors = safetensors.torch.load(content)
-    except OSError as error:
-        raise InputError(f"posterior {folder}: cannot read model.safetensors: {error.strerror}") from error
-    except SafetensorError as error:
-        raise InputError(f"posterior {folder}: model.safetensors is truncated or of another format: {error}") from error
-    if hashlib.sha256(content).hexdigest() != header.weights_sha256:
-        raise InputError(f"posterior {folder}: model.safetensors and model.json are not of the same posterior")
-    return {name: tensor.float() for name, tensor in tensors.items()}
+_LABELS = (Header.model_fields.keys() & NeuralPosterior.__dataclass_fields__.keys()) - {"arguments"}
 
 
 def _is_short(name: str) -> bool:

@@ -139,6 +139,7 @@ def train_on_pool(
         noise_sd_m=config.noise_sd_m,
         drift_m=config.drift_m,
         senses=[bank.senses[name] for name in gauges],
+        gauge_depth_m=bank.gauge_depth_m,
         region=bank.region.name,
         bank=bank.id,
         training=config.model_dump(mode="json"),
