@@ -228,6 +228,12 @@ CASES: list[tuple[str, str, str, Check]] = [
         "--magnitude 7.2",
         lambda d: 0 < d.data("slip.nc")["source"].size < 9,
     ),
+    (
+        "invert",
+        INVERTED,
+        "--half-duration 90",
+        lambda d: d.attrs("slip.nc")["half_duration_s"] == 90.0,
+    ),
     ("invert", RAW, "--joint-tide", attr("slip.nc", "tide", "joint")),
     ("invert", RAW, "--stretch", lambda d: d.attrs("slip.nc")["stretch"] == pytest.approx(0.01, abs=0.003)),
     ("invert", RAW, "--shifts", lambda d: "shift_s" in d.attrs("slip.nc")),

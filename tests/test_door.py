@@ -13,7 +13,7 @@ import pytest
 import slipcast as sc
 from learning_fixtures import make_checkpoint
 from slipcast.errors import InputError
-from slipcast.inversion import invert_records
+from slipcast.inversion import invert_records, usual_half_duration
 from slipcast.inversion.inverter import restricted, window_range_min
 from slipcast.realtime.nowcast import Nowcast
 from slipcast.records import simulated_records
@@ -213,3 +213,19 @@ def test_an_event_with_candidates_windows_and_delays(records, small_bank):
     whole = sc.invert_event(records, small_bank, window_min=60, method="nnls", gauges=DARTS[:2])
     assert whole.slip.dataset.attrs["gauges"] == "46404 46407"
     assert (whole.slip.sources, whole.timing) == (small_bank.sources, None)
+
+
+def test_a_rupture_takes_its_time(records, small_bank):
+    half_s = usual_half_duration(8.0)
+    npt.assert_allclose(half_s, 1.05e-8 * 1.259e28 ** (1 / 3), rtol=2e-3)  # 1.26e28 dyn cm
+    found = sc.invert_event(records, small_bank, window_min=60, half_duration_s=half_s)
+    assert found.timing is not None
+    # waves at 60 s are those that slip at once makes at 36 s
+    seen, early = records.resample(np.arange(60.0, 3600.0, 60.0)), found.records.resample(np.arange(60.0, 3600.0, 60.0))
+    late = records.resample(np.arange(60.0, 3600.0, 60.0) + half_s)
+    npt.assert_allclose(early, late, atol=1e-6)
+    assert np.abs(early - seen).max() > 0.01
+    with pytest.raises(InputError, match="ruptures of method linear take time themselves"):
+        sc.invert_event(records, small_bank, method="linear", window_min=60, half_duration_s=20)
+    with pytest.raises(InputError, match=r"half_duration_s must be in \[0, 600\] s, got -1"):
+        sc.invert_event(records, small_bank, window_min=60, half_duration_s=-1)

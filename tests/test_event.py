@@ -254,6 +254,24 @@ def test_delays_are_put_back(small_bank, tmp_path):
     assert Timing().noted(found).dataset.attrs == found.dataset.attrs
 
 
+def test_half_a_duration_is_taken_out_and_put_back(small_bank, tmp_path):
+    everywhere = dict.fromkeys(DARTS, 90.0)
+    records = late(small_bank, shift_s=everywhere)
+    timing = fit_timing(records, small_bank, window_min=110, half_duration_s=90.0)
+    assert (timing.stretch, timing.half_duration_s, timing.shift_s) == (0.0, 90.0, {})
+    assert timing.misfit_before < 1e-3
+    npt.assert_allclose(timing.applied(records).sea_level, records.retimed(shift_s=everywhere).sea_level)
+    timing.noted(estimate_of(TRUE_M)).save(tmp_path / "slip.nc")
+    opened = SlipEstimate.open(tmp_path / "slip.nc")
+    assert Timing.of(opened).half_duration_s == 90.0
+    # at all gauges, also those without a record
+    plain, there = (
+        forecast(each, small_bank, gauges=["westport"]).sea_level[0] for each in (estimate_of(TRUE_M), opened)
+    )
+    time_s = small_bank.time_s
+    npt.assert_allclose(there, np.interp(time_s - 90.0, time_s, plain), rtol=0, atol=1e-6)
+
+
 def test_several_shifts_are_kept_in_a_file(small_bank, tmp_path):
     timing = Timing(shift_s={"46419": -45.0, "46407": 60.0})
     timing.noted(estimate_of(TRUE_M)).save(tmp_path / "slip.nc")

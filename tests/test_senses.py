@@ -143,6 +143,19 @@ def test_records_of_something_else_are_refused_in_one_line(small_bank, sea_bank,
     assert only.senses == ["sea_level"]
 
 
+def test_a_service_refuses_what_was_made_for_sea_level(small_bank, sea_bank, tmp_path):
+    pytest.importorskip("fastapi", reason="the service needs slipcast[serve]")
+    from slipcast.service.running import load_nowcasts
+
+    for name, bank in (("pressure", small_bank), ("level", sea_bank)):
+        bank.save(tmp_path / f"{name}.nc")
+    assert list(load_nowcasts([], [], [tmp_path / "pressure.nc"])) == [small_bank.region.name]
+    message = "gauge 46404 of the live network senses pressure, and method tikhonov was made for sea level there"
+    with pytest.raises(InputError, match=message) as caught:
+        load_nowcasts([], [], [tmp_path / "level.nc"])
+    assert "\n" not in str(caught.value)
+
+
 def test_networks_know_what_they_were_trained_on():
     assert Network(make_checkpoint()).senses == ("pressure", "pressure", "pressure")
     network = make_checkpoint(senses=("pressure", "sea_level", "pressure"))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.studies.magnitude_intervals --bank bank.nc --model cascadia
 
-Scenarios that no training has seen, at the usual DARTs of the region, with the white noise that the model assumes.
+Scenarios that no training has seen, at the usual DARTs of the region, with the noise and drift that the model assumes.
 Writes docs/benchmarks/magnitude_intervals.json, half a minute on one core; it stands in docs/limits.md after
 ``python -m benchmarks.pages``.
 """
@@ -17,6 +17,7 @@ from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import RestrictedPosterior, magnitude_of_slip
 from slipcast.learning.inverters import open_posterior
+from slipcast.learning.posterior.augmentation import drift
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 WINDOWS_MIN = (5, 10, 15, 20, 30, 45, 60, 120)
@@ -37,6 +38,7 @@ def coverage(bank: GreensBank, model: str) -> Rows:
     rows = Rows("window (min)", "90 % interval holds", "50 % interval holds", "width of 90 %, median", "bias, median")
     for window_min in WINDOWS_MIN:
         records = scenarios.load_records(gauges, window_min, noise_sd_m=posterior.noise_sd_m).to_numpy()
+        records = records + drift(posterior.drift_m, records.shape, np.random.default_rng(SEED))
         chosen = RestrictedPosterior(posterior, float(window_min), gauges)
         found = magnitude_of_slip(chosen.sample(records, DRAWS, np.random.default_rng(SEED)), bank.sources)
         low, first, middle, third, high = np.quantile(found, (0.05, 0.25, 0.5, 0.75, 0.95), axis=1, method="nearest")

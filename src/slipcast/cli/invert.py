@@ -49,6 +49,9 @@ def invert(
     magnitude: Annotated[
         float | None, typer.Option(help="With --epicentre: only unit sources that an earthquake as large can reach.")
     ] = None,
+    half_duration: Annotated[
+        float, typer.Option(help="For a bank: half the time that the rupture took, s; waves are later by it.")
+    ] = 0.0,
     joint_tide: Annotated[
         bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
     ] = False,
@@ -94,6 +97,8 @@ def invert(
         raise InputError("--epicentre chooses unit sources of a bank; give --bank")
     if (stretch or shifts) and (responses is None or windows is None):
         raise InputError("--stretch and --shifts need --bank and --window")
+    if half_duration and responses is None:
+        raise InputError("--half-duration is for the waves of a bank; give --bank")
     options: dict[str, Any] = {
         "start_min": start,
         "noise_sd_m": noise,
@@ -119,6 +124,7 @@ def invert(
             gauges=names,
             epicentre=epicentre,
             magnitude=magnitude,
+            half_duration_s=half_duration,
             stretch=stretch,
             shifts=shifts,
             **options,
@@ -136,7 +142,9 @@ def invert(
         print_json(_summary(slip) | more)
         return
     write_line(f"{out}: {_in_words(slip)}")
-    if timing is not None:
+    if timing is not None and timing.half_duration_s:
+        write_line(f"waves are later by {timing.half_duration_s:.0f} s, half the time that the rupture took")
+    if timing is not None and (stretch or shifts):
         shifted = "".join(f", {name} {shift:+.0f} s" for name, shift in timing.shift_s.items())
         write_line(
             f"real waves are slower by {100 * timing.stretch:.2f} %{shifted}; unexplained with it "

@@ -10,7 +10,7 @@ from slipcast.inversion.methods import METHODS, method_named
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.real_event import EventInversion, invert_event
 from slipcast.inversion.restricted import RestrictedPosterior
-from slipcast.inversion.timing import Timing, fit_timing
+from slipcast.inversion.timing import Timing, fit_timing, usual_half_duration
 
 __all__ = [
     "METHODS",
@@ -33,4 +33,5 @@ __all__ = [
     "invert_records",
     "magnitude_of_slip",
     "method_named",
+    "usual_half_duration",
 ]

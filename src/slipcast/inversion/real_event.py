@@ -13,7 +13,7 @@ from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.invert import invert_records
 from slipcast.inversion.inverter import Inverter
 from slipcast.inversion.methods import method_named
-from slipcast.inversion.timing import Timing, fit_timing
+from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_ends
 
@@ -40,7 +40,7 @@ class EventInversion:
     gauges : list of str or None
         Gauges that were asked for.
     timing : Timing or None
-        Delays of the waves, where they were looked for.
+        Delays of the waves, where there are any or they were looked for.
     """
 
     slip: SlipEstimate
@@ -60,6 +60,7 @@ def invert_event(
     gauges: Sequence[str] | None = None,
     epicentre: tuple[float, float] | None = None,
     magnitude: float | None = None,
+    half_duration_s: float = 0.0,
     stretch: bool = False,
     shifts: bool = False,
     **options: Any,
@@ -84,6 +85,10 @@ def invert_event(
     magnitude : float, optional
         Of the first bulletin: slip is then looked for on those unit sources alone that an earthquake as large can reach
         from the epicentre (:func:`~slipcast.inversion.candidates.candidate_sources`); by default on all of the bank.
+    half_duration_s : float, optional
+        By how much waves are later because the rupture takes time, s (what is usual:
+        :func:`~slipcast.inversion.timing.usual_half_duration`); by default slip is at once. Not for method "linear",
+        whose ruptures take time themselves.
     stretch, shifts : bool, optional
         Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
         (:func:`~slipcast.inversion.timing.fit_timing`).
@@ -119,10 +124,23 @@ def invert_event(
         near = bank.with_sources(candidate_sources(bank.sources, (float(lon), float(lat)), magnitude))
     longest = max(windows.values(), default=0.0) if isinstance(windows, Mapping) else windows
     inverter = method_named(method, near, window_min=longest, gauges=used, **options)
-    timing = None
+    check_half_duration(half_duration_s)
+    if half_duration_s and method == "linear":
+        raise InputError(
+            "half_duration_s is for methods of slip at once; ruptures of method linear take time themselves"
+        )
+    timing = Timing(half_duration_s=half_duration_s) if half_duration_s else None
     if stretch or shifts:
-        timing = fit_timing(records, near, window_min=windows, gauges=used, stretch=stretch, shifts=shifts)
-        records = timing.applied(records)
+        timing = fit_timing(
+            records,
+            near,
+            window_min=windows,
+            gauges=used,
+            stretch=stretch,
+            shifts=shifts,
+            half_duration_s=half_duration_s,
+        )
+    records = records if timing is None else timing.applied(records)
     slip = invert_records(records, inverter, window_min=windows, gauges=used)
     slip = slip if timing is None else timing.noted(slip)
     return EventInversion(slip, records, inverter, windows, names, timing)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
+from slipcast.inversion.inverter import check_senses
 from slipcast.inversion.least_squares import run_min
 from slipcast.inversion.methods import method_named
 from slipcast.learning.inverters import model_names, open_posterior
@@ -66,7 +67,8 @@ def load_nowcasts(
     Raises
     ------
     InputError
-        If nothing is given, a region has neither model nor bank, or one is given twice.
+        If nothing is given, a region has neither model nor bank, one is given twice, or one is for DARTs that do not
+        sense pressure.
     """
     opened = [GreensBank.open(path) for path in banks]
     by_region = {bank.region.name: bank for bank in opened}
@@ -92,6 +94,8 @@ def load_nowcasts(
             nowcasts[name] = nowcast_by(method, bank)
     if not nowcasts:
         raise InputError("a service needs a region, a model or a bank, got none")
+    for nowcast in nowcasts.values():
+        check_senses(nowcast.inverter, dict.fromkeys(nowcast.gauges, "pressure"), of="the live network")
     return nowcasts
 
 
