@@ -23,6 +23,12 @@ _ROWS = (
     ("coverage of 90 % intervals of maximum amplitude", "max_amplitude_coverage_90"),
 )
 
+_HISTORY = {
+    "cascadia": " The first 11,000 of them are of records of an earlier bank, whose coast reflects all of a wave; the "
+    "others of 400,000 ruptures by the bank named above, by which the linear estimate and the scatter of waves are "
+    "measured too."
+}
+
 
 def card_page(folder: Path, headline: Mapping[str, Any]) -> str:
     """Render the card.
@@ -68,7 +74,7 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
         f"{1e3 * about['noise_sd_m']:g} mm and a drift as of a predicted tide on all records; "
         f"{training['augmented_share']:.0%} of them augmented by errors of travel time and height "
         f"and coloured noise, {training['null_share']:.0%} without an earthquake. {steps:,} steps of "
-        f"{training['batch_size']} scenarios."
+        f"{training['batch_size']} scenarios.{_HISTORY.get(name, '')}"
     )
     yield "Made by"
     yield (
@@ -101,7 +107,8 @@ def _card(name: str, about: Mapping[str, Any], headline: Mapping[str, Any], size
         f"{low:g} to {high:g}. It assumes that an earthquake on the plate interface of its region has "
         "happened.\n"
         "- **Raw records.** Tide and the shaking of the earthquake itself must be removed first.\n"
-        "- **Heights at the coast.** Near forecast points are offshore indices ([limits](../limits.md)).\n"
+        "- **Heights at one place of the coast.** Forecast points are offshore; those at the coast are by Green's law, "
+        "with a wide scatter ([limits](../limits.md)).\n"
         "- **Other oceans.** It was trained with one solver over one bathymetry; on others its errors grow, by the "
         "factors in the benchmark.\n"
         "- **Records before waves arrive.** Before a wave could have reached a DART, records without one exclude "

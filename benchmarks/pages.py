@@ -26,6 +26,7 @@ from benchmarks.speed.page import speed_page
 from benchmarks.speed.run import speed_code
 from benchmarks.studies import (
     ablation,
+    bank_time,
     events,
     magnitude_intervals,
     noise_only,
@@ -69,6 +70,7 @@ RESULTS = {
     "representation_coarse": Result(representation.code, representation.coarse),
     "waves": Result(waves.code, waves.compute),
     "magnitude_intervals": Result(magnitude_intervals.code),
+    "bank_time": Result(bank_time.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -153,7 +155,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/limits.md": _filled(
         "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words
     ),
-    "docs/waves.md": _filled("docs/waves.md", "waves"),
+    "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }
 """Pages, by path, and how each is rendered from the root of a repository."""
