@@ -26,8 +26,6 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").r
 NO_TEST = re.compile(r"<!-- no-test: (\S[^\n]*) -->\n\Z")
 # blocks that cannot run here, by page; each needs its reason on the line before
 NOT_RUN: dict[str, int] = {}
-# pages whose calls wait for the public functions to take an Inverter: emptied when they do
-AWAITED = ("README.md", "docs/index.md", "docs/inversion.md")
 
 
 def name_of(page: Path) -> str:
@@ -44,15 +42,9 @@ def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str | None]]:
             yield found[2], reason and reason[1]
 
 
-def python_pages() -> list:
+def python_pages() -> list[str]:
     """Return the pages with Python to run."""
-    names = [name_of(page) for page in PAGES if any(reason is None for _, reason in blocks(page, "python"))]
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason="waits for the calls with an Inverter", strict=False))
-        if name in AWAITED
-        else name
-        for name in names
-    ]
+    return [name_of(page) for page in PAGES if any(reason is None for _, reason in blocks(page, "python"))]
 
 
 @pytest.fixture
