@@ -81,6 +81,7 @@ def sampler() -> NeuralPosterior:
         noise_sd_m=NOISE,
         drift_m=CONFIG.drift_m,
         senses=["pressure"] * len(GAUGES),
+        gauge_depth_m={"a": 100.0},
         region="made-up",
         bank="made-up",
         training={},

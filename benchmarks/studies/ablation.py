@@ -29,6 +29,7 @@ from slipcast.scenarios.stream import ScenarioStream
 GAUGES = ("46404", "46407", "46419", "46411")
 WINDOW_MIN, SEEN = 45, (0, 1, 2)
 COUNT, UNSEEN, STEPS, DRAWS = 200_000, 3000, 1500, 60
+NOISE_SD_M = SamplerConfig().noise_sd_m
 SETTINGS = {
     "as shipped, but for 1,500 steps on 200,000 scenarios": {},
     "the same gauges and window for a whole step": {"masks_per_step": 1},
@@ -92,6 +93,7 @@ def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config:
         noise_sd_m=config.noise_sd_m,
         drift_m=config.drift_m,
         senses=[bank.senses[name] for name in GAUGES],
+        gauge_depth_m=bank.gauge_depth_m,
         region=bank.region.name,
         bank=bank.id,
         training=config.model_dump(mode="json"),
@@ -101,7 +103,7 @@ def train(bank: GreensBank, analysis: EventAnalysis, pool: ScenarioPool, config:
 def noisy(pool: ScenarioPool) -> np.ndarray:
     """Return records of all gauges with noise, shape (n, n_gauges, 120)."""
     records = pool.take(np.arange(len(pool)))[0]
-    noise = 0.005 * np.random.default_rng(7).standard_normal(records.shape)
+    noise = NOISE_SD_M * np.random.default_rng(7).standard_normal(records.shape)
     return (records + noise).reshape(len(pool), len(GAUGES), -1).astype(np.float32)
 
 
@@ -110,7 +112,7 @@ def linear_error(pool: ScenarioPool, unseen: ScenarioPool) -> float:
     records, _, weights, _ = pool.take(np.arange(60_000))
     seen = records.reshape(len(records), len(GAUGES), -1)[:, SEEN, :WINDOW_MIN].reshape(len(records), -1).astype(float)
     mean, mean_weights = seen.mean(axis=0), weights.mean(axis=0)
-    covariance = np.cov(seen, rowvar=False) + 0.005**2 * np.eye(seen.shape[1])
+    covariance = np.cov(seen, rowvar=False) + NOISE_SD_M**2 * np.eye(seen.shape[1])
     gain = np.linalg.solve(covariance, (seen - mean).T @ (weights - mean_weights) / len(seen))
     found = (noisy(unseen)[:, SEEN, :WINDOW_MIN].reshape(len(unseen), -1) - mean) @ gain + mean_weights
     return weight_mse(unseen.weights, np.maximum(found, 0))
