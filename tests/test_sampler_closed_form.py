@@ -12,6 +12,7 @@ from slipcast.learning.posterior.pool import ScenarioPool
 from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.learning.posterior.scaled_linear import ScaledLinear
 from slipcast.learning.posterior.train import SamplerConfig, SamplerTraining, scaled_moments
+from slipcast.parallel.threads import single_threaded
 
 GAUGES, N_TIMES, N_MODES = ("a", "b", "c"), 4, 6
 NOISE = 0.3
@@ -66,7 +67,8 @@ def sampler() -> NeuralPosterior:
     )
     linear = ScaledLinear(scaled_moments(pool, CONFIG.n_latent))
     training = SamplerTraining(pool, linear, modes, CONFIG, len(GAUGES), (0, 1, 2))
-    training.run(lambda *_: None)
+    with single_threaded():  # small matrices: threads that wait for each other take ten times as long on a busy machine
+        training.run(lambda *_: None)
     return NeuralPosterior(
         network=training.network,
         arguments=training.arguments,
