@@ -308,16 +308,32 @@ def test_sizes_that_scatter_too_little_get_what_they_lack():
     assert 0.87 < np.mean((low < true) & (true < high)) < 0.93
     before = np.quantile(narrow, [0.05, 0.95], axis=1)
     assert np.mean((before[0] < true) & (true < before[1])) < 0.7
-    # twice as large is twice as large, and draws that know little get no more scatter than others
+    # twice as large is twice as large, and the order of draws stays
     npt.assert_allclose(calibration.factors(2 * narrow), calibration.factors(narrow), rtol=1e-5)
-    wide = np.exp(rng.standard_normal((5, 100)))
-    assert np.log(calibration.factors(wide)).std(axis=1).max() < 0.4 * max(1, calibration.share)
+    npt.assert_array_equal(np.argsort(made, axis=1), np.argsort(narrow, axis=1))
 
 
-def test_sizes_that_are_hardly_known_are_left_alone():
-    wide = np.exp(np.random.default_rng(6).standard_normal((50, 100)))
-    assert SizeCalibration.fit(np.ones(50), wide) == SizeCalibration()
-    npt.assert_array_equal(SizeCalibration().factors(wide), np.ones((50, 100)))
+def test_sizes_that_are_off_by_their_scatter_are_put_right():
+    # a bias of half the scatter, and half the scatter too much where little is known
+    rng = np.random.default_rng(5)
+    spread = np.exp(rng.uniform(np.log(0.04), np.log(1.28), (6000, 1)))
+    known = spread < 0.2
+    draws = np.exp(spread * np.where(known, 1.0, 1.5) * rng.standard_normal((6000, 100)))
+    true = np.exp(spread[:, 0] * rng.standard_normal(6000) - 0.5 * (spread * known)[:, 0])
+    calibration = SizeCalibration.fit(true, draws)
+    npt.assert_allclose(calibration.shifts[:2] + calibration.shifts[-2:], [-0.5, -0.5, 0.0, 0.0], atol=0.1)
+    npt.assert_allclose(calibration.scales[:2] + calibration.scales[-1:], [1.0, 1.0, 2 / 3], atol=0.1)
+    made = np.log(draws * calibration.factors(draws))
+    for part in (spread[:, 0] < 0.1, spread[:, 0] > 0.4):
+        low, high = np.quantile(made[part], [0.05, 0.95], axis=1)
+        assert 0.87 < np.mean((low < np.log(true[part])) & (np.log(true[part]) < high)) < 0.93
+
+
+def test_sizes_are_left_alone_where_there_are_few_records():
+    wide = np.exp(np.random.default_rng(6).standard_normal((90, 100)))
+    assert SizeCalibration.fit(np.ones(90), wide) == SizeCalibration()
+    npt.assert_array_equal(SizeCalibration().factors(wide), np.ones((90, 100)))
+    assert np.isfinite(SizeCalibration().factors(np.zeros((2, 3)))).all()
 
 
 # --- the sampler

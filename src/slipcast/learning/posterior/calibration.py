@@ -10,14 +10,16 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
-__all__ = ["AmplitudeCalibration", "SizeCalibration"]
+__all__ = ["SPREADS", "AmplitudeCalibration", "SizeCalibration"]
 
 _LEAST_M, _LEAST_SPREAD = 1e-6, 1e-6
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DRAWS = 100
-_SIZE = "size"
-_FEWEST = 20
-_MOST_SPREAD = 0.3  # of the logarithm of a size: draws that scatter more, of short windows, scatter enough
+_FEWEST = 100
+_LEAST_SCALE = 0.1
+
+SPREADS = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
+"""Scatters of the logarithm of size at which factors are measured."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +77,27 @@ class AmplitudeCalibration:
 
 @dataclass(frozen=True)
 class SizeCalibration:
-    """Factors for all of a draw, slip and waves together.
+    r"""Factors for all of a draw, slip and waves together.
 
     Attributes
     ----------
-    shift, floor, share : float
-        As those of a gauge (:class:`AmplitudeCalibration`), for the mean slip of a draw. Draws whose logarithm has a
-        standard deviation of more than 0.3, 0.09 of magnitude, get no more scatter than at that.
+    shifts, scales : tuple of float
+        For draws whose scatter is one of :data:`SPREADS`: what is added to the logarithm of their size, as a share of
+        the scatter, and what their distance from the median is multiplied by, > 0.
+
+    Notes
+    -----
+    Size is the mean slip of a draw; scatter, half the distance of the quantiles 0.16 and 0.84 of its logarithm.
+    Between the scatters named, and in the logarithm of them, numbers are interpolated. They are those of the least
+    quantile score, as in :class:`AmplitudeCalibration`, over scenarios whose draws scatter about as much.
     """
 
-    shift: float = 0.0
-    floor: float = 0.0
-    share: float = 0.0
+    shifts: tuple[float, ...] = (0.0,) * len(SPREADS)
+    scales: tuple[float, ...] = (1.0,) * len(SPREADS)
 
     @classmethod
     def fit(cls, true: np.ndarray, draws: np.ndarray) -> SizeCalibration:
-        """Measure the factors, where the size is known well enough to need them.
+        """Measure the factors.
 
         Parameters
         ----------
@@ -102,26 +109,50 @@ class SizeCalibration:
         Returns
         -------
         calibration : SizeCalibration
-            Without effect if fewer than twenty records have draws that scatter less than that.
+            Without effect at scatters that fewer than a hundred records have.
         """
         true, draws = _logarithm(true), _logarithm(draws)
-        known = draws.std(axis=-1) < _MOST_SPREAD
-        if known.sum() < _FEWEST:
-            return cls()
-        return cls(*(float(number) for number in _fit(true[known], draws[known], _SIZE)))
+        middle, spread = _middle_and_spread(draws)
+        error = (true - middle[:, 0]) / spread[:, 0]
+        levels = ((np.quantile(draws, _LEVELS, axis=-1) - middle[:, 0]) / spread[:, 0]).T
+        steps = np.log(spread / np.array(SPREADS)) / np.log(SPREADS[1] / SPREADS[0])
+        found = [_fit_line(error, levels, weight) for weight in np.maximum(1 - np.abs(steps), 0.0).T]
+        shifts, scales = np.array(found).T.tolist()
+        return cls(tuple(shifts), tuple(scales))
 
     def factors(self, size_m: np.ndarray) -> np.ndarray:
-        """Compute the factors of draws, shape (..., m), from their mean slip, m; always the same."""
-        if not self.floor and not self.share:
-            return np.full(size_m.shape, np.exp(self.shift), np.float32)
-        return _factors(size_m, self.shift, self.floor, self.share, _SIZE, most_spread=_MOST_SPREAD)
+        """Compute the factors of draws, shape (..., m), from their mean slip, m."""
+        size = _logarithm(size_m)
+        middle, spread = _middle_and_spread(size)
+        at = np.log(spread)
+        shift, scale = (np.interp(at, np.log(SPREADS), numbers) for numbers in (self.shifts, self.scales))
+        return np.exp(shift * spread + (scale - 1) * (size - middle)).astype(np.float32)
 
 
-def _factors(
-    values_m: np.ndarray, shift: float, floor: float, share: float, label: str, *, most_spread: float = np.inf
-) -> np.ndarray:
+def _middle_and_spread(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return median and scatter of the logarithms of sizes, with an axis of length one for the draws."""
+    low, middle, high = np.quantile(size, (0.16, 0.5, 0.84), axis=-1, keepdims=True)
+    return middle, np.maximum((high - low) / 2, _LEAST_SPREAD)
+
+
+def _fit_line(error: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Find the shift and the scale of quantiles, shape (n, n_levels), of least score, in units of the scatter."""
+    if weight.sum() < _FEWEST:
+        return 0.0, 1.0
+    near, probability = weight > 0, np.array(_LEVELS)
+    error, levels, weight = error[near, np.newaxis], levels[near], weight[near] / weight.sum()
+
+    def score(numbers: np.ndarray) -> float:
+        left = error - numbers[0] - numbers[1] * levels
+        return float(weight @ np.maximum(probability * left, (probability - 1) * left).sum(axis=1))
+
+    found = minimize(score, (0.0, 1.0), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
+    return float(found.x[0]), float(max(found.x[1], _LEAST_SCALE))
+
+
+def _factors(values_m: np.ndarray, shift: float, floor: float, share: float, label: str) -> np.ndarray:
     """Compute factors of draws, shape (..., m), from what they are of, m."""
-    spread = np.minimum(_logarithm(values_m).std(axis=-1, keepdims=True), most_spread)
+    spread = _logarithm(values_m).std(axis=-1, keepdims=True)
     extra = np.sqrt(floor**2 + (share * spread) ** 2)
     return np.exp(shift + extra * _normal_scores(values_m.shape[-1], label)).astype(np.float32)
 
@@ -139,7 +170,7 @@ def _logarithm(height_m: np.ndarray) -> np.ndarray:
 
 
 def _fit(true: np.ndarray, draws: np.ndarray, label: str) -> np.ndarray:
-    """Find shift, floor and share for one gauge, or the size, from logarithms."""
+    """Find shift, floor and share for one gauge from logarithms."""
     spread = draws.std(axis=-1)
     start = _fit_normal(true, draws.mean(axis=-1), spread)
     scale = np.sqrt(start[1] ** 2 + (1 + start[2] ** 2) * spread**2) + _LEAST_SPREAD

@@ -429,7 +429,7 @@ class NeuralPosterior:
                         for name in _CALIBRATION
                     }
                 ),
-                size_calibration=SizeCalibration(*arrays["size"].tolist()),
+                size_calibration=SizeCalibration(*map(tuple, arrays["size"].tolist())),
                 **{name: getattr(header, name) for name in _LABELS},
             )
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
