@@ -316,17 +316,28 @@ def test_sizes_that_scatter_too_little_get_what_they_lack():
 def test_sizes_that_are_off_by_their_scatter_are_put_right():
     # a bias of half the scatter, and half the scatter too much where little is known
     rng = np.random.default_rng(5)
-    spread = np.exp(rng.uniform(np.log(0.04), np.log(1.28), (6000, 1)))
+    spread = np.exp(rng.uniform(np.log(0.04), np.log(1.28), (24_000, 1)))
     known = spread < 0.2
-    draws = np.exp(spread * np.where(known, 1.0, 1.5) * rng.standard_normal((6000, 100)))
-    true = np.exp(spread[:, 0] * rng.standard_normal(6000) - 0.5 * (spread * known)[:, 0])
+    draws = np.exp(spread * np.where(known, 1.0, 1.5) * rng.standard_normal((24_000, 100)))
+    true = np.exp(spread[:, 0] * rng.standard_normal(24_000) - 0.5 * (spread * known)[:, 0])
     calibration = SizeCalibration.fit(true, draws)
     npt.assert_allclose(calibration.shifts[:2] + calibration.shifts[-2:], [-0.5, -0.5, 0.0, 0.0], atol=0.1)
-    npt.assert_allclose(calibration.scales[:2] + calibration.scales[-1:], [1.0, 1.0, 2 / 3], atol=0.1)
+    for scales in (calibration.below, calibration.above):
+        npt.assert_allclose(scales[:2] + scales[-1:], [1.0, 1.0, 2 / 3], atol=0.1)
     made = np.log(draws * calibration.factors(draws))
     for part in (spread[:, 0] < 0.1, spread[:, 0] > 0.4):
         low, high = np.quantile(made[part], [0.05, 0.95], axis=1)
         assert 0.87 < np.mean((low < np.log(true[part])) & (np.log(true[part]) < high)) < 0.93
+
+
+def test_sizes_are_off_more_on_one_side():
+    rng = np.random.default_rng(5)
+    draws = np.exp(0.1 * rng.standard_normal((6000, 100)))
+    normal = 0.1 * rng.standard_normal(6000)
+    calibration = SizeCalibration.fit(np.exp(np.where(normal < 0, 1.5, 1.0) * normal), draws)
+    for place in (1, 2):
+        found = (calibration.shifts[place], calibration.below[place], calibration.above[place])
+        npt.assert_allclose(found, [0.0, 1.5, 1.0], atol=0.12)
 
 
 def test_sizes_are_left_alone_where_there_are_few_records():

@@ -81,9 +81,9 @@ class SizeCalibration:
 
     Attributes
     ----------
-    shifts, scales : tuple of float
+    shifts, below, above : tuple of float
         For draws whose scatter is one of :data:`SPREADS`: what is added to the logarithm of their size, as a share of
-        the scatter, and what their distance from the median is multiplied by, > 0.
+        the scatter, and what their distance from the median is multiplied by, > 0, below and above it.
 
     Notes
     -----
@@ -93,7 +93,8 @@ class SizeCalibration:
     """
 
     shifts: tuple[float, ...] = (0.0,) * len(SPREADS)
-    scales: tuple[float, ...] = (1.0,) * len(SPREADS)
+    below: tuple[float, ...] = (1.0,) * len(SPREADS)
+    above: tuple[float, ...] = (1.0,) * len(SPREADS)
 
     @classmethod
     def fit(cls, true: np.ndarray, draws: np.ndarray) -> SizeCalibration:
@@ -117,15 +118,16 @@ class SizeCalibration:
         levels = ((np.quantile(draws, _LEVELS, axis=-1) - middle[:, 0]) / spread[:, 0]).T
         steps = np.log(spread / np.array(SPREADS)) / np.log(SPREADS[1] / SPREADS[0])
         found = [_fit_line(error, levels, weight) for weight in np.maximum(1 - np.abs(steps), 0.0).T]
-        shifts, scales = np.array(found).T.tolist()
-        return cls(tuple(shifts), tuple(scales))
+        return cls(*(tuple(numbers) for numbers in np.array(found).T.tolist()))
 
     def factors(self, size_m: np.ndarray) -> np.ndarray:
         """Compute the factors of draws, shape (..., m), from their mean slip, m."""
         size = _logarithm(size_m)
         middle, spread = _middle_and_spread(size)
-        at = np.log(spread)
-        shift, scale = (np.interp(at, np.log(SPREADS), numbers) for numbers in (self.shifts, self.scales))
+        shift, below, above = (
+            np.interp(np.log(spread), np.log(SPREADS), numbers) for numbers in (self.shifts, self.below, self.above)
+        )
+        scale = np.where(size < middle, below, above)
         return np.exp(shift * spread + (scale - 1) * (size - middle)).astype(np.float32)
 
 
@@ -135,19 +137,21 @@ def _middle_and_spread(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return middle, np.maximum((high - low) / 2, _LEAST_SPREAD)
 
 
-def _fit_line(error: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Find the shift and the scale of quantiles, shape (n, n_levels), of least score, in units of the scatter."""
+def _fit_line(error: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    """Find shift and scales of quantiles, shape (n, n_levels), of least score, in units of the scatter."""
     if weight.sum() < _FEWEST:
-        return 0.0, 1.0
+        return 0.0, 1.0, 1.0
     near, probability = weight > 0, np.array(_LEVELS)
     error, levels, weight = error[near, np.newaxis], levels[near], weight[near] / weight.sum()
 
     def score(numbers: np.ndarray) -> float:
-        left = error - numbers[0] - numbers[1] * levels
+        left = error - numbers[0] - np.where(levels < 0, numbers[1], numbers[2]) * levels
         return float(weight @ np.maximum(probability * left, (probability - 1) * left).sum(axis=1))
 
-    found = minimize(score, (0.0, 1.0), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
-    return float(found.x[0]), float(max(found.x[1], _LEAST_SCALE))
+    found = minimize(score, (0.0, 1.0, 1.0), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
+    shift, *scales = found.x.tolist()
+    below, above = (max(scale, _LEAST_SCALE) for scale in scales)
+    return shift, below, above
 
 
 def _factors(values_m: np.ndarray, shift: float, floor: float, share: float, label: str) -> np.ndarray:
