@@ -134,7 +134,7 @@ def test_intervals_that_a_forecast_does_not_have(made):
         InputError, match=r"probability must be 0.9 or 0.5 \(the forecast keeps no other quantiles\), got 0.8$"
     ):
         made.interval(0.8)
-    with pytest.raises(InputError, match="of must be max_amplitude or sea_level, got 'arrival_time'"):
+    with pytest.raises(InputError, match="of must be max_amplitude, sea_level or coast_height, got 'arrival_time'"):
         made.interval(of="arrival_time")
 
 
@@ -248,7 +248,8 @@ def test_a_forecast_shows_arrivals_and_maxima(made, slip, plain, small_bank):
     assert [line.split()[0] for line in lines[-5:]] == [made.gauges[i] for i in order]
     minutes = (float(made.dataset[name][order[0]]) / 60 for name in ("arrival_time", "max_time"))
     assert lines[-5].split()[1:4] == [*(f"{at:.0f}" for at in minutes), f"{float(made.max_amplitude[order[0]]):.2f}"]
-    assert lines[-5].endswith("{:.2f} to {:.2f}".format(*made.interval()[:, order[0]]))
+    intervals = [made.interval(of=what)[:, order[0]] for what in ("max_amplitude", "coast_height")]
+    assert lines[-5].split()[4:] == " ".join("{:.2f} to {:.2f}".format(*ends) for ends in intervals).split()
     assert "window to 45 min" in lines[1]
     calm = forecast(SlipEstimate(plain.dataset.assign(slip=0 * plain.slip)), small_bank)
     assert repr(calm).splitlines()[-1].split()[1] == "-"
