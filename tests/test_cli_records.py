@@ -277,6 +277,11 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
             "magnitude must be in [6, 9.6], got 3",
         ),
         ("invert RECORDS --bank BANK --method nnls --stretch", "--stretch and --shifts need --bank and --window"),
+        ("invert RECORDS --method nnls --window 60 --half-duration 20", "--half-duration is for the waves of a bank"),
+        *(
+            (f"invert RECORDS --bank BANK --model cascadia --window 60 {option}", "are for a --method, got --model")
+            for option in ("--stretch", "--shifts", "--half-duration 20", "--epicentre 235 47 --magnitude 8")
+        ),
         ("invert RECORDS --method nnls --window 60 --shifts", "--stretch and --shifts need --bank and --window"),
         ("invert RECORDS --method nnls --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
         ("invert RECORDS --bank BANK --model cascadia --leave-one-out", "--leave-one-out needs --bank and --method"),

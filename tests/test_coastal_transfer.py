@@ -51,6 +51,12 @@ def test_no_scatter_and_no_wave():
     assert np.isnan(CoastalTransfer().median([np.nan, 1.0], 100.0)).tolist() == [True, False]
 
 
+def test_hardly_any_scatter_is_as_none():
+    offshore = np.r_[0.0, np.random.default_rng(2).gamma(2.0, 1.0, 199)]
+    found, certain = (CoastalTransfer(log_sd=sd).predictive(offshore, 81.0, [0.05, 0.5, 0.95]) for sd in (1e-9, 0.0))
+    npt.assert_allclose(found, certain, rtol=0.03)  # quantiles of 200 draws lie between two of them
+
+
 def test_which_points_stand_for_a_coast():
     assert CoastalTransfer().reaches([0.5, 1.0, 80.0, 500.0, 501.0, np.nan]).tolist() == [
         False, True, True, True, False, False,

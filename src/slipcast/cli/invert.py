@@ -99,6 +99,8 @@ def invert(
         raise InputError("--stretch and --shifts need --bank and --window")
     if half_duration and responses is None:
         raise InputError("--half-duration is for the waves of a bank; give --bank")
+    if model is not None and (epicentre is not None or stretch or shifts or half_duration):
+        raise InputError("--epicentre, --half-duration, --stretch and --shifts are for a --method, got --model")
     options: dict[str, Any] = {
         "start_min": start,
         "noise_sd_m": noise,

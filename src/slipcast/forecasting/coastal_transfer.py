@@ -12,7 +12,7 @@ from slipcast.errors import InputError
 __all__ = ["CoastalTransfer"]
 
 _LEAST_M = 1e-6
-_LEAST_STEPS = 64
+_LEAST_STEPS, _MOST_STEPS = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class CoastalTransfer:
         if not self.log_sd:
             return np.exp(np.quantile(median, probabilities))
         ends = median.min() - 4 * self.log_sd, median.max() + 4 * self.log_sd
-        log_height = np.linspace(*ends, max(_LEAST_STEPS, int(5 * np.ptp(ends) / self.log_sd)))
+        log_height = np.linspace(*ends, int(np.clip(5 * np.ptp(ends) / self.log_sd, _LEAST_STEPS, _MOST_STEPS)))
         below = ndtr((log_height[:, np.newaxis] - median) / self.log_sd).mean(axis=1)
         return np.exp(np.interp(ndtri(probabilities), ndtri(below), log_height))
 
