@@ -16,7 +16,7 @@ _LEAST_M, _LEAST_SPREAD = 1e-6, 1e-6
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DRAWS = 100
 _FEWEST = 100
-_LEAST_SCALE = 0.1
+_LEAST_SCALE = 1.0  # intervals are made wider, and never narrower
 
 SPREADS = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 """Scatters of the logarithm of size at which factors are measured."""
@@ -83,13 +83,15 @@ class SizeCalibration:
     ----------
     shifts, below, above : tuple of float
         For draws whose scatter is one of :data:`SPREADS`: what is added to the logarithm of their size, as a share of
-        the scatter, and what their distance from the median is multiplied by, > 0, below and above it.
+        the scatter, and what their distance from the median is multiplied by, >= 1, below and above it.
 
     Notes
     -----
     Size is the mean slip of a draw; scatter, half the distance of the quantiles 0.16 and 0.84 of its logarithm.
     Between the scatters named, and in the logarithm of them, numbers are interpolated. They are those of the least
-    quantile score, as in :class:`AmplitudeCalibration`, over scenarios whose draws scatter about as much.
+    quantile score, as in :class:`AmplitudeCalibration`, over scenarios whose draws scatter about as much. Draws that
+    scatter too much, as those of short windows do, are left as they are: narrower sizes would make the waves of the
+    first minutes, the least certain, too sure.
     """
 
     shifts: tuple[float, ...] = (0.0,) * len(SPREADS)
@@ -145,13 +147,13 @@ def _fit_line(error: np.ndarray, levels: np.ndarray, weight: np.ndarray) -> tupl
     error, levels, weight = error[near, np.newaxis], levels[near], weight[near] / weight.sum()
 
     def score(numbers: np.ndarray) -> float:
-        left = error - numbers[0] - np.where(levels < 0, numbers[1], numbers[2]) * levels
+        below, above = np.maximum(numbers[1:], _LEAST_SCALE)
+        left = error - numbers[0] - np.where(levels < 0, below, above) * levels
         return float(weight @ np.maximum(probability * left, (probability - 1) * left).sum(axis=1))
 
     found = minimize(score, (0.0, 1.0, 1.0), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
-    shift, *scales = found.x.tolist()
-    below, above = (max(scale, _LEAST_SCALE) for scale in scales)
-    return shift, below, above
+    below, above = np.maximum(found.x[1:], _LEAST_SCALE)
+    return float(found.x[0]), float(below), float(above)
 
 
 def _factors(values_m: np.ndarray, shift: float, floor: float, share: float, label: str) -> np.ndarray:
