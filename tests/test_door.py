@@ -117,8 +117,19 @@ def test_a_nowcast_keeps_to_sources_near_the_epicentre(records, small_bank):
     assert 0 < len(some) < len(small_bank.sources)
     assert nowcast.update(near).slip.sources == small_bank.sources
     assert nowcast.update(near, magnitude=5.5).slip.sources == small_bank.sources
-    far = sc.Records(records.dataset.assign_attrs(epicentre=[150.0, 45.0]))
+    far = sc.Records(records.dataset.assign_attrs(epicentre=[231.0, 44.0]))
     assert "extrapolated: epicentre far from the unit sources" in nowcast.update(far, magnitude=8.0).flags
+    elsewhere = sc.Records(records.dataset.assign_attrs(epicentre=[160.0, 53.0]))
+    with pytest.raises(
+        sc.InputError, match=r"within 500 km of the unit sources of region cascadia, got 160 53, 50\d\d km"
+    ):
+        nowcast.update(elsewhere, magnitude=8.8)
+
+
+def test_a_record_that_the_slip_does_not_explain_is_flagged(records, small_bank):
+    found = Nowcast(Constant(small_bank)).update(records)
+    assert "46404: not explained by the slip found" in found.flags
+    assert (found.put_aside, found.slip.put_aside) == ({}, {})
 
 
 def test_a_method_of_ones_own(records, small_bank):

@@ -15,7 +15,7 @@ import xarray as xr
 from benchmarks.simulation import simulate
 
 from learning_fixtures import make_checkpoint
-from service_fixtures import EVENT, answer_of, bank_nowcast, create, post, postgres, served, sqlite, waves
+from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, postgres, served, sqlite, waves
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast
 from slipcast.inversion import SlipEstimate
@@ -313,7 +313,10 @@ def inside(polygons, lon: float, lat: float) -> bool:
 def test_flags_say_what_an_operator_must_know(engine, small_bank, tmp_path):
     samples = [each for each in waves(small_bank, minutes=4) if each["gauge"] != "46407"]
     with served(engine, sqlite(tmp_path)) as client:
-        far = create(client, longitude=-170.0, latitude=20.0, magnitude=None)
+        refused = client.post("/api/events", json=EVENT | {"longitude": 160.0, "latitude": 53.0}, headers=WRITE)
+        assert refused.status_code == 422
+        assert "must be within 500 km of the unit sources of region cascadia, got 160 53" in refused.text
+        far = create(client, longitude=-129.0, latitude=44.0, magnitude=None)
         post(client, far, [each | {"sea_level_m": 0.0} for each in samples])
         flags = client.get(f"/api/events/{far}/results/latest").json()["flags"]
         assert {"46407: no data", "window shorter than 5 min", "no wave detected yet"} <= {*flags}

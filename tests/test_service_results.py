@@ -29,7 +29,7 @@ def nowcast(small_bank):
     return bank_nowcast(small_bank)
 
 
-def test_a_gauge_that_the_slip_does_not_explain_is_flagged(nowcast, small_bank, tmp_path):
+def test_a_gauge_that_no_slip_explains_is_put_aside(nowcast, small_bank, tmp_path):
     samples = waves(small_bank, minutes=60)
     with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
@@ -47,7 +47,10 @@ def test_a_gauge_that_the_slip_does_not_explain_is_flagged(nowcast, small_bank, 
                 for each in samples
             ],
         )
-        assert "46419: not explained by the slip found" in answer_of(client, other)["flags"]
+        found = answer_of(client, other)
+        assert any(flag.startswith("46419: not used, its record contradicts") for flag in found["flags"])
+        assert list(found["put_aside"]) == ["46419"]
+        assert found["explained"]["46419"] < 0.5 < found["explained"]["46404"]
 
 
 def test_samples_after_the_longest_window_are_kept_and_not_used(nowcast, small_bank, tmp_path):

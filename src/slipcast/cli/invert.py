@@ -63,6 +63,9 @@ def invert(
         bool, typer.Option("--stretch", help="Find by how much real waves are slower, 0 to 2 %.")
     ] = False,
     shifts: Annotated[bool, typer.Option("--shifts", help="Find a delay at each gauge, within 3 min.")] = False,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Use gauges whose record contradicts the others, too.")
+    ] = False,
     one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="Predict each DART from the others, too; writes nothing of that.")
     ] = False,
@@ -110,9 +113,11 @@ def invert(
         "model_error": model_error,
     }
     timing, predicted = None, {}
+    waves: Any
     if model is not None:
         _refuse_options(options)
-        slip = invert_records(observed, open_inverter(model), window_min=windows, gauges=names)
+        waves = open_inverter(model)
+        slip = invert_records(observed, waves, window_min=windows, gauges=names, put_aside=not keep_all)
     elif responses is None:
         raise InputError(f"method {method} needs a bank")
     elif windows is None:
@@ -129,8 +134,10 @@ def invert(
             half_duration_s=half_duration,
             stretch=stretch,
             shifts=shifts,
+            put_aside=not keep_all,
             **options,
         )
+        waves, observed = responses, found.records
         slip, timing = found.slip, found.timing
         if one_out:
             left_out = leave_one_out(found.records, found.inverter, responses, window_min=windows, gauges=names)
@@ -139,11 +146,17 @@ def invert(
     if slip.slip.ndim > 1:
         write_line(f"{out}: {slip.slip.shape[0]} events")
         return
+    shares = _explained(observed, slip, waves, windows)
     if as_json:
         more = {"predicted": {name: vars(fit) for name, fit in predicted.items()}} if one_out else {}
-        print_json(_summary(slip) | more)
+        print_json(_summary(slip) | {"put_aside": slip.put_aside, "explained": shares} | more)
         return
     write_line(f"{out}: {_in_words(slip)}")
+    for name, by in slip.put_aside.items():
+        write_line(f"{name} not used: its record contradicts the others or what slip can make, by {by:.0f} sd")
+    told = [f"{name} {share:.0%}" for name, share in shares.items() if share is not None]
+    if told:
+        write_line(f"explained: {', '.join(told)} of the record in the window")
     if timing is not None and timing.half_duration_s:
         write_line(f"waves are later by {timing.half_duration_s:.0f} s, half the time that the rupture took")
     if timing is not None and (stretch or shifts):
@@ -158,6 +171,22 @@ def invert(
             f"{name} from the others: explained variance {fit.explained_variance:.2f}, highest {fit.modelled_m:.2f} m "
             f"(recorded {fit.observed_m:.2f}), arrival {later_min:+.0f} min"
         )
+
+
+def _explained(
+    records: Records, slip: SlipEstimate, waves: Any, windows: float | dict[str, float] | None
+) -> dict[str, float | None]:
+    """Return which share of the record of each gauge, used or put aside, the slip explains."""
+    from slipcast.forecasting.forecast import forecast as run
+    from slipcast.forecasting.wave_fit import explained_shares
+    from slipcast.inversion.inverter import WaveInverter
+
+    if not (isinstance(waves, WaveInverter) or hasattr(waves, "source_response")):
+        return {}  # a network of one's own may know no waves
+    names = [*str(slip.dataset.attrs["gauges"]).split(), *slip.put_aside]
+    until = float(slip.dataset.attrs["window_min"]) if windows is None else windows
+    shares = explained_shares(records, run(slip, waves, gauges=names), names, until)
+    return {name: round(share, 3) if share == share else None for name, share in shares.items()}
 
 
 def parse_damping(text: str | None) -> Damping | float | None:

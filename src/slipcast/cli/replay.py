@@ -53,7 +53,7 @@ def replay(
     ] = 0.0,
     token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
     epicentre: Epicentre = None,
-    magnitude: Annotated[float | None, typer.Option(help="With --to: Mw as first reported.")] = None,
+    magnitude: Annotated[float | None, typer.Option(help="Mw as first reported; results are held against it.")] = None,
     simulation: Annotated[bool, typer.Option("--simulation", help="With --to: mark the event as an exercise.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -118,6 +118,7 @@ def replay(
         minutes=np.arange(FIRST_MIN, until + 1e-9, every),
         latency_min=latencies,
         gauges=names,
+        magnitude=magnitude,
         progress=True,
     )
     made.save(out)

@@ -22,6 +22,12 @@ def serve(
     method: Annotated[
         str | None, typer.Option(help="For a region without a model: nnls or tikhonov (by default).")
     ] = None,
+    hold_first: Annotated[
+        bool,
+        typer.Option(
+            "--hold-first/--no-hold-first", help="Hold results against the first magnitude, or go by records alone."
+        ),
+    ] = True,
     database: Annotated[
         str | None, typer.Option(help="sqlite:///FILE or postgresql+psycopg://...; by default a file of yours.")
     ] = None,
@@ -54,7 +60,8 @@ def serve(
         raise InputError(f"slipcast serve needs the package {error.name}: pip install 'slipcast[serve]'") from error
 
     one_memory_pool()
-    nowcasts = load_nowcasts(region or [], model or ([] if region or bank else ["cascadia"]), bank or [], method)
+    models = model or ([] if region or bank else ["cascadia"])
+    nowcasts = load_nowcasts(region or [], models, bank or [], method, hold_first=hold_first)
     serving = Serving.at(
         host,
         port,

@@ -18,7 +18,7 @@ from slipcast.metrics import explained_variance
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_span
 
-__all__ = ["WaveFit", "fit_waves", "leave_one_out"]
+__all__ = ["WaveFit", "explained_shares", "fit_waves", "leave_one_out"]
 
 _ARRIVED = 0.2
 
@@ -103,6 +103,39 @@ def fit_waves(records: Records, made: Forecast, *, used: Iterable[str]) -> list[
             )
         )
     return fits
+
+
+def explained_shares(
+    records: Records, made: Forecast, gauges: Iterable[str], window_min: float | Mapping[str, float]
+) -> dict[str, float]:
+    """Compute which share of each record a forecast explains.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event.
+    made : Forecast
+        At these gauges, and perhaps others.
+    gauges : iterable of str
+        Of both.
+    window_min : float or mapping of gauge to float
+        Samples from the origin up to it count, minutes.
+
+    Returns
+    -------
+    shares : dict of str to float
+        1 less the sum of squares that is left over that of the record, at most 1; NaN without samples.
+    """
+    records, made, shares = records.one_event(), made.one_event(), {}
+    for gauge in gauges:
+        end_min = window_min[gauge] if isinstance(window_min, Mapping) else window_min
+        observed = records.sea_level.sel(gauge=gauge).to_numpy().astype(float)
+        inside = np.isfinite(observed) & (records.time_s > 0) & (records.time_s <= 60 * end_min)
+        modelled = _at_times(made, gauge, records.time_s[inside])
+        known, power = np.isfinite(modelled), float(np.square(observed[inside]).sum())
+        left = float(np.square(observed[inside] - modelled)[known].sum())
+        shares[gauge] = 1.0 - left / power if power > 0 and known.any() else float("nan")
+    return shares
 
 
 def _at_times(made: Forecast, gauge: str, time_s: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Inversion: records turned into slip on unit sources, by least squares, Gaussian posteriors or any other method."""
 
 from slipcast.inversion.candidates import candidate_sources
+from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, centroid_latitude, magnitude_of_slip
+from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.gaussian import GaussianPosterior
-from slipcast.inversion.invert import invert_records
-from slipcast.inversion.inverter import Inverter, SamplingInverter, WaveInverter
+from slipcast.inversion.invert import NoGaugeLeft, contradicting_gauges, invert_records
+from slipcast.inversion.inverter import Inverter, RecordModel, SamplingInverter, WaveInverter
 from slipcast.inversion.least_squares import LeastSquares, LeastSquaresSolver
 from slipcast.inversion.methods import METHODS, method_named
 from slipcast.inversion.moments import JointMoments
@@ -15,12 +17,16 @@ from slipcast.inversion.timing import Timing, fit_timing, usual_half_duration
 __all__ = [
     "METHODS",
     "QUANTILES",
+    "Consistency",
     "EventInversion",
+    "FirstMagnitude",
     "GaussianPosterior",
     "Inverter",
     "JointMoments",
     "LeastSquares",
     "LeastSquaresSolver",
+    "NoGaugeLeft",
+    "RecordModel",
     "RestrictedPosterior",
     "SamplingInverter",
     "SlipEstimate",
@@ -28,6 +34,7 @@ __all__ = [
     "WaveInverter",
     "candidate_sources",
     "centroid_latitude",
+    "contradicting_gauges",
     "fit_timing",
     "invert_event",
     "invert_records",

@@ -241,6 +241,12 @@ class GaussianPosterior:
         """Any sample may be missing, if one is there."""
         return "whole gauges"
 
+    def record_moments(self) -> np.ndarray:
+        """Return the second moments of records for a root mean square slip of 1 m on unit sources, m^2."""
+        joint = self._joint
+        power = np.mean(np.diag(joint.slip_covariance) + joint.slip_mean**2)
+        return (joint.record_covariance + np.outer(joint.record_mean, joint.record_mean)) / power
+
     def posterior(self, records) -> tuple[np.ndarray, np.ndarray]:
         """Compute mean and covariance of slip, not cut at zero.
 

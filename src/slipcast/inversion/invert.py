@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from slipcast.errors import InputError, check_kind
+from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import (
     Inverter,
     PreparedInverter,
+    RecordModel,
     SamplingInverter,
     WaveInverter,
+    WindowInverter,
     check_senses,
     longest_window_min,
     provenance_of,
@@ -21,10 +24,25 @@ from slipcast.inversion.inverter import (
 )
 from slipcast.records import Records
 
-__all__ = ["N_SAMPLES", "invert_records"]
+__all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records"]
 
 N_SAMPLES = 200
 """Posterior samples that go with an estimate of a method that can draw them."""
+
+
+class NoGaugeLeft(InputError):
+    """No slip explains any of the records.
+
+    Parameters
+    ----------
+    aside : mapping of gauge to float
+        By how much each contradicts what slip can make, standard deviations.
+    """
+
+    def __init__(self, aside: Mapping[str, float]):
+        self.aside = dict(aside)
+        found = ", ".join(f"{name} by {by:.0f}" for name, by in aside.items())
+        super().__init__(f"records need a gauge that slip explains, got none; standard deviations away: {found}")
 
 
 def invert_records(
@@ -34,6 +52,8 @@ def invert_records(
     window_min: float | Mapping[str, float] | None = None,
     gauges: Sequence[str] | None = None,
     seed: int = 0,
+    count: int = N_SAMPLES,
+    put_aside: bool | Mapping[str, float] = True,
 ) -> SlipEstimate:
     """Find the slip that made records.
 
@@ -50,21 +70,102 @@ def invert_records(
         Gauges used; by default those of the records that the method knows.
     seed : int, optional
         What posterior samples are drawn from.
+    count : int, optional
+        How many, where the method draws them.
+    put_aside : bool or mapping of gauge to float, optional
+        Leave gauges out whose record no slip explains, alone or beside those of the others
+        (:func:`contradicting_gauges`); or these, which were found before.
 
     Returns
     -------
     estimate : SlipEstimate
-        Attribute ``tide``: ``"joint"``, else how the records say that it was taken out; ``gauges``: those with a sample
-        in the window.
+        Attribute ``tide``: ``"joint"``, else how the records say that it was taken out; ``gauges``: those used;
+        ``put_aside``: those left out, and by how many standard deviations each contradicts the others.
 
     Raises
     ------
     InputError
         If an argument is of a wrong kind, a name is unknown, the window does not fit the method, more samples are
-        missing than the method can do without, or a gauge senses something else than the method was made for.
+        missing than the method can do without, a gauge senses something else than the method was made for, or no gauge
+        is left.
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
+    records, chosen = _chosen(records, inverter, window_min, gauges)
+    sampled = _sampled(records, chosen)
+    aside = _aside(chosen, sampled) if put_aside is True else dict(put_aside or {})
+    if aside:
+        left = [name for name, has in zip(chosen.gauges, _reporting(sampled), strict=True) if has and name not in aside]
+        if not left:
+            raise NoGaugeLeft(aside)
+        chosen = restricted(chosen, gauges=left)
+        sampled = _sampled(records, chosen)
+    _check_gaps(chosen, sampled)
+    tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
+    provenance = provenance_of(chosen)
+    estimate = SlipEstimate.from_slip(
+        **_solve(chosen, sampled, seed, count),
+        sources=list(chosen.sources),
+        method=chosen.method,
+        window_min=longest_window_min(chosen),
+        start_min=float(getattr(chosen, "start_min", 0.0)),
+        region=provenance.get("region", ""),
+        gauges=[name for name, has in zip(chosen.gauges, _reporting(sampled), strict=True) if has],
+        model=provenance.get("model", ""),
+        bank=provenance.get("bank", ""),
+    )
+    learned = {"scenarios": provenance["scenarios"]} if "scenarios" in provenance else {}
+    left_out = " ".join(f"{name}={by:.1f}" for name, by in aside.items())
+    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide, put_aside=left_out, **learned))
+
+
+def contradicting_gauges(
+    records: Records,
+    inverter: Inverter,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    largest_m: float = np.inf,
+) -> dict[str, float]:
+    """Find the gauges whose record no slip explains, alone or beside those of the others.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event.
+    inverter : Inverter
+        Says what slip can make; let it have all unit sources that may have broken.
+    window_min, gauges
+        As :func:`invert_records` takes them.
+    largest_m : float, optional
+        As large as the earthquake can be, root mean square slip, m: decides between two gauges that contradict.
+
+    Returns
+    -------
+    aside : dict of str to float
+        By how many standard deviations each contradicts (:class:`~slipcast.inversion.consistency.Consistency`). Empty
+        for several events, and for a method that does not know what slip can make
+        (:class:`~slipcast.inversion.inverter.RecordModel`) or takes its own gauges alone.
+    """
+    records, chosen = _chosen(records, inverter, window_min, gauges)
+    return _aside(chosen, _sampled(records, chosen), largest_m)
+
+
+def _aside(inverter: Inverter, sampled: np.ndarray, largest_m: float = np.inf) -> dict[str, float]:
+    """Find the gauges that are better left out, from samples in the order of a method."""
+    if sampled.ndim > 2 or not isinstance(inverter, RecordModel) or not isinstance(inverter, WindowInverter):
+        return {}
+    found = Consistency(inverter.record_moments(), inverter.times_s).put_aside(sampled, largest_m=largest_m)
+    return {inverter.gauges[place]: by for place, by in found.items()}
+
+
+def _chosen(
+    records: Records,
+    inverter: Inverter,
+    window_min: float | Mapping[str, float] | None,
+    gauges: Sequence[str] | None,
+) -> tuple[Records, Inverter]:
+    """Return records without what is after the window of their gauge, and the method for gauges and window."""
     if isinstance(window_min, Mapping):
         if not window_min:
             raise InputError("window_min must name at least one gauge, got none")
@@ -75,37 +176,28 @@ def invert_records(
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
     chosen = restricted(inverter, gauges=None if gauges is None else list(gauges), window_min=window_min)
-    if isinstance(chosen, PreparedInverter):
-        chosen = chosen.prepared(records)
-    names = list(chosen.gauges)
+    return records, chosen.prepared(records) if isinstance(chosen, PreparedInverter) else chosen
+
+
+def _sampled(records: Records, inverter: Inverter) -> np.ndarray:
+    """Return records at the gauges and times of a method; InputError if they lack one, or sense something else."""
+    names = list(inverter.gauges)
     if missing := [name for name in names if name not in set(records.gauges)]:
-        raise InputError(f"records lack gauge {', '.join(missing)}; method {chosen.method} takes {', '.join(names)}")
-    check_senses(chosen, records.senses, of="records")
-    sampled = records.resample(chosen.times_s, names).to_numpy()
-    _check_gaps(chosen, sampled)
-    reporting = np.isfinite(sampled).any(axis=-1).reshape(-1, len(names)).any(axis=0)
-    tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
-    provenance = provenance_of(chosen)
-    estimate = SlipEstimate.from_slip(
-        **_solve(chosen, sampled, seed),
-        sources=list(chosen.sources),
-        method=chosen.method,
-        window_min=longest_window_min(chosen),
-        start_min=float(getattr(chosen, "start_min", 0.0)),
-        region=provenance.get("region", ""),
-        gauges=[name for name, has in zip(names, reporting, strict=True) if has],
-        model=provenance.get("model", ""),
-        bank=provenance.get("bank", ""),
-    )
-    learned = {"scenarios": provenance["scenarios"]} if "scenarios" in provenance else {}
-    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide, **learned))
+        raise InputError(f"records lack gauge {', '.join(missing)}; method {inverter.method} takes {', '.join(names)}")
+    check_senses(inverter, records.senses, of="records")
+    return records.resample(inverter.times_s, names).to_numpy()
 
 
-def _solve(inverter: Inverter, sampled: np.ndarray, seed: int) -> dict[str, Any]:
+def _reporting(sampled: np.ndarray) -> np.ndarray:
+    """Tell which gauges have a sample, in any event."""
+    return np.isfinite(sampled).any(axis=-1).reshape(-1, sampled.shape[-2]).any(axis=0)
+
+
+def _solve(inverter: Inverter, sampled: np.ndarray, seed: int, count: int) -> dict[str, Any]:
     """Find slip, and draw where the method can, from samples in its own order, ([n_events,] n_gauges, n_times)."""
     rng = np.random.default_rng(seed)
     if isinstance(inverter, WaveInverter):
-        amplitudes = inverter.draw(sampled, N_SAMPLES, rng)
+        amplitudes = inverter.draw(sampled, count, rng)
         samples = inverter.slip(amplitudes)
         return {
             "slip_m": samples.mean(axis=-2),
@@ -114,7 +206,7 @@ def _solve(inverter: Inverter, sampled: np.ndarray, seed: int) -> dict[str, Any]
             "amplitude_samples": amplitudes,
         }
     if isinstance(inverter, SamplingInverter):
-        return {"samples_m": inverter.sample(sampled, N_SAMPLES, rng), "slip_m": inverter.solve(sampled)}
+        return {"samples_m": inverter.sample(sampled, count, rng), "slip_m": inverter.solve(sampled)}
     return {"slip_m": inverter.solve(sampled)}
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Gaps",
     "Inverter",
     "PreparedInverter",
+    "RecordModel",
     "SamplingInverter",
     "SourceInverter",
     "WaveInverter",
@@ -128,6 +129,17 @@ class PreparedInverter(Inverter, Protocol):
 
     def prepared(self, records: Records) -> Inverter:
         """Return the method for the gauges of these records and the noise in them; InputError if it cannot use them."""
+
+
+@runtime_checkable
+class RecordModel(Inverter, Protocol):
+    """A method that knows what records slip can make, so that they can be held against each other."""
+
+    def record_moments(self) -> np.ndarray:
+        """Return the second moments of its samples, m^2, shape (n_gauges * n_times, n_gauges * n_times).
+
+        Without noise, for an earthquake of a root mean square slip of 1 m on unit sources.
+        """
 
 
 def provenance_of(inverter: Inverter) -> Mapping[str, str]:

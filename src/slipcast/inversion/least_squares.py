@@ -184,6 +184,11 @@ class LeastSquares:
         )
         return replace(ready, correlated=noise)
 
+    def record_moments(self) -> np.ndarray:
+        """Return the second moments of records for 1 m of slip on each unit source, independent of the others, m^2."""
+        response = self.solver.response.to_numpy().reshape(-1, len(self.sources))
+        return response @ response.T
+
     def solve(self, records) -> np.ndarray:
         """Find slip, as :meth:`LeastSquaresSolver.solve`."""
         return self.solver.solve(records)

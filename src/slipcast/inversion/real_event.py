@@ -10,8 +10,9 @@ from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.invert import invert_records
+from slipcast.inversion.invert import contradicting_gauges, invert_records
 from slipcast.inversion.inverter import Inverter
+from slipcast.inversion.least_squares import LeastSquares
 from slipcast.inversion.methods import method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.records import Records
@@ -63,6 +64,7 @@ def invert_event(
     half_duration_s: float = 0.0,
     stretch: bool = False,
     shifts: bool = False,
+    put_aside: bool = True,
     **options: Any,
 ) -> EventInversion:
     """Find the slip of a real event.
@@ -92,6 +94,8 @@ def invert_event(
     stretch, shifts : bool, optional
         Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
         (:func:`~slipcast.inversion.timing.fit_timing`).
+    put_aside : bool, optional
+        Leave out gauges whose record no slip explains, as :func:`~slipcast.inversion.invert.invert_records`.
     **options
         ``start_min``, ``noise_sd_m``, ``slip_sd_m``, ``scenarios``, ``ruptures``, ``joint_tide``, ``model_error``, as
         :func:`~slipcast.inversion.methods.method_named` takes them.
@@ -141,6 +145,9 @@ def invert_event(
             half_duration_s=half_duration_s,
         )
     records = records if timing is None else timing.applied(records)
-    slip = invert_records(records, inverter, window_min=windows, gauges=used)
+    # a fault of a sensor is what no slip on any source explains
+    whole = LeastSquares(bank, longest, gauges=used) if put_aside else inverter
+    aside = contradicting_gauges(records, whole, window_min=windows, gauges=used) if put_aside else {}
+    slip = invert_records(records, inverter, window_min=windows, gauges=used, put_aside=aside)
     slip = slip if timing is None else timing.noted(slip)
     return EventInversion(slip, records, inverter, windows, names, timing)

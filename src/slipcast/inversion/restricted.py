@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -121,6 +122,14 @@ class RestrictedPosterior:
         if set(self.gauges) == set(self.posterior.gauges):
             return replace(self, gauges=recorded_gauges(records, self.gauges, where="known to the model"))
         return self
+
+    def record_moments(self) -> np.ndarray:
+        """Return the second moments of records of its gauges and window, as the posterior knows them, m^2."""
+        posterior: Any = self.posterior
+        n_times = len(posterior.times_s)
+        places = positions_of(self.gauges, posterior.gauges, dim="gauge", where="of the posterior")
+        kept = (n_times * np.asarray(places)[:, np.newaxis] + np.arange(len(self.times_s))).ravel()
+        return posterior.record_moments()[np.ix_(kept, kept)]
 
     def solve(self, records) -> np.ndarray:
         """Find slip, as the posterior does, from records of shape (..., n_gauges, n_times), m."""

@@ -184,6 +184,7 @@ def invert(
     window_min: float | Mapping[str, float] | None = None,
     gauges: Sequence[str] | None = None,
     seed: int = 0,
+    put_aside: bool = True,
 ) -> SlipEstimate:
     """Find the slip that made records.
 
@@ -202,6 +203,9 @@ def invert(
         Gauges used; by default those of the records that the method knows.
     seed : int, optional
         What posterior samples are drawn from.
+    put_aside : bool, optional
+        Leave out gauges whose record no slip explains, alone or beside those of the others
+        (:class:`~slipcast.inversion.consistency.Consistency`); ``estimate.put_aside`` names them.
 
     Returns
     -------
@@ -222,4 +226,5 @@ def invert(
     8.9
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
-    return invert_records(records, open_inverter(inverter), window_min=window_min, gauges=gauges, seed=seed)
+    chosen = open_inverter(inverter)
+    return invert_records(records, chosen, window_min=window_min, gauges=gauges, seed=seed, put_aside=put_aside)

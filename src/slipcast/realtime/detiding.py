@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
+from scipy.stats import theilslopes
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
@@ -20,6 +21,12 @@ SampleKey = tuple[str, str, int]
 
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
+
+
+_FEWEST_BEFORE = 5
+_LEAST_OFFSET_M = 0.005
+_CLEAR = 5.0  # standard deviations
+_NINETY_FIVE = 2 * 1.96  # of a 95 % interval
 
 
 class Event(Protocol):
@@ -183,8 +190,53 @@ def gauge_levels(
         place = region.gauge(name)
         points = [(event.longitude, event.latitude), *sources]
         earliest_s = min(earliest_arrival(point, place.lon, place.lat) for point in points)
-        found[name] = GaugeLevels(np.array(times_ms, dtype=float) / 1e3, heights, note, earliest_s)
+        time_s = np.array(times_ms, dtype=float) / 1e3
+        if not raw[name]:
+            heights, note = without_offset(time_s, heights, earliest_s)
+        found[name] = GaugeLevels(time_s, heights, note, earliest_s)
     return found
+
+
+def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:
+    """Take out of a level what it has before a wave can be there, where that is no scatter.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        s since the origin, rising.
+    level_m : array, shape (n,)
+        Sea level without the tide, m, finite.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin.
+
+    Returns
+    -------
+    level_m : array, shape (n,)
+        Less a constant and a trend (Theil and Sen's, robust against shaking) if they are clear of the scatter.
+    note : str
+        What was taken out; empty if nothing was.
+
+    Examples
+    --------
+    >>> minutes = np.arange(60.0, 1800.0, 60.0)
+    >>> level, note = without_offset(minutes, np.full(minutes.size, 0.025), 600.0)
+    >>> float(np.abs(level).max()), note
+    (0.0, '2.5 cm off before a wave can be there, taken out')
+    """
+    before = (time_s > 0) & (time_s < earliest_s)
+    if before.sum() < _FEWEST_BEFORE:
+        return level_m, ""
+    early_s, early_m = time_s[before], level_m[before]
+    trend = theilslopes(early_m, early_s)
+    trend_s = trend.slope if abs(trend.slope) > _CLEAR * (trend.high_slope - trend.low_slope) / _NINETY_FIVE else 0.0
+    offset_m = float(np.median(early_m - trend_s * early_s))
+    scatter_m = 1.4826 * float(np.median(np.abs(early_m - trend_s * early_s - offset_m)))
+    least_m = max(_LEAST_OFFSET_M, _CLEAR * scatter_m / np.sqrt(before.sum()))
+    at_end_m = offset_m + trend_s * early_s[-1]
+    if max(abs(offset_m), abs(at_end_m)) <= least_m:
+        return level_m, ""
+    words = f"{100 * at_end_m:.1f} cm off before a wave can be there"
+    return level_m - offset_m - trend_s * time_s, f"{words}, taken out"
 
 
 def _without_tide(

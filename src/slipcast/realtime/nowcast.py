@@ -12,11 +12,13 @@ from cachetools import LRUCache
 
 from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import Forecast, forecast, wave_source
+from slipcast.forecasting.wave_fit import explained_shares
 from slipcast.geodesy import great_circle_distance
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.invert import invert_records
+from slipcast.inversion.first_magnitude import FirstMagnitude
+from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records
 from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, WindowInverter, provenance_of
 from slipcast.io.identity import fingerprint
 from slipcast.learning.inverters import open_inverter
@@ -36,11 +38,13 @@ SHORTEST_MIN = 5.0
 """Shortest window, minutes after the origin, where the method has no shortest one of its own."""
 
 _LATE_S = 600.0
-_FAR_M = 300e3
-_UNEXPLAINED = 0.5
+_FAR_M, _TOO_FAR_M = 300e3, 500e3
+_EXPLAINED = 0.5
 _MAGNITUDES = RuptureSettings().magnitude
 _LEAST_MAGNITUDE, _LARGEST_MAGNITUDE = 6.0, 9.6  # that choose unit sources
+_NOT_USED = "not used, its record contradicts the others or what slip can make"
 _SAMPLES_S = 60.0
+_DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 _KEPT_METHODS = 8
 
 
@@ -62,6 +66,13 @@ class Result:
         What qualifies it, in words.
     below_range : bool
         Whether its magnitude is below those that the model was trained on.
+    explained : dict of str to float
+        By gauge with a sample: the share of its record in the window that the forecast explains (1 less the sum of
+        squares that is left over that of the record), at most 1; NaN where it has seen no wave. Those that were put
+        aside are among them.
+    put_aside : dict of str to float
+        Gauges that were left out, and by how many standard deviations each contradicts the others, or what slip can
+        make (:class:`~slipcast.inversion.consistency.Consistency`).
     slip : SlipEstimate
         With posterior samples where the method gives them.
     forecast : Forecast
@@ -74,6 +85,8 @@ class Result:
     gauges: list[str]
     flags: list[str]
     below_range: bool
+    explained: dict[str, float]
+    put_aside: dict[str, float]
     slip: SlipEstimate = field(repr=False)
     forecast: Forecast = field(repr=False)
 
@@ -89,6 +102,9 @@ class Nowcast:
         of a model.
     bank : GreensBank, optional
         What forecasts are made with in place of the waves or the bank of the method.
+    hold_first : bool, optional
+        Hold each result against the first magnitude of the event, where it is known
+        (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`).
 
     Raises
     ------
@@ -102,6 +118,7 @@ class Nowcast:
 
     inverter: Inverter
     bank: GreensBank | None = None
+    hold_first: bool = False
     _by_sources: LRUCache = field(default_factory=lambda: LRUCache(_KEPT_METHODS), init=False, repr=False)
     _earliest: dict[tuple[float, float], float] = field(default_factory=dict, init=False, repr=False)
 
@@ -185,6 +202,25 @@ class Nowcast:
         )
         self.update(records)
 
+    def check_epicentre(self, lon_deg: float, lat_deg: float) -> None:
+        """Refuse an earthquake that none of the unit sources can stand for.
+
+        Raises
+        ------
+        InputError
+            If it is more than 500 km from all of them.
+        """
+        distance_m = self._distance_m(lon_deg, lat_deg)
+        if distance_m > _TOO_FAR_M:
+            raise InputError(
+                f"epicentre must be within {_TOO_FAR_M / 1e3:.0f} km of the unit sources of region {self.region.name}, "
+                f"got {lon_deg:g} {lat_deg:g}, {distance_m / 1e3:.0f} km away; give a model or bank of another region"
+            )
+
+    def _distance_m(self, lon_deg: float, lat_deg: float) -> float:
+        """Return the distance to the nearest unit source, m."""
+        return float(great_circle_distance(lon_deg, lat_deg, self._middles[:, 0], self._middles[:, 1]).min())
+
     def levels(self, event: Event, heights_m: Mapping[SampleKey, float]) -> dict[str, GaugeLevels]:
         """Return the samples of every DART of the region without the tide, by name."""
         names = list(dict.fromkeys([*self.gauges, *self.region.gauge_names("dart")]))
@@ -258,9 +294,11 @@ class Nowcast:
         Raises
         ------
         InputError
-            If the records are of several events or still hold the tide.
+            If the records are of several events or still hold the tide, or their epicentre is too far from the sources.
         """
         records = records.one_event()
+        if (place := _epicentre(records)) is not None:
+            self.check_epicentre(*place)
         shortest, longest = self.window_range_min
         time_s = records.time_s
         inside = (time_s >= 0) & (time_s <= 60 * longest)
@@ -285,17 +323,50 @@ class Nowcast:
         flags += self._record_flags(last_s, newest_s, waves_seen)
         flags += self._place_flags(epicentre, candidates)
         digest = fingerprint(
-            used, round(window_min, 4), sampled, flags, self.model_id, self.bank_id, self.inverter.method
+            used, round(window_min, 4), sampled, flags, self.model_id, self.bank_id, self.inverter.method, magnitude
         )
         if digest == known:
             return None
         inverter = self._on_sources(tuple(candidates or self.sources))
+        first = FirstMagnitude(magnitude) if self.hold_first and magnitude is not None else None
         with single_threaded():  # threads that wait for each other over small matrices are slower
-            slip = invert_records(records, inverter, window_min=window_min, gauges=seen)
+            slip, aside = self._slip(records, inverter, window_min, seen, first)
+            flags += [f"{name}: {_NOT_USED}, by {by:.0f} standard deviations" for name, by in aside.items()]
+            if first is not None:
+                alone = self._explained(slip, records, used, window_min, waves_seen)
+                agreed = [name for name, share in alone.items() if share >= _EXPLAINED and name not in aside]
+                slip, note = first.hold_against(
+                    slip,
+                    N_SAMPLES,
+                    np.random.default_rng(0),
+                    wave_seen=any(waves_seen[name] for name in used if name not in aside),
+                    supported=len(agreed) > 1,
+                    lowest=_MAGNITUDES[0],
+                )
+                flags += [note] if note else []
             made = forecast(slip, self.waves, gauges=forecast_gauges)
-        flags += self._result_flags(slip, made, grid_s, dict(zip(used, sampled, strict=True)), waves_seen)
+            explained = self._explained(slip, records, used, window_min, waves_seen)
+        flags += self._result_flags(slip, {name: share for name, share in explained.items() if name not in aside})
         below = self.is_model and not slip.magnitude >= _MAGNITUDES[0]
-        return Result(digest, newest_s, window_min, used, flags, below, slip, made)
+        return Result(digest, newest_s, window_min, used, flags, below, explained, aside, slip, made)
+
+    def _slip(
+        self, records: Records, inverter: Inverter, window_min: float, gauges: list[str], first: FirstMagnitude | None
+    ) -> tuple[SlipEstimate, dict[str, float]]:
+        """Find slip, and the gauges that are put aside; where all are, from a sea that is still at minute one."""
+        largest_m = np.inf if first is None else first.largest_size_m(self.sources)
+        # a first magnitude may be too small: what any of the sources can make
+        aside = contradicting_gauges(records, self.inverter, window_min=window_min, gauges=gauges, largest_m=largest_m)
+        count = N_SAMPLES if first is None else _DRAWS * N_SAMPLES
+        options: dict[str, Any] = {"window_min": window_min, "gauges": gauges, "count": count}
+        try:
+            return invert_records(records, inverter, put_aside=aside, **options), aside
+        except NoGaugeLeft:
+            # what no wave can have reached yet is known without a sensor
+            still = np.full(records.sea_level.shape, np.nan)
+            still[:, int(np.argmax(records.time_s > 0))] = 0.0
+            empty = Records(records.dataset.assign(sea_level=(records.sea_level.dims, still, {"units": "m"})))
+            return invert_records(empty, inverter, put_aside=False, **options), aside
 
     def _candidates(self, epicentre: tuple[float, float] | None, magnitude: float | None) -> list[str]:
         """Return the unit sources that may have broken: all without a magnitude, none where none is near."""
@@ -334,33 +405,31 @@ class Nowcast:
         """Tell what is special about where the event is."""
         if epicentre is None:
             return []
-        middles = self._middles
-        if great_circle_distance(*epicentre, middles[:, 0], middles[:, 1]).min() > _FAR_M:
+        if self._distance_m(*epicentre) > _FAR_M:
             return ["extrapolated: epicentre far from the unit sources"]
         if not candidates:
             return ["extrapolated: no unit source is near enough for the magnitude, all are used"]
         return []
 
-    def _result_flags(
-        self,
-        slip: SlipEstimate,
-        made: Forecast,
-        grid_s: np.ndarray,
-        sampled: Mapping[str, np.ndarray],
-        waves_seen: Mapping[str, bool],
-    ) -> list[str]:
+    def _explained(
+        self, slip: SlipEstimate, records: Records, gauges: list[str], window_min: float, waves_seen: Mapping[str, bool]
+    ) -> dict[str, float]:
+        """Return which share of each record the slip explains, NaN where there is no wave to explain."""
+        waves = self.waves
+        known = waves.waves if isinstance(waves, WaveInverter) else waves.gauges
+        seen = [name for name in gauges if waves_seen[name] and name in known]
+        shares = dict.fromkeys(gauges, float("nan"))
+        if seen:
+            made = forecast(slip, waves, gauges=seen)
+            shares |= explained_shares(records, made, seen, window_min)
+        return shares
+
+    def _result_flags(self, slip: SlipEstimate, explained: Mapping[str, float]) -> list[str]:
         """Tell what is special about the result."""
         flags = []
         if self.is_model and np.isfinite(slip.magnitude) and slip.magnitude > _MAGNITUDES[1]:
             flags.append(f"extrapolated: above Mw {_MAGNITUDES[1]:g}, the largest that the model was trained on")
-        time_s = made.dataset["time"].to_numpy()
-        for name, row in sampled.items():
-            if name not in made.gauges or not waves_seen[name]:
-                continue
-            known = np.isfinite(row)
-            modelled = np.interp(grid_s[known], time_s, made.sea_level.sel(gauge=name).to_numpy())
-            if np.sum((row[known] - modelled) ** 2) > _UNEXPLAINED * np.sum(row[known] ** 2):
-                flags.append(f"{name}: not explained by the slip found")
+        flags += [f"{name}: not explained by the slip found" for name, share in explained.items() if share < _EXPLAINED]
         return flags
 
     @cached_property

@@ -160,6 +160,7 @@ def replay(
     gauges: Iterable[str] | None = None,
     forecast_gauges: Iterable[str] | None = None,
     magnitude: float | None = None,
+    hold_first: bool = True,
     progress: Progress | bool | None = None,
 ) -> Replay:
     """Invert records and forecast waves at each minute, from the samples received by then.
@@ -185,6 +186,9 @@ def replay(
         By default all.
     magnitude : float, optional
         Mw as first reported: a method with a bank then looks for slip near the epicentre of the records alone.
+    hold_first : bool, optional
+        Hold each result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
+        service does.
     progress : callable or bool, optional
         Called with minutes done, their total and an empty note; ``True`` shows a bar on the error stream.
 
@@ -211,7 +215,7 @@ def replay(
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     records = records.one_event()
-    nowcast = Nowcast(_replayable(open_inverter(inverter), records, gauges), bank)
+    nowcast = Nowcast(_replayable(open_inverter(inverter), records, gauges), bank, hold_first)
     sent = _Sent.of(records, nowcast.gauges, latency_min)
     steps = _steps(nowcast, sent, minutes)
     targets = None if forecast_gauges is None else list(forecast_gauges)

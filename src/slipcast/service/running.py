@@ -6,7 +6,7 @@ import ctypes
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slipcast.errors import InputError
@@ -43,7 +43,12 @@ def one_memory_pool() -> None:
 
 
 def load_nowcasts(
-    regions: Sequence[str], models: Sequence[str], banks: Sequence[Path], method: str | None = None
+    regions: Sequence[str],
+    models: Sequence[str],
+    banks: Sequence[Path],
+    method: str | None = None,
+    *,
+    hold_first: bool = True,
 ) -> Mapping[str, Nowcast]:
     """Load regions with the method that answers for each.
 
@@ -58,6 +63,8 @@ def load_nowcasts(
         found with it by ``method``.
     method : str, optional
         By default ``"tikhonov"``.
+    hold_first : bool, optional
+        Hold results against the first magnitude of the event.
 
     Returns
     -------
@@ -89,9 +96,9 @@ def load_nowcasts(
             Region.open(name)  # raises if there is none of this name
             raise InputError(f"region {name} needs a bank (--bank), since the package has no model of it")
         if model is not None:
-            nowcasts[name] = Nowcast(model, bank)
+            nowcasts[name] = Nowcast(model, bank, hold_first)
         elif bank is not None:
-            nowcasts[name] = nowcast_by(method, bank)
+            nowcasts[name] = replace(nowcast_by(method, bank), hold_first=hold_first)
     if not nowcasts:
         raise InputError("a service needs a region, a model or a bank, got none")
     for nowcast in nowcasts.values():

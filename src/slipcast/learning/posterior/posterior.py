@@ -245,6 +245,10 @@ class NeuralPosterior:
         """What the gauges sense of the displacement alone, m, shape (n_modes,)."""
         return self.modes.displacement
 
+    def record_moments(self) -> np.ndarray:
+        """Return the second moments of records for a root mean square slip of 1 m on unit sources, m^2."""
+        return self.linear.moments.records.astype(float)
+
     def slip(self, amplitudes) -> np.ndarray:
         """Turn amplitudes into slip on unit sources.
 

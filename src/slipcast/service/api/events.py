@@ -12,6 +12,7 @@ from fastapi import Path as InPath
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from slipcast.errors import InputError
 from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.api.exports import EXPORTS, forecast_geojson, netcdf_bytes, slip_geojson, to_180
 from slipcast.service.api.regions import PROBLEMS
@@ -115,6 +116,10 @@ def _add_writes(router: APIRouter, nowcasts: Mapping[str, Nowcast]) -> None:
     async def create(request: Request, about: EventIn) -> Response:
         if about.region not in nowcasts:
             raise HTTPException(422, f"region: must be one of {', '.join(nowcasts)}")
+        try:
+            nowcasts[about.region].check_epicentre(about.longitude, about.latitude)
+        except InputError as error:
+            raise HTTPException(422, str(error)) from None
         content = about.model_dump() | {
             "origin_time": _text(about.origin_time),
             "longitude": float(to_180(about.longitude)),

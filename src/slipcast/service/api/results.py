@@ -49,7 +49,8 @@ def summary(result: Result) -> dict[str, Any]:
     -------
     content : dict
         For JSON: minute of the newest sample, window, gauges, flags, magnitude with the ends of its 90 % interval,
-        and the gauge with the highest forecast.
+        which share of each record is explained, gauges that were put aside and by how many standard deviations, and the
+        gauge with the highest forecast.
     """
     slip, made = result.slip, result.forecast
     low = high = None
@@ -67,6 +68,8 @@ def summary(result: Result) -> dict[str, Any]:
         "magnitude_low": low,
         "magnitude_high": high,
         "below_range": result.below_range,
+        "explained": {name: _number(share, 3) for name, share in result.explained.items()},
+        "put_aside": {name: _number(by, 1) for name, by in result.put_aside.items()},
         "worst": {"gauge": made.gauges[worst], "max_amplitude_m": _number(heights[worst], 4)},
     }
 

@@ -167,6 +167,8 @@ class ResultSummary(BaseModel):
     magnitude_low: float | None
     magnitude_high: float | None
     below_range: bool
+    explained: dict[str, float | None] = {}
+    put_aside: dict[str, float] = {}
     worst: Worst | None
     latency_ms: float
 

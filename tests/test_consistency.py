@@ -1,0 +1,289 @@
+"""Records held against each other, against what slip can make, and against the first magnitude."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+
+import slipcast as sc
+from slipcast.errors import InputError
+from slipcast.inversion import invert_records
+from slipcast.inversion.consistency import Consistency
+from slipcast.inversion.first_magnitude import FirstMagnitude
+from slipcast.inversion.invert import NoGaugeLeft
+from slipcast.learning.inverters import open_posterior
+from slipcast.realtime.detiding import without_offset
+from slipcast.realtime.nowcast import Nowcast
+
+MINUTES = np.arange(1, 121)
+DARTS = ["46404", "46407", "46419", "46411"]
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    return sc.packaged_records("cascadia-simulation")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return open_posterior("cascadia")
+
+
+@pytest.fixture(scope="module")
+def nowcast(model):
+    return Nowcast(model, hold_first=True)
+
+
+def changed(records, gauge, change):
+    """Change the record of one gauge."""
+    level = records.sea_level.to_numpy().copy()
+    row = records.gauges.index(gauge)
+    level[row] = change(level[row])
+    return sc.Records(records.dataset.assign(sea_level=(records.sea_level.dims, level, {"units": "m"})))
+
+
+FAULTS = {
+    "stuck": lambda level: np.full_like(level, 0.8),
+    "one sample": lambda level: np.where(MINUTES == 31, 40.0, level),
+    "another unit": lambda level: np.clip(100 * level, -49, 49),
+    "a step": lambda level: level + 1.5 * (MINUTES > 20),
+    "ten samples running": lambda level: level - 9.4 * ((MINUTES > 20) & (MINUTES <= 30)),
+}
+
+
+@pytest.mark.parametrize("gauge", ["46404", "46411"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_bad_sensor_is_put_aside_by_name(simulation, model, fault, gauge):
+    clean = sc.invert(simulation, model, window_min=45)
+    assert clean.put_aside == {}
+    found = sc.invert(changed(simulation, gauge, FAULTS[fault]), model, window_min=45)
+    assert list(found.put_aside) == [gauge]
+    assert found.put_aside[gauge] > 5
+    assert gauge not in found.dataset.attrs["gauges"].split()
+    without = sc.invert(simulation, model, window_min=45, gauges=[name for name in DARTS if name != gauge])
+    npt.assert_array_equal(found.slip, without.slip)
+    npt.assert_allclose(found.magnitude, clean.magnitude, atol=0.1)
+
+
+def test_all_gauges_are_used_when_that_is_asked_for(simulation, model):
+    bad = changed(simulation, "46404", FAULTS["stuck"])
+    found = sc.invert(bad, model, window_min=45, put_aside=False)
+    assert found.put_aside == {}
+    assert "46404" in found.dataset.attrs["gauges"].split()
+
+
+def test_without_a_good_gauge_there_is_no_answer(simulation, model):
+    bad = changed(simulation, "46404", FAULTS["stuck"])
+    with pytest.raises(NoGaugeLeft, match=r"records need a gauge that slip explains, got none; .* 46404 by"):
+        sc.invert(bad, model, window_min=45, gauges=["46404"])
+
+
+def test_least_squares_puts_aside_too(small_bank):
+    slip = np.zeros(len(small_bank.sources))
+    slip[2:5] = 8.0
+    inverter = sc.LeastSquares(small_bank, 90, gauges=DARTS[:3], slip_sd_m=5.0, noise_sd_m=0.01)
+    level = inverter.solver.response.to_numpy() @ slip
+    times = inverter.times_s
+    made = sc.Records.from_arrays(times, level, gauges=DARTS[:3], lon_deg=[0] * 3, lat_deg=[0] * 3)
+    assert invert_records(made, inverter).put_aside == {}
+    level[1] = np.where((times > 1200) & (times < 1800), level[1] - 9.4, level[1])
+    bad = sc.Records.from_arrays(times, level, gauges=DARTS[:3], lon_deg=[0] * 3, lat_deg=[0] * 3)
+    found = invert_records(bad, inverter)
+    assert list(found.put_aside) == ["46407"]
+    npt.assert_allclose(found.magnitude, invert_records(made, inverter, gauges=["46404", "46419"]).magnitude)
+
+
+def gaussian_process(rng, n_gauges=4, n_times=60):
+    """Make moments of records of four patterns of waves, and what draws of them."""
+    times = 60.0 * np.arange(1, n_times + 1)
+    periods = np.array([600.0, 900.0, 1400.0, 2000.0])
+    waves = np.concatenate(
+        [
+            np.stack([np.sin(2 * np.pi * (times - 120 * gauge) / period + gauge) for period in periods])
+            for gauge in range(n_gauges)
+        ],
+        axis=1,
+    )
+    return times, waves.T @ waves, lambda: (rng.normal(size=4) @ waves).reshape(n_gauges, n_times)
+
+
+def test_records_that_agree_are_all_kept():
+    rng = np.random.default_rng(3)
+    times, moments, draw = gaussian_process(rng)
+    consistency = Consistency(moments, times)
+    farthest = []
+    for _ in range(20):
+        level = draw() * rng.lognormal() + rng.normal(0, 0.004, (4, 60))
+        assert consistency.put_aside(level) == {}
+        farthest.append(consistency.contradictions(level).max())
+    assert max(farthest) < 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda level: 3 * level, lambda level: -level, lambda level: np.roll(level, 6), lambda level: 0.0 * level],
+    ids=["too large", "upside down", "late", "dead"],
+)
+def test_a_record_of_another_shape_or_size_is_found(change):
+    rng = np.random.default_rng(4)
+    times, moments, draw = gaussian_process(rng)
+    consistency = Consistency(moments, times)
+    for _ in range(5):
+        level = draw() + rng.normal(0, 0.004, (4, 60))
+        level[2] = change(level[2])
+        assert list(consistency.put_aside(level)) == [2]
+
+
+def test_missing_samples_and_gauges_play_no_part():
+    rng = np.random.default_rng(5)
+    times, moments, draw = gaussian_process(rng)
+    level = draw()
+    level[1] = np.nan
+    level[0, ::3] = np.nan
+    level[3, 30:] = np.nan
+    consistency = Consistency(moments, times)
+    assert consistency.contradictions(level).shape == (3,)
+    assert consistency.put_aside(level) == {}
+    level[3, 10:20] += 5.0
+    assert list(consistency.put_aside(level)) == [3]
+
+
+def test_of_two_that_contradict_the_first_magnitude_decides():
+    rng = np.random.default_rng(6)
+    times, moments, draw = gaussian_process(rng, n_gauges=2)
+    level = 0.02 * draw() * [[1], [100]] + rng.normal(0, 0.002, (2, 60))
+    consistency = Consistency(moments, times)
+    assert consistency.contradictions(level).max() > 5
+    assert consistency.put_aside(level) == {}
+    assert list(consistency.put_aside(level, largest_m=0.05)) == [1]
+
+
+def test_shapes_are_checked():
+    with pytest.raises(InputError, match=r"moments must be square, of gauges times 3 samples, got shape \(4, 4\)"):
+        Consistency(np.eye(4), np.arange(3.0))
+    with pytest.raises(InputError, match=r"records must have shape \(2, 3\), got \(3, 3\)"):
+        Consistency(np.eye(6), np.arange(3.0)).contradictions(np.zeros((3, 3)))
+
+
+def test_a_first_magnitude_has_the_quantiles_of_its_density():
+    first = FirstMagnitude(7.4)
+    grid = np.linspace(4, 12, 80001)
+    mass = np.cumsum(first.density(grid)) * (grid[1] - grid[0])
+    npt.assert_allclose(first.area_below(8.0), np.interp(8.0, grid, mass), rtol=1e-3)
+    for probability in (0.05, 0.3, 0.5, 0.9):
+        value = float(first.quantiles(probability))
+        npt.assert_allclose(np.interp(value, grid, mass / mass[-1]), probability, atol=1e-3)
+        npt.assert_allclose(first.probability_below(value), probability, atol=1e-9)
+
+
+@pytest.mark.parametrize("magnitude", [3.9, 9.8, np.nan])
+def test_a_first_magnitude_out_of_range_is_refused(magnitude):
+    with pytest.raises(InputError, match=r"magnitude must be in \[4, 9.7\], got"):
+        FirstMagnitude(magnitude)
+
+
+def drawn(magnitudes):
+    """Make an estimate with draws of some magnitudes on one unit source."""
+    one = sc.SlipEstimate.from_slip([1.0], ["acsza58"], method="x", window_min=5, region="cascadia").magnitude
+    samples = 10 ** (1.5 * (np.asarray(magnitudes, dtype=float)[:, np.newaxis] - one))
+    return sc.SlipEstimate.from_slip(
+        samples.mean(axis=0), ["acsza58"], method="x", window_min=5, region="cascadia", samples_m=samples
+    )
+
+
+def median_of(slip):
+    return float(slip.dataset["magnitude_quantile"].sel(quantile=0.5))
+
+
+def test_draws_are_weighed_by_the_first_magnitude():
+    rng = np.random.default_rng(0)
+    wide = drawn(rng.uniform(7.5, 9.3, 4000))
+    held, note = FirstMagnitude(8.2).hold_against(wide, 200, rng, wave_seen=True, supported=True)
+    assert note == ""
+    assert held.samples.sizes["sample"] == 200
+    npt.assert_allclose(median_of(held), FirstMagnitude(8.2).quantiles(0.5), atol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("magnitudes", "supported", "median", "note"),
+    [
+        ((8.6, 8.8), False, 7.0, "limited by the first magnitude, Mw 7: no two gauges show that it is larger"),
+        ((8.6, 8.8), True, 8.7, "larger than the first magnitude, Mw 7, suggests"),
+        ((5.0, 5.4), False, 5.2, "smaller than the first magnitude, Mw 7, suggests"),
+    ],
+)
+def test_draws_out_of_reach(magnitudes, supported, median, note):
+    rng = np.random.default_rng(1)
+    held, said = FirstMagnitude(7.0).hold_against(
+        drawn(rng.uniform(*magnitudes, 1000)), 200, rng, wave_seen=supported, supported=supported
+    )
+    assert said == note
+    npt.assert_allclose(median_of(held), median, atol=0.1)
+
+
+def test_slip_without_draws_is_limited():
+    large = sc.SlipEstimate.from_slip([10.0], ["acsza58"], method="x", window_min=5, region="cascadia")
+    options = {"count": 10, "rng": np.random.default_rng(0), "wave_seen": True}
+    held, note = FirstMagnitude(7.0).hold_against(large, supported=False, **options)
+    npt.assert_allclose(held.magnitude, 7.25, atol=1e-6)
+    assert "limited" in note
+    kept, note = FirstMagnitude(7.0).hold_against(large, supported=True, **options)
+    assert (kept.magnitude, note) == (large.magnitude, "larger than the first magnitude, Mw 7, suggests")
+    same, note = FirstMagnitude(8.2).hold_against(large, supported=False, **options)
+    assert (same.magnitude, note) == (large.magnitude, "")
+
+
+def quiet(level_m=0.0, minutes=24, seed=1):
+    """Make records of a sea without a tsunami after an earthquake off Oregon."""
+    region = sc.Region.open("cascadia")
+    places = [region.gauge(name) for name in DARTS]
+    level = np.random.default_rng(seed).normal(0, 0.002, (4, minutes)) + level_m
+    made = sc.Records.from_arrays(
+        60.0 * np.arange(1, minutes + 1),
+        level,
+        gauges=DARTS,
+        lon_deg=[place.lon for place in places],
+        lat_deg=[place.lat for place in places],
+        origin_time="2026-01-26T21:00:00Z",
+    )
+    return sc.Records(made.dataset.assign_attrs(epicentre=[235.6, 43.7]))
+
+
+@pytest.mark.parametrize("minutes", [5, 24, 60])
+def test_a_quiet_sea_after_a_moderate_earthquake_makes_no_tsunami(nowcast, minutes):
+    found = nowcast.update(quiet(minutes=minutes), magnitude=7.0)
+    assert float(found.forecast.max_amplitude.max()) < 0.3
+    assert "no wave detected yet" in found.flags
+    assert set(found.explained) == set(DARTS)
+    assert np.isnan([*found.explained.values()]).all()
+
+
+def test_where_all_sensors_fail_the_first_magnitude_is_left(nowcast):
+    bad = quiet(np.where(np.arange(24) // 4 % 2 == 0, 1.5, -0.8)[np.newaxis])
+    found = nowcast.update(bad, magnitude=7.0)
+    assert set(found.put_aside) == set(DARTS)
+    assert float(found.forecast.max_amplitude.max()) < 0.3
+    assert sum("not used, its record contradicts" in flag for flag in found.flags) == 4
+
+
+def test_a_wave_that_two_gauges_show_outweighs_the_first_magnitude(nowcast, simulation):
+    seen = simulation.windowed(dict.fromkeys(DARTS, (-np.inf, 45.0)))
+    found = nowcast.update(seen, magnitude=7.0)
+    npt.assert_allclose(found.slip.magnitude, 8.9, atol=0.1)
+    assert "larger than the first magnitude, Mw 7, suggests" in found.flags
+    assert found.explained["46404"] > 0.9
+
+
+def test_an_offset_before_any_wave_is_taken_out():
+    minutes = 60.0 * np.arange(1, 61)
+    rng = np.random.default_rng(2)
+    noise, wave = rng.normal(0, 0.002, 60), 0.5 * np.exp(-(((minutes - 2400) / 300) ** 2))
+    level, note = without_offset(minutes, 0.025 + noise + wave, 1200.0)
+    npt.assert_allclose(level, noise + wave, atol=0.003)
+    assert "cm off before a wave can be there" in note
+    level, note = without_offset(minutes, noise + wave, 1200.0)
+    npt.assert_array_equal(level, noise + wave)
+    assert note == ""
+    level, note = without_offset(minutes, 0.1 + noise, 120.0)
+    npt.assert_array_equal(level, 0.1 + noise)
