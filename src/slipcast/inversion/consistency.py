@@ -55,8 +55,9 @@ class Consistency:
     against anything that slip can make. Samples are averaged over three minutes. The defaults hold for the six DARTs of
     the Tohoku tsunami of 2011, coda and all: at most 3 standard deviations.
 
-    It cannot see a delay of a few minutes, a constant level at a gauge over the source, which may have sunk or risen, nor what a fault makes of a record that the others say nothing of, where
-    slip could make it, too; and of two gauges alone it cannot tell which is wrong, unless slip can make but one.
+    It cannot see a delay of a few minutes; a constant level at a gauge over the source, which may have sunk or risen;
+    nor what a fault makes of a record that the others say nothing of, where slip could make it, too. Of two gauges alone
+    it cannot tell which is wrong, unless slip can make but one.
     """
 
     moments: np.ndarray
