@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from slipcast.errors import InputError, check_kind
+from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import (
     Inverter,
@@ -19,6 +20,7 @@ from slipcast.inversion.inverter import (
     provenance_of,
     restricted,
 )
+from slipcast.io.labels import with_reasons
 from slipcast.records import Records
 
 __all__ = ["N_SAMPLES", "invert_records"]
@@ -55,13 +57,20 @@ def invert_records(
     -------
     estimate : SlipEstimate
         Attribute ``tide``: ``"joint"``, else how the records say that it was taken out; ``gauges``: those with a sample
-        in the window.
+        in the window; ``gauges_left_out``: those of the records that the method knows without one, and those that could
+        not be read, with the reasons.
 
     Raises
     ------
     InputError
         If an argument is of a wrong kind, a name is unknown, the window does not fit the method, more samples are
-        missing than the method can do without, or a gauge senses something else than the method was made for.
+        missing than the method can do without (a gauge that was named must have a sample in the window), or a gauge
+        senses something else than the method was made for.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a gauge has no sample in the window and is left out by a method that needs some of each.
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
@@ -75,6 +84,7 @@ def invert_records(
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
     chosen = restricted(inverter, gauges=None if gauges is None else list(gauges), window_min=window_min)
+    known = set(chosen.gauges)
     if isinstance(chosen, PreparedInverter):
         chosen = chosen.prepared(records)
     names = list(chosen.gauges)
@@ -84,6 +94,7 @@ def invert_records(
     sampled = records.resample(chosen.times_s, names).to_numpy()
     _check_gaps(chosen, sampled)
     reporting = np.isfinite(sampled).any(axis=-1).reshape(-1, len(names)).any(axis=0)
+    used = [name for name, has in zip(names, reporting, strict=True) if has]
     tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
     provenance = provenance_of(chosen)
     estimate = SlipEstimate.from_slip(
@@ -93,12 +104,17 @@ def invert_records(
         window_min=longest_window_min(chosen),
         start_min=float(getattr(chosen, "start_min", 0.0)),
         region=provenance.get("region", ""),
-        gauges=[name for name, has in zip(names, reporting, strict=True) if has],
+        gauges=used,
         model=provenance.get("model", ""),
         bank=provenance.get("bank", ""),
     )
     learned = {"scenarios": provenance["scenarios"]} if "scenarios" in provenance else {}
-    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide, **learned))
+    why = f"no sample in the window of {longest_window_min(chosen):g} min"
+    reasons = {name: why for name in records.gauges if name in known and name not in used}
+    if dropped := [name for name in reasons if name not in names]:
+        warnings.warn(f"{why} at {', '.join(dropped)}, which is left out", SlipcastWarning, stacklevel=2)
+    found = estimate.dataset.assign_attrs(tide=tide, **learned)
+    return SlipEstimate(with_reasons(found, records.gauges_left_out | reasons))
 
 
 def _solve(inverter: Inverter, sampled: np.ndarray, seed: int) -> dict[str, Any]:
