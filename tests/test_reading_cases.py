@@ -12,7 +12,7 @@ import pytest
 
 from case_fixtures import beside, case
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.records import DartSeries, Records, read_dart, read_records, records_of
+from slipcast.records import MASKS, DartSeries, Records, read_dart, read_records, records_of
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 
 JAPAN = {"origin": "2011-03-11T05:46:24Z", "epicentre": (142.37, 38.30), "region": "japan"}
@@ -130,6 +130,14 @@ def test_arguments_are_refused_whatever_the_files(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             read_records(good, **OPTIONS | options)
+
+
+def test_a_file_in_feet_does_not_stop_the_other_of_its_station(tmp_path):
+    good, raw = write(tmp_path / "21418.txt"), raw_record()
+    (tmp_path / "21418_feet.txt").write_text(ndbc_text(raw["time_s"], raw["height_m"] / 0.3048, raw["kind"]))
+    found = read_records(tmp_path / "21418_feet.txt", good, **OPTIONS)
+    npt.assert_array_equal(found.sea_level, read_records(good, **OPTIONS).sea_level)
+    assert "are these metres of a water column?" in found.dataset["left_out"].item()
 
 
 # names of stations
@@ -255,6 +263,7 @@ def test_tables_of_others(name, station):
     assert found.gauges == [station]
     assert np.isfinite(found.sea_level).sum() > 400
     assert bool(found.dataset["detided"].item()) == (name == "H5-detided-two-columns")
+    assert not (found.dataset["flag"] & MASKS["flat_line"]).any()
 
 
 def test_heights_in_feet():

@@ -105,6 +105,11 @@ def test_a_clock_that_is_off_the_minute_stays():
     _, clean = a_night()
     late = Samples(clean.time + np.timedelta64(30, "s"), clean.interval_s, clean.height_m, clean.line)
     check_same(without_shadows(late)[0], late)
+    # missing heights are no evidence
+    both, _ = a_night()
+    off = both.time.astype(int) % 60 != 0
+    lost = Samples(both.time, both.interval_s, np.where(off, np.nan, both.height_m), both.line)
+    check_same(without_shadows(lost)[0], lost)
     # half of the rows off the minute, others than those of the minute
     both = make(30 * np.arange(240), 4336 + 0.01 * np.arange(240))
     check_same(without_shadows(both)[0], both)

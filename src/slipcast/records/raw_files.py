@@ -18,7 +18,7 @@ __all__ = ["check_heights", "read_files"]
 
 
 def read_files(
-    files: Sequence[Path], station: str | None, origin: np.datetime64
+    files: Sequence[Path], station: str | None, origin: np.datetime64, settings: QualitySettings
 ) -> tuple[list[DartSeries], dict[str, InputError]]:
     """Read files, and join those of one station.
 
@@ -30,6 +30,8 @@ def read_files(
         Whose they are, or which of them is read; None: each says it.
     origin : datetime64
         Of the earthquake, UTC.
+    settings : QualitySettings
+        Which heights a water column can have.
 
     Returns
     -------
@@ -43,10 +45,16 @@ def read_files(
     failed: list[tuple[str, Path, InputError]] = []
     for file in files:
         try:
-            for series in _read_any(file, station, origin):
-                parts.setdefault(series.station, []).append(series)
+            found = _read_any(file, station, origin)
         except InputError as error:
             failed.append((_name_of(file, station), file, error))
+            continue
+        for series in found:
+            try:
+                check_heights(series, settings)
+                parts.setdefault(series.station, []).append(series)
+            except InputError as error:
+                failed.append((series.station, file, error))
     joined: list[DartSeries] = []
     reasons: dict[str, InputError] = {}
     for name, file, reason in failed:

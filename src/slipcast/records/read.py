@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from types import NoneType
@@ -33,6 +33,7 @@ _SOURCE_EXTENT_M = 200e3
 _SHAKING_S = 1200.0  # where nothing says when a wave can arrive
 _TSUNAMI_S = 1.5 * 86400.0
 _YEAR_S = 366 * 86400.0
+_STUCK_M = 1e-6
 _NOMINAL_M = 5000.0  # depth of the sea under a record that came without tide
 
 ShakingChoice = Literal["find", "keep"]
@@ -127,7 +128,8 @@ def read_records(
     if station is not None:
         check_station(station)
     moment = _moment(origin)
-    joined, reasons = read_files([Path(file) for file in files], station, moment)
+    check_kind(quality, (QualitySettings, NoneType), "quality", "QualitySettings")
+    joined, reasons = read_files([Path(file) for file in files], station, moment, quality or QualitySettings())
     return _records_of(
         joined,
         reasons,
@@ -332,8 +334,10 @@ def _clean(
     time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]
     may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg)
     _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
-    column_m = height_m + _NOMINAL_M if series.tide_removed else height_m
-    flags = check_quality(time_s, column_m, interval_s, quality or QualitySettings())
+    settings, column_m = quality or QualitySettings(), height_m
+    if series.tide_removed:  # without a tide a calm sea is flatter than a sensor that works would be with it
+        settings, column_m = replace(settings, flat_line_m=_STUCK_M), height_m + _NOMINAL_M
+    flags = check_quality(time_s, column_m, interval_s, settings)
     span = None
     if isinstance(shaking, Mapping) and series.station in shaking:
         span = (0.0, 60.0 * shaking[series.station])

@@ -88,7 +88,7 @@ def without_shadows(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
         echo, differs = _compared(samples.height_m, own, [at_whole.get(int(minute[i]), set()) for i in own])
         others = (second[outside] == each_second) & (np.abs(day[outside] - each_day) <= 1)
         least = 1 if known[own].any() else max(_LEAST_ECHOES, 10 * int(others.sum()))
-        if echo.sum() < max(least, 9 * differs.sum()):
+        if (echo & np.isfinite(samples.height_m[own])).sum() < max(least, 9 * differs.sum()):
             continue
         # where a table does not say the interval, a repeated row may stand beside a true one of the same moment
         beside = off[unknown[off] & (day[off] == each_day) & (second[off] == each_second) & ~np.isin(off, own)]
