@@ -132,6 +132,27 @@ def test_pairs_of_a_time_and_a_residual(separator):
     npt.assert_array_equal(column.time, np.array(MOMENTS, "datetime64[s]"))
 
 
+def test_pairs_under_names():
+    for names in ("time eta", "t (s)   level (m)"):
+        series = parse(f"{names}\n0 0.1\n60 0.2\n120 0.3\n")
+        npt.assert_array_equal(series.height_m, [0.1, 0.2, 0.3])
+
+
+def test_a_date_and_a_time():
+    rows = "2011-03-11,05:45:00,5662.198\n2011/03/11,05:46,5662.199\n"
+    for header in ("Date,Time,Height (m)", "date (UTC),time_utc,height"):
+        npt.assert_array_equal(parse(f"{header}\n{rows}").time, np.array(MOMENTS[:2], "datetime64[s]"))
+    turned = parse("height;time;date\n5662,198;05:45:00;2011-03-11\n")
+    npt.assert_array_equal(turned.time, np.array(MOMENTS[:1], "datetime64[s]"))
+    with pytest.raises(InputError, match="line 3: must have 3 fields, got 2"):
+        parse(f"date,time,height\n{rows[:29]}2011-03-11,5662.1\n{rows}")
+    cut = parse(f"date,time,height\n{rows}2011-03-11")
+    assert cut.time.size == 2
+    assert cut.left_out[0].startswith("line 4, the last")
+    with pytest.raises(InputError, match="line 2: Time must be ISO 8601"):
+        parse("Date,Time,height\n11/03/2011,05:46:00,5662.1\n")
+
+
 def test_a_column_of_seconds():
     series = parse("time_s,residual_m\n-60,0.01\n0.0,0.02\n60,0.03\n")
     npt.assert_array_equal(series.seconds_since(ORIGIN), [-60, 0, 60])

@@ -253,6 +253,8 @@ def _tables(text: str, where: str, origin: np.datetime64 | None) -> tuple[list[T
         raise InputError(f"{where} has a header but no samples")
     if is_table(lines[0][1]):
         return read_table(lines, unended, where, origin)
+    if not re.search("[0-9]", lines[0][1]) and is_pairs(lines[1:]):  # under names without a separator
+        lines = lines[1:]
     if is_pairs(lines):
         table, left_out = read_pairs(lines, unended, where, origin)
         return [table], left_out

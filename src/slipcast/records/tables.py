@@ -29,19 +29,25 @@ _METRES = {"m", "metre", "metres", "meter", "meters"}
 _SECONDS = {"s", "sec", "second", "seconds"}
 _UTC = {"", "utc", "gmt", "z"}
 _OTHER_UNITS = {"ft", "feet", "cm", "mm", "km", "fathoms", "local", "min", "minutes", "h", "hours"}
-_TIMES = {"time", "timestamp", "time_stamp", "datetime", "date_time", "date", "utc", "utc_time"}
+_TIMES = {
+    *("time", "timestamp", "time_stamp", "datetime", "date_time", "date", "date_and_time", "utc", "utc_time"),
+    *("obs_time", "observation_time", "sample_time"),
+}
 _SINCE_ORIGIN = {"time", "t", "seconds", "elapsed", "since_origin", "seconds_since_origin"}
 _HEIGHTS = {
-    *("height", "water_column_height", "water_column", "water_height", "height_of_water_column"),
+    *("height", "column_height", "water_column_height", "water_column", "water_height", "height_of_water_column"),
     *("sealevel", "sea_level", "water_level", "waterlevel"),
     "sea_floor_depth_below_sea_surface",  # NDBC's observation service
 }
 _PERHAPS_HEIGHTS = {"depth", "water_depth", "value"}
 _WITHOUT_TIDE = {
     *("residual", "residuals", "detided", "notide", "detided_height", "detided_sea_level", "sea_level_residual"),
-    *("residual_height", "anomaly", "sea_level_anomaly", "tsunami"),
+    *("residual_height", "anomaly", "sea_level_anomaly", "tsunami", "eta"),
 }
-_STATIONS = {"station", "station_id", "station_name", "stationid", "buoy", "buoy_id", "platform_id", "wmo_id", "wmo"}
+_STATIONS = {
+    *("station", "station_id", "station_name", "station_code", "stationid", "buoy", "buoy_id", "dart", "dart_id"),
+    *("platform", "platform_id", "wmo_id", "wmo"),
+}
 
 _TIME = re.compile(
     "({})[-/]({})[-/]({})[T ]({}):({})(?::({})(?:[.]0+)?)?".format(*CLOCK)
@@ -100,7 +106,7 @@ def is_table(line: str) -> bool:
 
 
 def is_pairs(lines: Sequence[Line]) -> bool:
-    """Tell whether a text is pairs of a time and a number, without a header."""
+    """Tell whether a text is pairs of a time and a number."""
     first = lines[:_LEAST_PAIRS]
     return len(first) == _LEAST_PAIRS and all(_PAIR.fullmatch(line) for _, line in first)
 
@@ -134,9 +140,10 @@ def read_table(
         If a column lacks or comes twice, a unit is another, or a row is malformed, named with its number.
     """
     separator = _separator(lines[0][1]) or ","
-    header = _row(lines[0][1], separator)
+    header, *fields = (_row(line, separator) for _, line in lines)
+    header, fields = _with_date_and_time(header, fields)
     columns = _columns(header, where)
-    rows = [(number, _row(line, separator)) for number, line in lines[1:]]
+    rows = [(number, row) for (number, _), row in zip(lines[1:], fields, strict=True)]
     left_out: tuple[str, ...] = ()
     if unended and rows and _is_cut(rows, columns, header):
         left_out = cut_note(*lines[-1])
@@ -233,6 +240,22 @@ def _row(line: str, separator: str) -> list[str]:
     """Split a line; fields may stand in quotes, but a separator in them is still a separator."""
     fields = [field.strip(" \t") for field in line.split(separator)]
     return [field[1:-1] if len(field) > 1 and field[0] == field[-1] == '"' else field for field in fields]
+
+
+def _with_date_and_time(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Join a date and a time that stand in columns of their own, in that of the time."""
+    names = [_name_and_unit(field) for field in header]
+    dates, times = (
+        [at for at, (each, unit) in enumerate(names) if each == n and unit in _UTC] for n in ("date", "time")
+    )
+    if len(dates) != 1 or len(times) != 1:
+        return header, rows
+    (date,), (time,) = dates, times
+    both = range(max(date, time) + 1, len(header) + 1)  # a row that is too short is refused later
+    joined = [
+        [*row[:time], f"{row[date]} {row[time]}".strip(), *row[time + 1 :]] if len(row) in both else row for row in rows
+    ]
+    return ["" if at == date else field for at, field in enumerate(header)], joined
 
 
 def _name_and_unit(field: str) -> tuple[str, str]:
