@@ -81,6 +81,20 @@ def test_two_days_have_rows_of_their_own():
     assert [note[:13] for note in notes] == ["120 rows from"] * 2
 
 
+def test_many_days_are_said_together():
+    _, clean = a_night(minutes=range(10 * 1440))
+    early = clean.taken(clean.time.astype(int) % 86400 < 7200)
+    more = Samples(early.time + np.timedelta64(30, "s"), early.interval_s, early.height_m, early.line)
+    found, notes = without_shadows(
+        Samples(*(np.concatenate([getattr(clean, n), getattr(more, n)]) for n in vars(more)))
+    )
+    check_same(found, clean)
+    assert notes == (
+        "1200 rows from 2014-04-02T00:00:30 to 2014-04-11T01:59:30 repeat the whole minute up to 30 s before them, on "
+        "10 days",
+    )
+
+
 @pytest.mark.parametrize("decimals", [3, 2, 1])
 def test_true_samples_of_15_s_that_repeat_a_height_stay(decimals):
     """A calm sea rounded to centimetres repeats nearly every height."""

@@ -18,6 +18,7 @@ _SAME_M = 1.000001e-3  # heights have three decimals and may be rounded twice
 _GROSS_M, _MANY = 0.5, 10
 _REPEATED_S = 7200  # the hours after midnight that NDBC's archive repeats
 _LEAST_ECHOES = 5
+_MOST_NIGHTS = 3
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def without_shadows(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
     samples : Samples
         Without them; a repeated row whose whole minute lacks stands at that minute.
     notes : tuple of str
-        What was left out or moved, a day at a time.
+        What was left out or moved, a day at a time; more than three days together.
 
     Notes
     -----
@@ -81,7 +82,7 @@ def without_shadows(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
         at_whole[int(minute[position])].add(float(samples.height_m[position]))
     lonely = off[known[off] | _alone(minute[off], clock[off])]
     outside = lonely[unknown[lonely] & (clock[lonely] % 86400 >= _REPEATED_S)]
-    time, kept, notes = samples.time.copy(), np.ones(clock.size, bool), []
+    time, kept, nights = samples.time.copy(), np.ones(clock.size, bool), []
     for each_day, each_second in dict.fromkeys(zip(day[lonely].tolist(), second[lonely].tolist(), strict=True)):
         own = lonely[(day[lonely] == each_day) & (second[lonely] == each_second)]
         own = own[known[own] | (clock[own] % 86400 < _REPEATED_S)]
@@ -97,8 +98,12 @@ def without_shadows(samples: Samples) -> tuple[Samples, tuple[str, ...]]:
         kept[own[echo]] = kept[doubled[repeats]] = False
         moved = own[~echo]
         time[moved] -= np.timedelta64(each_second, "s")
-        notes.append(_words(samples.time[own], int(echo.sum() + repeats.sum()), moved.size, each_second))
-    return Samples(time, samples.interval_s, samples.height_m, samples.line).taken(kept), tuple(notes)
+        nights.append((samples.time[own], int(echo.sum() + repeats.sum()), moved.size, each_second))
+    if len(nights) > _MOST_NIGHTS:
+        times, n_left_out, n_moved, late = zip(*nights)
+        nights = [(np.concatenate(times), sum(n_left_out), sum(n_moved), max(late))]
+    left = Samples(time, samples.interval_s, samples.height_m, samples.line).taken(kept)
+    return left, tuple(_words(*night) for night in nights)
 
 
 def _alone(minute: np.ndarray, clock: np.ndarray) -> np.ndarray:
@@ -126,7 +131,9 @@ def _compared(height_m: np.ndarray, own: np.ndarray, whole: list[set[float]]) ->
 def _words(time: np.ndarray, n_left_out: int, n_moved: int, second: int) -> str:
     """Say what became of the repeated rows of a day."""
     times = np.sort(time)
-    text = f"{n_left_out} rows from {times[0]} to {times[-1]} repeat the whole minute {second} s before them"
+    days = np.unique(times.astype("datetime64[D]")).size
+    late = f"{second} s before them" if days == 1 else f"up to {second} s before them, on {days} days"
+    text = f"{n_left_out} rows from {times[0]} to {times[-1]} repeat the whole minute {late}"
     return text + (f", {n_moved} more whose whole minute lacks were put there" if n_moved else "")
 
 
