@@ -112,7 +112,8 @@ def invert_records(
     why = f"no sample in the window of {longest_window_min(chosen):g} min"
     reasons = {name: why for name in records.gauges if name in known and name not in used}
     if dropped := [name for name in reasons if name not in names]:
-        warnings.warn(f"{why} at {', '.join(dropped)}, which is left out", SlipcastWarning, stacklevel=2)
+        told = "; ".join(f"gauge {name} is left out: {why}" for name in dropped)
+        warnings.warn(told, SlipcastWarning, stacklevel=2)
     found = estimate.dataset.assign_attrs(tide=tide, **learned)
     return SlipEstimate(with_reasons(found, records.gauges_left_out | reasons))
 
