@@ -109,6 +109,41 @@ def test_options_of_reading(slipcast, files, tmp_path):
     npt.assert_array_equal(Records.open(tmp_path / "again.nc").dataset["height"], Records.open(out).dataset["height"])
 
 
+def test_a_buoy_that_cannot_be_used_is_said(slipcast, files, tmp_path):
+    (tmp_path / "46407.txt").write_text("<html>404</html>")
+    texts, out = (files / "46404.txt", tmp_path / "46407.txt", files / "46419.txt"), tmp_path / "r.nc"
+    code, told, err = slipcast("records", "read", *texts, *READ, "--out", out)
+    assert code == 0, err
+    assert [line[:6] for line in told.splitlines()[:-1]] == ["46404:", "46419:"]
+    assert "warning: station 46407 is left out: " in err
+    code, told, err = slipcast("records", "read", *texts, *READ, "--out", out, "--json")
+    assert code == 0, err
+    rows = json.loads(told)
+    assert [row["gauge"] for row in rows] == ["46404", "46419", "46407"]
+    assert rows[2].keys() == {"gauge", "samples", "left_out"}
+    assert rows[2]["left_out"] == Records.open(out).gauges_left_out["46407"]
+    # the inversion says it again
+    command = ("invert", out, "--bank", files / "bank.nc", *INVERT, "--window", 45, "--out", tmp_path / "slip.nc")
+    code, _, err = slipcast(*command)
+    assert code == 0, err
+    assert "46407: left out: " in err
+    code, told, err = slipcast(*command, "--json")
+    assert json.loads(told)["gauges_left_out"] == Records.open(out).gauges_left_out
+    # none is left
+    code, _, err = slipcast("records", "read", tmp_path / "46407.txt", *READ, "--out", out)
+    assert code == 2
+    assert "is a web page" in err
+
+
+def test_a_record_without_tide_says_so(slipcast, tmp_path):
+    (tmp_path / "46404_notide.txt").write_text("".join(f"{60 * i} 0.0{i % 7}1\n" for i in range(-90, 90)))
+    command = ("records", "read", tmp_path / "46404_notide.txt", *READ, "--out", tmp_path / "r.nc")
+    code, told, err = slipcast(*command)
+    assert code == 0, err
+    assert told.startswith("46404: 180 samples from -1.5 to 1.5 h, came without tide, ")
+    assert json.loads(slipcast(*command, "--json")[1])[0]["tide"] == "none"
+
+
 DAMPED = {"method": "tikhonov", "noise_sd_m": 0.01, "slip_sd_m": 5.0}
 INVERT = ("--method", "tikhonov", "--noise", 0.01, "--slip-sd", 5)
 

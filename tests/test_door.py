@@ -226,6 +226,57 @@ def test_an_event_with_candidates_windows_and_delays(records, small_bank):
     assert (whole.slip.sources, whole.timing) == (small_bank.sources, None)
 
 
+def test_a_gauge_without_samples_does_not_stop_the_others(records, small_bank, tmp_path):
+    level = records.sea_level.to_numpy().copy()
+    level[..., 1, records.time_s <= 3600] = np.nan
+    silent = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    for method in ("tikhonov", "bayes"):
+        options = {"window_min": 60, "method": method}
+        with pytest.warns(sc.SlipcastWarning, match="gauge 46407 is left out: no sample in the window of 60 min"):
+            found = sc.invert_event(silent, small_bank, **options)
+        expected = sc.invert_event(records, small_bank, gauges=["46404", "46419"], **options)
+        npt.assert_allclose(found.slip.slip, expected.slip.slip, atol=1e-9)
+        assert found.slip.gauges_left_out == {"46407": "no sample in the window of 60 min"}
+        assert "left out" in repr(found.slip)
+        found.slip.save(tmp_path / "slip.nc")
+        assert sc.SlipEstimate.open(tmp_path / "slip.nc").gauges_left_out == found.slip.gauges_left_out
+    # a gauge that was named must have samples
+    with pytest.raises(InputError, match="gauge 46407 has no sample in the window of 60 min"):
+        sc.invert_event(silent, small_bank, window_min=60, gauges=["46404", "46407"])
+    # what could not be read is said, too
+    more = sc.Records(silent.dataset.assign_attrs(gauges_left_out='{"46411": "holds no height"}'))
+    with pytest.warns(sc.SlipcastWarning, match="gauge 46407 is left out"):
+        found = sc.invert_event(more, small_bank, window_min={"46404": 60, "46407": 50, "46419": 60})
+    assert found.slip.gauges_left_out == {"46411": "holds no height", "46407": "no sample in the window of 50 min"}
+    # all without
+    level[..., records.time_s <= 3600] = np.nan
+    none = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    with pytest.raises(InputError, match="gauge 46404 has no sample in the window of 59 min"):
+        sc.invert_event(none, small_bank, window_min=59)
+
+
+def test_a_gauge_without_a_wave_does_not_stop_the_others(records, small_bank):
+    level = records.sea_level.to_numpy().copy()
+    level[..., 1:, :] = -0.01
+    calm = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    with pytest.warns(sc.SlipcastWarning, match="gauge 46407 is left out: no wave was found"):
+        found = sc.invert_event(calm, small_bank, method="nnls")
+    assert found.windows_min == first_wave_ends(records, ["46404"]) == first_wave_ends(calm, skip_missing=True)
+    assert found.slip.gauges_left_out == dict.fromkeys(DARTS[1:], "no wave was found")
+    with pytest.raises(InputError, match="gauge 46407: sea_level_m has no crest"):
+        sc.invert_event(calm, small_bank, method="nnls", gauges=["46404", "46407"])
+    level[...] = -0.01
+    none = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    with pytest.raises(InputError, match="gauge 46404: sea_level_m has no crest"):
+        sc.invert_event(none, small_bank, method="nnls")
+
+
+def test_reasons_that_are_none(records):
+    odd = sc.Records(records.dataset.assign_attrs(gauges_left_out="46407"))
+    with pytest.raises(InputError, match="gauges_left_out must be reasons by gauge as JSON, got '46407'"):
+        _ = odd.gauges_left_out
+
+
 def test_a_rupture_takes_its_time(records, small_bank):
     half_s = usual_half_duration(8.0)
     npt.assert_allclose(half_s, 1.05e-8 * 1.259e28 ** (1 / 3), rtol=2e-3)  # 1.26e28 dyn cm

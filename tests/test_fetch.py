@@ -13,7 +13,8 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from slipcast.errors import InputError
+from case_fixtures import case
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.records import fetch
 from slipcast.records.dart import read_dart
 from slipcast.records.fetch import fetch_dart
@@ -39,6 +40,15 @@ FILES = {
     "/data/historical/dart/21418t2024.txt.gz": gzip.compress((HEADER + lines("2024-04-16T23:00:00", 4)).encode()),
     "/data/realtime2/21418.dart": (HEADER + lines("2024-04-17T00:00:00", 96)).encode(),
     "/mirror/data/realtime2/21418.dart": (HEADER + lines("2024-05-17T00:00:00", 96)).encode(),
+    # 2024 has no file of the year yet for these two
+    **{
+        f"/data/dart/{month}/5401001{number}2024.txt.gz": gzip.compress(
+            (HEADER + lines(f"2024-{of}-30T00:00:00", 96)).encode()
+        )
+        for month, number, of in (("Jan", 1, "01"), ("Mar", 3, "03"), ("Apr", 4, "04"))
+    },
+    "/data/realtime2/5401001.dart": (HEADER + lines("2024-05-01T00:00:00", 96)).encode(),
+    "/data/dart/Oct/21419a2023.txt.gz": gzip.compress((HEADER + lines("2023-10-02T00:00:00", 96)).encode()),
     "/data/realtime2/11111.dart": b"<html>please log in</html>",
     "/data/historical/dart/11111t2011.txt.gz": gzip.compress(ARCHIVE.encode())[:-200],
     "/data/historical/dart/11112t2011.txt.gz": b"\x1f\x8b" + bytes(range(60)),
@@ -154,6 +164,48 @@ def test_the_last_days(get, address):
     assert (series.time.size, str(series.time[0])) == (98, "2024-04-16T23:30:00")
     path = get(start=np.datetime64("2024-05-17"), end=np.datetime64("2024-05-17T00"), address=f"{address}/mirror/")
     assert path.read_text(encoding="utf-8").count("2024 05 17") == 1
+
+
+@pytest.mark.parametrize(
+    ("station", "first", "last", "n_lines"),
+    [
+        ("5401001", "2024-03-30T12:00:00", "2024-03-30T13:00:00", 5),
+        ("5401001", "2024-03-30T23:00:00", "2024-04-30T01:00:00", 9),
+        ("21419", "2023-10-02T00:00:00", "2023-10-02T06:00:00", 25),  # of last year, which has no whole file yet
+    ],
+)
+def test_months_of_a_year_that_has_no_file_yet(get, station, first, last, n_lines):
+    series = read_dart(get(station, np.datetime64(first), np.datetime64(last)))
+    assert (series.station, series.time.size) == (station, n_lines)
+
+
+def test_a_file_that_lacks_among_others_is_said(get):
+    lacking = "NDBC has no file http.*/data/dart/Feb/540100122024.txt.gz: .*; what it would hold is left out"
+    with pytest.warns(SlipcastWarning, match=lacking):
+        path = get("5401001", np.datetime64("2024-01-30T23:00:00"), np.datetime64("2024-03-30T00:30:00"))
+    assert read_dart(path).time.size == 4 + 3
+
+
+def test_a_current_year_as_ndbc_has_it(tmp_path, monkeypatch):
+    folder = case("E1-fetch-current-year")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            monkeypatch.setitem(FILES, f"/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ndbc)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    span = (np.datetime64("2026-07-08"), np.datetime64("2026-07-11"))
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        path = fetch_dart(
+            "21416", *span, tmp_path / "21416.txt", address=address, now=np.datetime64("2026-11-28T12:00:00")
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    assert len(rows) == 728
+    series = read_dart(path)
+    assert (str(series.time[0]), str(series.time[-1])) == ("2026-07-08T00:00:00", "2026-07-10T13:45:00")
 
 
 def test_a_file_that_is_there_is_replaced(get, tmp_path):

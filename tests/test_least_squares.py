@@ -9,7 +9,7 @@ import scipy.optimize
 
 from inversion_fixtures import invert_by, least_squares
 from record_fixtures import DARTS, TRUE_M, records_of
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.inversion import LeastSquaresSolver, SlipEstimate
 from slipcast.records import Records, simulated_records
 
@@ -130,6 +130,15 @@ def test_problems_that_do_not_fit(small_bank):
     level[2, :46] = np.nan
     silent = Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
     with pytest.raises(InputError, match="gauge 46419 has no sample in the window of 45 min"):
+        least_squares(silent, small_bank, window_min=45, gauges=DARTS)
+    with pytest.warns(SlipcastWarning, match="gauge 46419 is left out: no sample in the window of 45 min"):
+        found = least_squares(silent, small_bank, window_min=45)
+    npt.assert_array_equal(found.slip, least_squares(records, small_bank, window_min=45, gauges=DARTS[:2]).slip)
+    assert found.dataset.attrs["gauges"] == " ".join(DARTS[:2])
+    assert found.gauges_left_out == {"46419": "no sample in the window of 45 min"}
+    level[:, :46] = np.nan
+    silent = Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    with pytest.raises(InputError, match="gauge 46404 has no sample in the window of 45 min"):
         least_squares(silent, small_bank, window_min=45)
 
 

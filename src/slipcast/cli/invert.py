@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slipcast.cli.console import print_json, write_line
+from slipcast.cli.console import print_json, say, write_line
 from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names
 from slipcast.errors import InputError
 
@@ -92,7 +92,7 @@ def invert(
         raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
-    windows = None if window is None else _windows(window, observed, names)
+    windows: Any = None if window is None else _windows(window, observed, names, by_method=method is not None)
     responses = None if bank is None else GreensBank.open(bank)
     if (epicentre is None) != (magnitude is None):
         raise InputError("--epicentre and --magnitude are given together or not at all")
@@ -140,8 +140,8 @@ def invert(
         waves, observed = responses, found.records
         slip, timing = found.slip, found.timing
         if one_out:
-            left_out = leave_one_out(found.records, found.inverter, responses, window_min=windows, gauges=names)
-            predicted = {name: fit for name, (_, fit) in left_out.items()}
+            others = leave_one_out(found.records, found.inverter, responses, window_min=found.windows_min, gauges=names)
+            predicted = {name: fit for name, (_, fit) in others.items()}
     slip.save(out)
     if slip.slip.ndim > 1:
         write_line(f"{out}: {slip.slip.shape[0]} events")
@@ -152,8 +152,8 @@ def invert(
         print_json(_summary(slip) | {"put_aside": slip.put_aside, "explained": shares} | more)
         return
     write_line(f"{out}: {_in_words(slip)}")
-    for name, by in slip.put_aside.items():
-        write_line(f"{name} not used: its record contradicts the others or what slip can make, by {by:.0f} sd")
+    for name, why in slip.gauges_left_out.items():
+        say(f"{name}: left out: {why}")
     told = [f"{name} {share:.0%}" for name, share in shares.items() if share is not None]
     if told:
         write_line(f"explained: {', '.join(told)} of the record in the window")
@@ -233,9 +233,15 @@ def _refuse_options(options: dict[str, Any]) -> None:
             raise InputError(f"{name} is for a method; a model uses what it was trained for")
 
 
-def _windows(text: str, records: Records, gauges: list[str] | None) -> float | dict[str, float]:
-    """Read ``45``, ``first-wave`` or ``21418=45,21401=first-wave``."""
+def _windows(
+    text: str, records: Records, gauges: list[str] | None, *, by_method: bool
+) -> float | str | dict[str, float]:
+    """Read ``45``, ``first-wave`` (which methods find themselves) or ``21418=45,21401=first-wave``."""
+    from slipcast.inversion.real_event import FIRST_WAVE
     from slipcast.records.first_wave import first_wave_ends
+
+    if text == FIRST_WAVE and by_method:
+        return text
 
     found: dict[str, float] = {}
     parts = [part.rpartition("=") for part in parse_names(text) or [""]]
@@ -243,8 +249,8 @@ def _windows(text: str, records: Records, gauges: list[str] | None) -> float | d
     if len(parts) > 1 and ("" in named or len(set(named)) < len(named)):
         raise InputError(f"--window must be one for all gauges, or one GAUGE=... for each, got {text!r}")
     for gauge, equals, window in parts:
-        if window == "first-wave":
-            found |= first_wave_ends(records, [gauge] if gauge else gauges)
+        if window == FIRST_WAVE:
+            found |= first_wave_ends(records, [gauge] if gauge else gauges, skip_missing=not gauge and gauges is None)
             continue
         try:
             found[gauge] = float(window)
@@ -265,6 +271,7 @@ def _summary(slip: SlipEstimate) -> dict[str, Any]:
         **quantiles,
         "slip_m": dict(zip(slip.sources, slip.slip.to_numpy().round(4).tolist())),
         **about,
+        "gauges_left_out": slip.gauges_left_out,
     }
 
 

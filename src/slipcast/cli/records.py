@@ -24,10 +24,13 @@ records_app = group("Records of buoys, made ready for an inversion.")
 
 @records_app.command("read")
 def read(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="NDBC text, CSV, or records with heights.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="NDBC text, tables, or records with heights.")],
     origin: Annotated[str, typer.Option(help="Time of the earthquake, such as 2011-03-11T05:46:24Z.")],
     out: Out = Path("records.nc"),
     epicentre: Epicentre = None,
+    station: Annotated[
+        str | None, typer.Option(help="Whose the files are, where neither a column nor their names say it.")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Whose gauges stand where no table has them.")] = None,
     positions: Annotated[
         list[str] | None, typer.Option("--position", metavar="STATION=LON,LAT", help="Of a station; repeatable.")
@@ -44,6 +47,8 @@ def read(
 ) -> None:
     """Read the records of buoys: quality control, shaking masked, tide removed; all of it is kept.
 
+    A buoy that cannot be used is left out, with a warning that says why, where others can.
+
     A station stands where NOAA's table of deployments, in the package, has it on the day of the earthquake.
 
     Example: slipcast records read 21418.txt --origin 2011-03-11T05:46:24Z --epicentre 142.4 38.3
@@ -55,6 +60,7 @@ def read(
     found = read_records(
         *files,
         origin=origin,
+        station=station,
         region=region,
         positions=_positions(positions or []),
         deployments=stations,
@@ -66,15 +72,17 @@ def read(
     found.save(out)
     summary = [_summary(found, gauge) for gauge in found.gauges]
     if as_json:
-        print_json(summary)
+        missing = [{"gauge": name, "samples": 0, "left_out": why} for name, why in found.gauges_left_out.items()]
+        print_json(summary + missing)
         return
     for row in summary:
+        came = ", came without tide" if row["tide"] == "none" else ""
         shaken = "" if row["shaking_min"] is None else ", shaking from {:.0f} to {:.0f} min".format(*row["shaking_min"])
         flagged = "".join(f", {number} flagged {test}" for test, number in row["flagged"].items())
         scatter = "" if row["scatter_mm"] is None else f", scatter before the origin {row['scatter_mm']:.1f} mm"
         write_line(
             f"{row['gauge']}: {row['samples']} samples from {row['first_h']:.1f} to {row['last_h']:.1f} h"
-            f"{scatter}{shaken}{flagged}"
+            f"{came}{scatter}{shaken}{flagged}"
         )
         if row["left_out"]:
             say(f"{row['gauge']}: left out: {row['left_out']}")
@@ -127,7 +135,7 @@ def _summary(records: Records, gauge: str) -> dict[str, Any]:
         "scatter_mm": 1e3 * float(np.nanstd(before)) if np.isfinite(before).any() else None,
         "shaking_min": span if np.isfinite(span).all() else None,
         "flagged": {str(row["test"]): int(row["number"]) for row in flags if row["test"] != "shaking"},
-        "tide": str(records.dataset.attrs["tide_method"]),
+        "tide": "none" if of_gauge["detided"] else str(records.dataset.attrs["tide_method"]),
         "position": [float(of_gauge["gauge_lon"]), float(of_gauge["gauge_lat"]), str(of_gauge["position_from"].item())],
         "left_out": str(of_gauge["left_out"].item()),
     }

@@ -56,8 +56,8 @@ class Consistency:
     the Tohoku tsunami of 2011, coda and all: at most 3 standard deviations.
 
     It cannot see a delay of a few minutes; a constant level at a gauge over the source, which may have sunk or risen;
-    nor what a fault makes of a record that the others say nothing of, where slip could make it, too. Of two gauges alone
-    it cannot tell which is wrong, unless slip can make but one.
+    nor what a fault makes of a record that the others say nothing of, where slip could make it, too. Of two gauges
+    alone it cannot tell which is wrong, unless slip can make but one.
     """
 
     moments: np.ndarray

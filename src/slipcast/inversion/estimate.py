@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
-from slipcast.io.labels import one_event
+from slipcast.io.labels import one_event, reasons_in
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.physics.moment import moment_magnitude, seismic_moment
@@ -250,6 +250,11 @@ class SlipEstimate(Summarised):
         return float(values) if values.ndim == 0 else values
 
     @property
+    def gauges_left_out(self) -> dict[str, str]:
+        """Gauges of the records that were not used, and why."""
+        return reasons_in(self.dataset)
+
+    @property
     def samples(self) -> xr.DataArray | None:
         """Posterior samples of slip, m, dims ([event,] sample, source); None if the method has none."""
         return self.dataset.get("slip_sample")
@@ -407,6 +412,7 @@ class SlipEstimate(Summarised):
             ("method", str(about.get("method", ""))),
             ("window", f"{start} to {end} min after the origin"),
             ("gauges", shortened(str(about.get("gauges", "")).split())),
+            *([("left out", shortened(list(self.gauges_left_out)))] if self.gauges_left_out else []),
         ]
         if events is None:
             return Summary(

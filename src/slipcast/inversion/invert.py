@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from slipcast.errors import InputError, check_kind
+from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import (
@@ -22,6 +23,7 @@ from slipcast.inversion.inverter import (
     provenance_of,
     restricted,
 )
+from slipcast.io.labels import with_reasons
 from slipcast.records import Records
 
 __all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records"]
@@ -80,27 +82,36 @@ def invert_records(
     -------
     estimate : SlipEstimate
         Attribute ``tide``: ``"joint"``, else how the records say that it was taken out; ``gauges``: those used;
-        ``put_aside``: those left out, and by how many standard deviations each contradicts the others.
+        ``put_aside``: those whose record contradicts, and by how many standard deviations; ``gauges_left_out``: these,
+        those of the records that the method knows without a sample in the window, and those that could not be read,
+        with the reasons.
 
     Raises
     ------
     InputError
         If an argument is of a wrong kind, a name is unknown, the window does not fit the method, more samples are
-        missing than the method can do without, a gauge senses something else than the method was made for, or no gauge
-        is left.
+        missing than the method can do without (a gauge that was named must have a sample in the window), a gauge senses
+        something else than the method was made for, or no gauge is left.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a gauge has no sample in the window and is left out by a method that needs some of each.
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
-    records, chosen = _chosen(records, inverter, window_min, gauges)
+    records, chosen, known = _chosen(records, inverter, window_min, gauges)
     sampled = _sampled(records, chosen)
     aside = _aside(chosen, sampled) if put_aside is True else dict(put_aside or {})
+    dropped = [name for name in records.gauges if name in known and name not in chosen.gauges]
     if aside:
-        left = [name for name, has in zip(chosen.gauges, _reporting(sampled), strict=True) if has and name not in aside]
+        left = [name for name in _reporting(chosen, sampled) if name not in aside]
         if not left:
             raise NoGaugeLeft(aside)
         chosen = restricted(chosen, gauges=left)
         sampled = _sampled(records, chosen)
     _check_gaps(chosen, sampled)
+    used = _reporting(chosen, sampled)
     tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
     provenance = provenance_of(chosen)
     estimate = SlipEstimate.from_slip(
@@ -110,13 +121,26 @@ def invert_records(
         window_min=longest_window_min(chosen),
         start_min=float(getattr(chosen, "start_min", 0.0)),
         region=provenance.get("region", ""),
-        gauges=[name for name, has in zip(chosen.gauges, _reporting(sampled), strict=True) if has],
+        gauges=used,
         model=provenance.get("model", ""),
         bank=provenance.get("bank", ""),
     )
     learned = {"scenarios": provenance["scenarios"]} if "scenarios" in provenance else {}
-    left_out = " ".join(f"{name}={by:.1f}" for name, by in aside.items())
-    return SlipEstimate(estimate.dataset.assign_attrs(tide=tide, put_aside=left_out, **learned))
+    unsampled = f"no sample in the window of {longest_window_min(chosen):g} min"
+    reasons = {
+        name: f"its record contradicts the others or what slip can make, by {aside[name]:.0f} standard deviations"
+        if name in aside
+        else unsampled
+        for name in records.gauges
+        if name in known and name not in used
+    }
+    if dropped:
+        told = "; ".join(f"gauge {name} is left out: {unsampled}" for name in dropped)
+        warnings.warn(told, SlipcastWarning, stacklevel=2)
+    found = estimate.dataset.assign_attrs(
+        tide=tide, put_aside=" ".join(f"{name}={by:.1f}" for name, by in aside.items()), **learned
+    )
+    return SlipEstimate(with_reasons(found, records.gauges_left_out | reasons))
 
 
 def contradicting_gauges(
@@ -147,7 +171,7 @@ def contradicting_gauges(
         for several events, and for a method that does not know what slip can make
         (:class:`~slipcast.inversion.inverter.RecordModel`) or takes its own gauges alone.
     """
-    records, chosen = _chosen(records, inverter, window_min, gauges)
+    records, chosen, _ = _chosen(records, inverter, window_min, gauges)
     return _aside(chosen, _sampled(records, chosen), largest_m)
 
 
@@ -164,8 +188,8 @@ def _chosen(
     inverter: Inverter,
     window_min: float | Mapping[str, float] | None,
     gauges: Sequence[str] | None,
-) -> tuple[Records, Inverter]:
-    """Return records without what is after the window of their gauge, and the method for gauges and window."""
+) -> tuple[Records, Inverter, set[str]]:
+    """Return records up to the window of each gauge, the method for gauges and window, and the gauges it knows."""
     if isinstance(window_min, Mapping):
         if not window_min:
             raise InputError("window_min must name at least one gauge, got none")
@@ -176,7 +200,8 @@ def _chosen(
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
     chosen = restricted(inverter, gauges=None if gauges is None else list(gauges), window_min=window_min)
-    return records, chosen.prepared(records) if isinstance(chosen, PreparedInverter) else chosen
+    known = set(chosen.gauges)
+    return records, chosen.prepared(records) if isinstance(chosen, PreparedInverter) else chosen, known
 
 
 def _sampled(records: Records, inverter: Inverter) -> np.ndarray:
@@ -188,9 +213,10 @@ def _sampled(records: Records, inverter: Inverter) -> np.ndarray:
     return records.resample(inverter.times_s, names).to_numpy()
 
 
-def _reporting(sampled: np.ndarray) -> np.ndarray:
-    """Tell which gauges have a sample, in any event."""
-    return np.isfinite(sampled).any(axis=-1).reshape(-1, sampled.shape[-2]).any(axis=0)
+def _reporting(inverter: Inverter, sampled: np.ndarray) -> list[str]:
+    """Name the gauges that have a sample, in any event."""
+    has = np.isfinite(sampled).any(axis=-1).reshape(-1, len(inverter.gauges)).any(axis=0)
+    return [name for name, some in zip(inverter.gauges, has, strict=True) if some]
 
 
 def _solve(inverter: Inverter, sampled: np.ndarray, seed: int, count: int) -> dict[str, Any]:

@@ -168,6 +168,8 @@ class LeastSquares:
     def prepared(self, records: Records) -> LeastSquares:
         """Return the same for the gauges of records, with the noise in them that is not white.
 
+        Where none were chosen, gauges without a sample in the window are left out if others have some.
+
         Raises
         ------
         InputError
@@ -177,6 +179,10 @@ class LeastSquares:
         if not self._chosen:
             known = recorded_gauges(records, self.bank.gauges, where=f"in bank {self.bank.region.name}")
             ready = self.restricted(gauges=sorted(known, key=records.gauges.index))
+            sampled = np.isfinite(records.resample(ready.times_s, ready.gauges).to_numpy()).any(axis=-1)
+            has = sampled.reshape(-1, len(ready.gauges)).any(axis=0)
+            if has.any() and not has.all():
+                ready = self.restricted(gauges=[name for name, some in zip(ready.gauges, has, strict=True) if some])
         if not (self.joint_tide or self.model_error):
             return ready
         noise = noise_of_records(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipcast.errors import InputError, check_kind
+import numpy as np
+
+from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import SlipEstimate
@@ -15,6 +18,7 @@ from slipcast.inversion.inverter import Inverter
 from slipcast.inversion.least_squares import LeastSquares
 from slipcast.inversion.methods import method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
+from slipcast.io.labels import with_reasons
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_ends
 
@@ -81,7 +85,8 @@ def invert_event(
         Minutes after the origin; by default to the end of the first wave at each gauge
         (:func:`~slipcast.records.first_wave.first_wave_ends`).
     gauges : sequence of str, optional
-        Gauges used; by default those of the records that the bank has.
+        Gauges used; by default those of the records that the bank has, but for those without a sample in the window or,
+        with ``"first-wave"``, without a wave; these are left out and named (``slip.gauges_left_out``), if others have.
     epicentre : (float, float), optional
         Longitude and latitude, degrees; by default that of the records.
     magnitude : float, optional
@@ -108,16 +113,26 @@ def invert_event(
     ------
     InputError
         If an argument is of a wrong kind or out of range, a name is unknown, no unit source is near enough, or a gauge
-        recorded no wave.
+        that was named, or every gauge, recorded no wave.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a gauge is left out.
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(bank, GreensBank, "bank", "a GreensBank")
     records = records.one_event()
     names = None if gauges is None else list(gauges)
     used = [name for name in records.gauges if name in bank.gauges] if names is None else names
-    windows = first_wave_ends(records, used) if window_min == FIRST_WAVE else window_min
-    if isinstance(windows, str):
-        raise InputError(f"window_min must be minutes, {FIRST_WAVE!r}, or minutes by gauge, got {windows!r}")
+    if isinstance(window_min, str) and window_min != FIRST_WAVE:
+        raise InputError(f"window_min must be minutes, {FIRST_WAVE!r}, or minutes by gauge, got {window_min!r}")
+    windows: Any = window_min
+    if window_min == FIRST_WAVE:
+        windows = first_wave_ends(records, used, skip_missing=names is None)
+    if names is None:
+        times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
+        used, records = _recorded(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
     if epicentre is not None and magnitude is None:
         raise InputError("epicentre chooses unit sources with a magnitude, got none")
     near = bank
@@ -151,3 +166,22 @@ def invert_event(
     slip = invert_records(records, inverter, window_min=windows, gauges=used, put_aside=aside)
     slip = slip if timing is None else timing.noted(slip)
     return EventInversion(slip, records, inverter, windows, names, timing)
+
+
+def _recorded(
+    records: Records, names: list[str], windows: float | Mapping[str, float], times_s: np.ndarray, *, waves: bool
+) -> tuple[list[str], Records]:
+    """Choose gauges that have a sample in their windows, or all where none has; the records say what is left out."""
+    reasons = {name: "no wave was found" for name in names if waves and name not in dict(windows)}  # type: ignore[arg-type]
+    ends = windows if isinstance(windows, Mapping) else dict.fromkeys(names, windows)
+    for name in names:
+        end = ends.get(name, max(ends.values(), default=0.0))
+        sampled = records.resample(times_s[times_s <= 60 * end], [name])
+        if name not in reasons and not np.isfinite(sampled.to_numpy()).any():
+            reasons[name] = f"no sample in the window of {end:g} min"
+    if len(reasons) == len(names):
+        return names, records
+    if reasons:
+        told = "; ".join(f"gauge {name} is left out: {why}" for name, why in reasons.items())
+        warnings.warn(told, SlipcastWarning, stacklevel=3)
+    return [name for name in names if name not in reasons], Records(with_reasons(records.dataset, reasons))

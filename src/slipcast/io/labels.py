@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind, unknown_name
 
-__all__ = ["align", "check_names", "one_event", "positions_of", "window_samples"]
+__all__ = ["align", "check_names", "one_event", "positions_of", "reasons_in", "window_samples", "with_reasons"]
 
 
 def align(array: xr.DataArray, dim: str, names: Sequence[str], *, what: str) -> xr.DataArray:
@@ -181,3 +182,36 @@ def one_event(dataset: xr.Dataset, *, what: str) -> xr.Dataset:
 def _and_more(names: Sequence[str]) -> str:
     """Count the rest of a list of which the first was named."""
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def with_reasons(dataset: xr.Dataset, reasons: Mapping[str, str]) -> xr.Dataset:
+    """Return a dataset that says which gauges are left out, and why, beside those that it says already.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Records, or what comes of them.
+    reasons : mapping of str to str
+        By name of the gauge, or of the file where that is not known.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        With the attribute ``gauges_left_out``, JSON, if there is any.
+
+    Examples
+    --------
+    >>> reasons_in(with_reasons(xr.Dataset(), {"21418": "no sample"}))
+    {'21418': 'no sample'}
+    """
+    found = reasons_in(dataset) | dict(reasons)
+    return dataset.assign_attrs(gauges_left_out=json.dumps(found)) if found else dataset
+
+
+def reasons_in(dataset: xr.Dataset) -> dict[str, str]:
+    """Return which gauges a dataset says are left out, and why; InputError if it says it in another form."""
+    text = dataset.attrs.get("gauges_left_out", "{}")
+    try:
+        return {str(name): str(reason) for name, reason in json.loads(text).items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"gauges_left_out must be reasons by gauge as JSON, got {str(text)[:60]!r}") from error

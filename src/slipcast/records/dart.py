@@ -1,57 +1,46 @@
-"""DART records of the height of the water column, from NDBC text or CSV."""
+"""DART records of the height of the water column, from NDBC text or tables."""
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.records.ndbc_text import STATION, bare, check_headers, header_columns, read_ndbc, whole_ndbc
+from slipcast.records.samples import INTERVALS_S, Samples, one_a_time, spacing_intervals, without_shadows
+from slipcast.records.tables import Table, is_pairs, is_table, read_pairs, read_table
 
-__all__ = ["STATION", "DartSeries", "decode_dart", "merge_series", "parse_dart", "read_dart"]
+__all__ = [
+    "STATION",
+    "DartSeries",
+    "check_station",
+    "decode_dart",
+    "merge_series",
+    "parse_dart",
+    "read_dart",
+    "read_stations",
+    "station_of",
+    "unpacked",
+]
 
-STATION = re.compile(r"[A-Za-z0-9_-]+")
-"""What a name of a station looks like."""
-
-_INTERVALS_S = (15, 60, 900)
-_OF_KIND_S = np.array([0, 900, 60, 15], np.int16)  # by NDBC's T
-_MISSING_M = 9999.0
-_SAME_M = 1.000001e-3  # heights have three decimals and may be rounded twice
-
-_YEAR, _MONTH, _DAY = "19[89][0-9]|20[0-9]{2}|2100", "0[1-9]|1[0-2]", "0[1-9]|[12][0-9]|3[01]"
-_HOUR, _SIXTY = "[01][0-9]|2[0-3]", "[0-5][0-9]"
-# two digits always: a minute of one digit may be one of two digits that lost the other
-_FIELDS = (
-    ("the year", _YEAR, "of four digits, 1980 to 2100"),
-    ("the month", _MONTH, "of two digits, 01 to 12"),
-    ("the day", _DAY, "of two digits, 01 to 31"),
-    ("the hour", _HOUR, "of two digits, 00 to 23"),
-    ("the minute", _SIXTY, "of two digits, 00 to 59"),
-    ("the second", _SIXTY, "of two digits, 00 to 59"),
-    ("T", "[123]", "1 (every 15 minutes), 2 (every minute) or 3 (every 15 s)"),
-    ("the height", r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?|MM", "a plain number of metres, or 9999.000 or MM where missing"),
-)
-_LINE = re.compile("[ \t]*" + "[ \t]+".join(f"({pattern})" for _, pattern, _ in _FIELDS) + "[ \t]*")
-_COLUMNS = "MM DD HH MM SS T HEIGHT"
-_CSV_TIME = re.compile(
-    f"({_YEAR})-({_MONTH})-({_DAY})[T ]({_HOUR}):({_SIXTY})(?::({_SIXTY})(?:[.]0+)?)?"
-    f"(?:Z|([+-])(0[0-9]|1[0-4]):?({_SIXTY}))?"
-)
-_CSV_HEIGHT = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,20})?|MM|")
-_CSV_INTERVAL = re.compile(r"(15|60|900)(?:\.0*)?")
-_DECIMALS = re.compile(r"\.([0-9]+)[ \t]*$")
-
-_Line = tuple[int, str]
-_Samples = tuple[np.ndarray, np.ndarray, np.ndarray]
+_MOST_BYTES = 256 * 1024**2
+_CHUNK_BYTES = 1024**2
+_ALONE = "(?<![0-9])[0-9]{{{}}}(?![0-9])"
+_YEAR_FILE = re.compile(r"([A-Za-z0-9_-]+)t(?:19|20)[0-9]{2}")
+_MONTH_FILE = re.compile("([0-9]{5}|[0-9]{7})[1-9]20[0-9]{2}")
 
 
 @dataclass(frozen=True)
 class DartSeries:
-    """The height of the water column over a DART's pressure sensor, tide and all.
+    """The height of the water column over a DART's pressure sensor, with its tide or without.
 
     Attributes
     ----------
@@ -66,6 +55,8 @@ class DartSeries:
         How often the buoy sampled there: every 15, 60 or 900 s (NDBC's T = 3, 2, 1).
     left_out : tuple of str
         What was left out on reading, and why, in words.
+    tide_removed : bool
+        Whether the heights came without tide, as sea level around zero.
 
     Raises
     ------
@@ -79,9 +70,10 @@ class DartSeries:
     height_m: np.ndarray
     interval_s: np.ndarray
     left_out: tuple[str, ...] = ()
+    tide_removed: bool = False
 
     def __post_init__(self):
-        _check_station(self.station)
+        check_station(self.station)
         for name, kind in (("time", "datetime64[s]"), ("height_m", "float64"), ("interval_s", "int16")):
             array = getattr(self, name)
             if array.ndim != 1 or array.dtype != np.dtype(kind):
@@ -92,7 +84,7 @@ class DartSeries:
             raise InputError(f"time of DART {self.station} must rise strictly")
         if np.isinf(self.height_m).any():
             raise InputError(f"height_m of DART {self.station} must be finite or NaN, got an infinite value")
-        if (bad := ~np.isin(self.interval_s, _INTERVALS_S)).any():
+        if (bad := ~np.isin(self.interval_s, INTERVALS_S)).any():
             raise InputError(f"interval_s must be 15, 60 or 900, got {self.interval_s[bad][0]} at {self.time[bad][0]}")
 
     def seconds_since(self, origin: np.datetime64) -> np.ndarray:
@@ -102,15 +94,20 @@ class DartSeries:
         return (self.time - origin.astype("datetime64[us]")) / np.timedelta64(1, "s")
 
 
-def read_dart(path: str | os.PathLike, *, station: str | None = None) -> DartSeries:
-    """Read a DART record from a file of NDBC or a CSV.
+def read_dart(
+    path: str | os.PathLike, *, station: str | None = None, origin: np.datetime64 | None = None
+) -> DartSeries:
+    """Read a DART record from a file.
 
     Parameters
     ----------
     path : path
-        Text as :func:`parse_dart` takes it.
+        Text as :func:`parse_dart` takes it, or such text packed by gzip.
     station : str, optional
-        Name of the station; by default the number of five digits in the name of the file.
+        Name of the station; by default what a column of the file says, else the name of the file: a number of five or
+        seven digits in it, or all of it up to the first point.
+    origin : datetime64, optional
+        Of the earthquake, UTC: what the times of a table count from that has them in seconds.
 
     Returns
     -------
@@ -119,64 +116,110 @@ def read_dart(path: str | os.PathLike, *, station: str | None = None) -> DartSer
     Raises
     ------
     InputError
-        If the file cannot be read, its name has no station, or its text is refused by :func:`parse_dart`.
+        If the file cannot be read, nothing names the station, the file has several and none is chosen, or its text is
+        refused by :func:`parse_dart`.
     """
+    found = read_stations(path, station=station, origin=origin)
+    if len(found) > 1:
+        raise InputError(f"{path} has stations {', '.join(each.station for each in found[:12])}; name one of them")
+    return found[0]
+
+
+def read_stations(
+    path: str | os.PathLike, *, station: str | None = None, origin: np.datetime64 | None = None
+) -> list[DartSeries]:
+    """Read all stations of a file, some of which may lack heights; arguments and errors as of :func:`read_dart`."""
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"cannot read {path}: it is a folder, and a file of one DART is needed")
+        raise InputError(f"cannot read {path}: it is a folder, and a file of DART records is needed")
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    text = decode_dart(content, where=str(path))
-    return parse_dart(text, station=_station_of(path) if station is None else station, where=str(path))
+    if station is not None:
+        check_station(station)
+    tables, left_out = _tables(decode_dart(content, where=str(path)), str(path), origin)
+    if tables[0].station is None:
+        tables = [replace(tables[0], station=station_of(path) if station is None else station)]
+    tables = _of_station(tables, station, str(path))
+    return [_series(table, left_out, str(path), empty=len(tables) > 1) for table in tables]
 
 
 def decode_dart(content: bytes, *, where: str) -> str:
-    """Turn the bytes of a file into text; InputError, naming ``where``, if they are packed or none."""
-    if content.startswith(b"\x1f\x8b"):
-        raise InputError(f"{where} is packed by gzip; unpack it first (gunzip)")
+    """Turn the bytes of a file into text, unpacked if need be; InputError, naming ``where``, if they are none."""
+    content = unpacked(content, where=where)
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}") from error
-    return text
 
 
-def parse_dart(text: str, *, station: str, where: str) -> DartSeries:
+def unpacked(content: bytes, *, where: str, most_bytes: int = _MOST_BYTES) -> bytes:
+    """Unpack what gzip packed; InputError, naming ``where``, if it is corrupt or more than allowed."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    found = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            while chunk := packed.read(_CHUNK_BYTES):
+                found += chunk
+                if len(found) > most_bytes:
+                    raise InputError(
+                        f"{where}, unpacked, is larger than {most_bytes // 1024**2} MiB, which no file of a DART is"
+                    )
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{where} is truncated or corrupt: it cannot be unpacked; try again") from error
+    return bytes(found)
+
+
+def parse_dart(text: str, *, station: str, where: str, origin: np.datetime64 | None = None) -> DartSeries:
     r"""Read a DART record from text.
 
     Parameters
     ----------
     text : str
-        Lines ``YY MM DD hh mm ss T HEIGHT`` as NDBC has them, in any order, with or without the header; or CSV with a
-        header that has ``time`` (ISO 8601 to the second; UTC unless it has an offset), ``height_m`` and, optionally,
-        ``interval_s``. Blank lines and those that begin with ``#`` do not count. A missing height is 9999.000 or MM,
-        in a CSV it may be empty.
+        One of
+
+        - lines ``YY MM DD hh mm ss T HEIGHT`` as NDBC has them, in any order, with or without the header;
+        - a table with named columns, separated by comma, semicolon or tab: a time (``time``, ``timestamp_utc``,
+          ``time (UTC)``, ...; ISO 8601 to the second, UTC unless it has an offset; or ``time_s``, seconds since the
+          origin), a height in metres (``height_m``, ``sealevel_m``, ``water_column_height``, ...) or one without tide
+          (``residual_m``, ``detided``, ...) and, optionally, ``station`` and ``interval_s``; a second row may name
+          units, as ERDDAP has it;
+        - pairs of a time, ISO 8601 or seconds since the origin, and a height in metres: below 100 m it is taken for sea
+          level without tide.
+
+        Blank lines and those that begin with ``#`` do not count. A missing height is 9999.000 or MM, in a table it may
+        also be NaN or empty.
     station : str
         Name of the station.
     where : str
         What to call the text in messages, e.g. its path.
+    origin : datetime64, optional
+        UTC: what times in seconds count from.
 
     Returns
     -------
     series : DartSeries
-        One sample a time: the finest that has a height. Of heights of the same time and interval that differ by no
-        more than 1 mm the lower one. Heights that no water column has are kept.
+        One sample a time: the finest that has a height, and of several heights of one interval the median (of two the
+        lower). Heights that no water column has are kept.
 
     Raises
     ------
     InputError
-        If the text is of another kind, a line is malformed (named with its number, the rule, and what was got), two
-        heights of the same time and interval differ by more than 1 mm, or there is no height at all.
+        If the text is of another kind, a line is malformed (named with its number, the rule, and what was got),
+        heights of the same time and interval differ by more than 0.5 m at more than ten times, a table names other
+        stations, or there is no height at all.
 
     Notes
     -----
-    Nothing is mended. A last line without line end, as left by a transfer that broke off, is left out and noted if it
-    has fewer fields or its height fewer decimals than others, or no other has any. In NDBC's text all heights must
-    have as many decimals, which shows one that was cut elsewhere.
+    Nothing is mended in silence: ``left_out`` says what was left out. A last line without line end, as left by a
+    transfer that broke off, is left out if it has fewer fields or its height fewer decimals than others, or no other
+    has any. In NDBC's text all heights must have as many decimals, which shows one that was cut elsewhere. Rows that
+    repeat others under a false time, as NDBC's year archive has them, are left out
+    (:func:`~slipcast.records.samples.without_shadows`), and how many times have heights that differ is said.
 
-    In a CSV without ``interval_s`` the interval follows from the distance to the nearer neighbour in time: 15 s up to
+    In a table without ``interval_s`` the interval follows from the distance to the nearer neighbour in time: 15 s up to
     30 s, 60 s up to 232 s, else 900 s (nearest by ratio, so that a lone missing sample does not matter); a
     lone sample has 900 s.
 
@@ -189,35 +232,58 @@ def parse_dart(text: str, *, station: str, where: str) -> DartSeries:
     >>> series.seconds_since(np.datetime64("2011-03-11T05:46:24")).tolist()
     [-24.0, 36.0]
     """
-    _check_station(station)
+    check_station(station)
+    tables, left_out = _tables(text, where, origin)
+    if tables[0].station is None:
+        tables = [replace(tables[0], station=station)]
+    return _series(_of_station(tables, station, where)[0], left_out, where)
+
+
+def _tables(text: str, where: str, origin: np.datetime64 | None) -> tuple[list[Table], tuple[str, ...]]:
+    """Read the samples of a text by the kind that it is of, a station at a time, and what was left out."""
     text = text.removeprefix("\ufeff")
     _refuse_other_kinds(text, where)
     lines = [*enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)]
-    unended = bool(_bare(lines[-1][1])) and not _bare(lines[-1][1]).startswith("#")
-    _check_headers(lines, where)
-    lines = [(number, line) for number, line in lines if _bare(line) and not _bare(line).startswith("#")]
-    if lines and _columns(lines[0][1]) is not None:
+    unended = bool(bare(lines[-1][1])) and not bare(lines[-1][1]).startswith("#")
+    check_headers(lines, where)
+    lines = [(number, line) for number, line in lines if bare(line) and not bare(line).startswith("#")]
+    if lines and header_columns(lines[0][1]) is not None:
         lines = lines[1:]
     if not lines:
         raise InputError(f"{where} has a header but no samples")
-    is_csv = "," in lines[0][1] and not _bare(lines[0][1])[0].isdigit()
-    lines, left_out = (_whole_csv if is_csv else _whole_ndbc)(lines, unended)
-    time, interval_s, height_m = (_read_csv if is_csv else _read_ndbc)(lines, where)
-    if not np.isfinite(height_m).any():
-        raise InputError("; ".join([f"{where} holds no height, in {height_m.size} samples", *left_out]))
+    if is_table(lines[0][1]):
+        return read_table(lines, unended, where, origin)
+    if not re.search("[0-9]", lines[0][1]) and is_pairs(lines[1:]):  # under names without a separator
+        lines = lines[1:]
+    if is_pairs(lines):
+        table, left_out = read_pairs(lines, unended, where, origin)
+        return [table], left_out
+    lines, left_out = whole_ndbc(lines, unended)
+    return [Table(None, read_ndbc(lines, where))], left_out
 
-    def clash(first: int, second: int) -> InputError:
-        (one, _), (other, _) = (lines[at + is_csv] for at in (first, second))  # a CSV has its header in the way
-        return InputError(
-            f"{where}: heights of the same time and interval must agree within 1 mm, got {height_m[first]:.3f} m in "
-            f"line {one} and {height_m[second]:.3f} m in line {other}, at {time[first]}"
-        )
 
-    kept = _one_a_time(time, interval_s, height_m, clash)
-    time, interval_s, height_m = time[kept], interval_s[kept], height_m[kept]
-    if not interval_s.all():
-        interval_s = _intervals(time)
-    return DartSeries(station, time, height_m, interval_s, left_out)
+def _of_station(tables: list[Table], station: str | None, where: str) -> list[Table]:
+    """Choose the tables of a station, where one is named."""
+    if station is None:
+        return tables
+    found = [table for table in tables if table.station == station]
+    if not found:
+        names = ", ".join(str(table.station) for table in tables[:12])
+        raise InputError(f"{where} has a column that says it is of station {names}, not of {station}")
+    return found
+
+
+def _series(table: Table, left_out: tuple[str, ...], where: str, *, empty: bool = False) -> DartSeries:
+    """Make a series of the samples of a station, which may have no height beside others that have."""
+    samples = table.samples
+    if not empty and not np.isfinite(samples.height_m).any():
+        raise InputError("; ".join([f"{where} holds no height, in {samples.height_m.size} samples", *left_out]))
+    samples, repeated = without_shadows(samples)
+    chosen, differing = one_a_time(samples, what=where)
+    samples = samples.taken(chosen)
+    interval_s = samples.interval_s if samples.interval_s.all() else spacing_intervals(samples.time)
+    notes = (*left_out, *repeated, *differing)
+    return DartSeries(str(table.station), samples.time, samples.height_m, interval_s, notes, table.tide_removed)
 
 
 def merge_series(parts: Sequence[DartSeries]) -> DartSeries:
@@ -236,55 +302,74 @@ def merge_series(parts: Sequence[DartSeries]) -> DartSeries:
     Raises
     ------
     InputError
-        If there is no part, parts are of several stations, or heights of the same time and interval differ by more
-        than 1 mm.
+        If there is no part, parts are of several stations or with a tide and without, or heights of the same time and
+        interval differ by more than 0.5 m at more than ten times.
     """
     if not parts:
         raise InputError("parts must hold at least one series, got none")
     stations = list(dict.fromkeys(part.station for part in parts))
     if len(stations) > 1:
         raise InputError(f"parts must be of one station, got {stations[0]} and {stations[1]}")
+    if len({part.tide_removed for part in parts}) > 1:
+        raise InputError(f"parts of station {stations[0]} must all have their tide or none, got both")
     time, interval_s, height_m = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "interval_s", "height_m")
     )
-
-    def clash(first: int, second: int) -> InputError:
-        return InputError(
-            f"two files of one station that disagree: DART {stations[0]} at {time[first]} has {height_m[first]:.3f} m "
-            f"in one and {height_m[second]:.3f} m in the other; they must agree within 1 mm"
-        )
-
-    kept = _one_a_time(time, interval_s, height_m, clash)
+    samples = Samples(time, interval_s, height_m, np.zeros(time.size, int))
+    chosen, differing = one_a_time(samples, what=f"files of station {stations[0]}")
     left_out = tuple(dict.fromkeys(note for part in parts for note in part.left_out))
-    return DartSeries(stations[0], time[kept], height_m[kept], interval_s[kept], left_out)
+    return DartSeries(
+        stations[0], time[chosen], height_m[chosen], interval_s[chosen], (*left_out, *differing), parts[0].tide_removed
+    )
 
 
-def _check_station(station: str) -> None:
-    """Refuse what is no name of a station."""
+def check_station(station: str) -> None:
+    """Refuse what is no name of a station; InputError."""
     if not STATION.fullmatch(station):
         raise InputError(f"station must be letters, digits, _ and -, got {station!r}")
 
 
-def _station_of(path: Path) -> str:
-    """Return the number of five digits in the name of a file."""
-    found = list(dict.fromkeys(re.findall("(?<![0-9])[0-9]{5}(?![0-9])", path.name)))
-    if len(found) != 1:
-        has = "none" if not found else " and ".join(found)
+def station_of(path: str | os.PathLike) -> str:
+    """Return the station that the name of a file says.
+
+    Parameters
+    ----------
+    path : path
+        ``21418.txt``, NDBC's ``21418t2011.txt.gz`` and ``2141872026.txt.gz`` (year and month files),
+        ``dart_5401001.csv``: a number of five digits, or else seven, that stands once; or ``dkam.txt``: all up to the
+        first point.
+
+    Returns
+    -------
+    station : str
+
+    Raises
+    ------
+    InputError
+        If the name has several such numbers, or is no name of a station.
+
+    Examples
+    --------
+    >>> [station_of(name) for name in ("21418t2011.txt.gz", "20110311_5401001.txt", "dkam.csv", "2141672026.txt")]
+    ['21418', '5401001', 'dkam', '21416']
+    """
+    stem = Path(path).name.partition(".")[0]
+    if found := _MONTH_FILE.fullmatch(stem):
+        return found[1]
+    for n_digits in (5, 7):
+        if numbers := list(dict.fromkeys(re.findall(_ALONE.format(n_digits), Path(path).name))):
+            break
+    if len(numbers) == 1:
+        return numbers[0]
+    stem = found[1] if (found := _YEAR_FILE.fullmatch(stem)) else stem
+    if numbers or not STATION.fullmatch(stem):
+        has = " and ".join(numbers) if numbers else f"{stem!r}"
         raise InputError(
-            f"the station of {path} is not known: its name must have one number of five digits, it has {has}; "
-            "name the station, or rename the file, e.g. 21418.txt"
+            f"the station of {path} is not known: its name must have one number of five or seven digits, or be the "
+            f"name of a station (letters, digits, _ and -), it has {has}; name the station, or rename the file, e.g. "
+            "21418.txt"
         )
-    return found[0]
-
-
-def _bare(line: str) -> str:
-    """Return a line without blanks around it; other white space is none of this format."""
-    return line.strip(" \t")
-
-
-def _got(text: str) -> str:
-    """Show what was got, short and on one line."""
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    return stem
 
 
 def _refuse_other_kinds(text: str, where: str) -> None:
@@ -297,194 +382,3 @@ def _refuse_other_kinds(text: str, where: str) -> None:
         raise InputError(
             f"{where} is a web page (HTML or XML), such as a server sends in place of a file, not a DART's"
         )
-
-
-def _check_headers(lines: Sequence[_Line], where: str) -> None:
-    """Refuse NDBC text with other columns, as other instruments have."""
-    for number, line in lines:
-        if (columns := _columns(line)) is None:
-            continue
-        cut = number == len(lines) and _COLUMNS.startswith(columns)
-        if columns != _COLUMNS and not cut:
-            raise InputError(
-                f"{where}, line {number} is the header of another instrument: the columns of a DART are "
-                f"YY MM DD hh mm ss T HEIGHT, got {_got(_bare(line))}"
-            )
-
-
-def _columns(line: str) -> str | None:
-    """Return the columns after the year where a line is a header of NDBC, with or without its mark."""
-    first, *others = line.strip(" \t#").upper().split() or [""]
-    return " ".join(others) if first in ("YY", "YYYY") else None
-
-
-def _n_decimals(text: str) -> int:
-    """Count the digits after the point of a number at the end of a text."""
-    found = _DECIMALS.search(text)
-    return len(found[1]) if found else 0
-
-
-def _has_fewer_decimals(height: str, others: Sequence[str]) -> bool:
-    """Tell whether a height may have lost digits at its end; where no other has decimals, it may."""
-    most = max((_n_decimals(other) for other in others), default=0)
-    return height != "MM" and (most == 0 or _n_decimals(height) < most)
-
-
-def _note(number: int, line: str) -> tuple[str, ...]:
-    """Word that the last line is left out."""
-    return (f"line {number}, the last, has no line end and may be cut: {_got(line)}",)
-
-
-def _whole_ndbc(lines: list[_Line], unended: bool) -> tuple[list[_Line], tuple[str, ...]]:
-    """Leave out a last line that a transfer cut."""
-    *others, (number, line) = lines
-    if not unended or not set(line) <= set("0123456789.- \tM"):
-        return lines, ()
-    fields = line.split()
-    cut = len(fields) < len(_FIELDS) or _has_fewer_decimals(fields[-1], [other for _, other in others])
-    return (others, _note(number, line)) if cut else (lines, ())
-
-
-def _read_ndbc(lines: Sequence[_Line], where: str) -> _Samples:
-    """Read lines of NDBC's text: times, intervals, heights."""
-    found = [_LINE.fullmatch(line) for _, line in lines]
-    matches = [match.groups() for match in found if match]
-    if len(matches) < len(lines):
-        number, line = lines[found.index(None)]
-        raise InputError(f"{where}, line {number}: {_fault(line)}")
-    *clock, kinds, heights = zip(*matches) if matches else [()] * len(_FIELDS)
-    height_m = _heights(heights)
-    decimals = np.array([len(text.partition(".")[2]) for text in heights])[np.isfinite(height_m)]
-    if decimals.size:
-        counts = np.bincount(decimals)
-        usual = counts.size - 1 - int(counts[::-1].argmax())  # the higher of two that are as frequent
-        if (other := decimals != usual).any():
-            at = int(np.flatnonzero(np.isfinite(height_m))[other.argmax()])
-            raise InputError(
-                f"{where}, line {lines[at][0]}: the height must have {usual} decimals as on other lines, "
-                f"got {heights[at]}; it was cut or changed"
-            )
-    time = _times([_integers(column) for column in clock], lines, where)
-    return time, _OF_KIND_S[_integers(kinds)], height_m
-
-
-def _fault(line: str) -> str:
-    """Say what is wrong with a malformed line."""
-    fields = re.split("[ \t]+", _bare(line))
-    if len(fields) != len(_FIELDS):
-        hint = "; a CSV needs a header with time and height_m" if "," in line else ""
-        return f"must have 8 fields, YY MM DD hh mm ss T HEIGHT, got {len(fields)}: {_got(line)}{hint}"
-    return next(
-        f"{name} must be {rule}, got {_got(field)}"
-        for field, (name, pattern, rule) in zip(fields, _FIELDS)
-        if not re.fullmatch(pattern, field)
-    )
-
-
-def _whole_csv(lines: list[_Line], unended: bool) -> tuple[list[_Line], tuple[str, ...]]:
-    """Leave out a last row that a transfer cut, as far as its last field tells."""
-    if not unended or len(lines) < 2:
-        return lines, ()
-    (_, header), *rows = [(number, _row(line)) for number, line in lines]
-    *others, (number, row) = rows
-    name, last = header[-1], row[-1]
-    others = [(at, fields) for at, fields in others if len(fields) == len(header)]  # the others are refused later
-    if len(row) < len(header) or last.startswith('"'):
-        cut = True
-    elif name == "height_m":
-        cut = _has_fewer_decimals(last, [fields[-1] for _, fields in others])
-    elif name == "interval_s":
-        cut = not _CSV_INTERVAL.fullmatch(last)
-    elif name == "time":  # a time without its seconds or its offset is one too
-        cut = not others or len(last) != len(others[-1][1][-1])
-    else:
-        cut = False
-    return (lines[:-1], _note(number, lines[-1][1])) if cut else (lines, ())
-
-
-def _row(line: str) -> list[str]:
-    """Split a line of a CSV; fields may stand in quotes, but a comma in them is still a comma."""
-    fields = [_bare(field) for field in line.split(",")]
-    return [field[1:-1] if len(field) > 1 and field[0] == field[-1] == '"' else field for field in fields]
-
-
-def _read_csv(lines: Sequence[_Line], where: str) -> _Samples:
-    """Read a CSV with its header: times, intervals (0 where it does not say), heights."""
-    header, rows = _row(lines[0][1]), [_row(line) for _, line in lines[1:]]
-    for name in ("time", "height_m"):
-        if header.count(name) != 1:
-            raise InputError(f"{where}: the header must have the column {name} once, got {_got(','.join(header))}")
-    for (number, line), row in zip(lines[1:], rows):
-        if len(row) != len(header):
-            raise InputError(f"{where}, line {number}: must have {len(header)} fields, got {len(row)}: {_got(line)}")
-    table = dict(zip(header, zip(*rows) if rows else [()] * len(header)))
-
-    def column(name: str, pattern: re.Pattern, rule: str) -> list[re.Match]:
-        found = [pattern.fullmatch(field) for field in table[name]]
-        matches = [match for match in found if match]
-        if len(matches) < len(found):
-            at = found.index(None)
-            raise InputError(f"{where}, line {lines[at + 1][0]}: {name} must be {rule}, got {_got(table[name][at])}")
-        return matches
-
-    rule = "ISO 8601 in whole seconds, 1980 to 2100, such as 2011-03-11T05:46:00Z"
-    clock = [match.groups("0") for match in column("time", _CSV_TIME, rule)]
-    *fields, signs, hours, minutes = zip(*clock) if clock else [()] * 9
-    time = _times([_integers(field) for field in fields], lines[1:], where)
-    ahead = np.array([-1 if sign == "-" else 1 for sign in signs]) * (60 * _integers(hours) + _integers(minutes))
-    column("height_m", _CSV_HEIGHT, "a plain number of m, or 9999.000, MM or empty where missing")
-    interval_s = np.zeros(len(rows), np.int16)
-    if "interval_s" in table:
-        interval_s = _integers([match[1] for match in column("interval_s", _CSV_INTERVAL, "15, 60 or 900")])
-    return time - ahead.astype("timedelta64[m]"), interval_s.astype(np.int16), _heights(table["height_m"])
-
-
-def _integers(texts: Sequence[str]) -> np.ndarray:
-    """Convert checked texts."""
-    return np.array([int(text) for text in texts], dtype=np.int64)
-
-
-def _heights(texts: Sequence[str]) -> np.ndarray:
-    """Convert checked texts, m; NaN where missing."""
-    height_m = np.array([np.nan if text in ("MM", "") else float(text) for text in texts], dtype=np.float64)
-    return np.where(height_m == _MISSING_M, np.nan, height_m)
-
-
-def _times(clock: Sequence[np.ndarray], lines: Sequence[_Line], where: str) -> np.ndarray:
-    """Make times of year, month, day, hour, minute and second; refuse a day that its month lacks."""
-    year, month, day, hour, minute, second = clock
-    months = (12 * (year - 1970) + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    if (bad := days.astype("datetime64[M]") != months).any():
-        at = int(bad.argmax())
-        raise InputError(f"{where}, line {lines[at][0]}: the day must be one of month {months[at]}, got {day[at]}")
-    return days.astype("datetime64[s]") + (3600 * hour + 60 * minute + second)
-
-
-def _one_a_time(
-    time: np.ndarray, interval_s: np.ndarray, height_m: np.ndarray, clash: Callable[[int, int], InputError]
-) -> np.ndarray:
-    """Choose one sample a time, by position: the finest with a height; raise what ``clash`` says of two that differ."""
-    order = np.lexsort((height_m, interval_s, time))  # NaN last
-    first = _begins(time[order], interval_s[order])
-    n_heights = np.add.reduceat(np.isfinite(height_m[order]).astype(int), first)
-    lowest, highest = order[first], order[first + np.maximum(n_heights - 1, 0)]
-    if (bad := height_m[highest] - height_m[lowest] > _SAME_M).any():
-        at = int(bad.argmax())
-        raise clash(*sorted((int(lowest[at]), int(highest[at]))))
-    chosen = lowest[np.lexsort((interval_s[lowest], np.isnan(height_m[lowest]), time[lowest]))]
-    return chosen[_begins(time[chosen])]
-
-
-def _begins(*keys: np.ndarray) -> np.ndarray:
-    """Return where in sorted keys another one begins."""
-    changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    return np.concatenate([[0], np.flatnonzero(changes) + 1])[: keys[0].size]
-
-
-def _intervals(time: np.ndarray) -> np.ndarray:
-    """Guess how often the buoy sampled, from the distance to the nearer neighbour."""
-    gaps = np.concatenate([[np.inf], np.diff(time).astype(float), [np.inf]])
-    nearer = np.minimum(gaps[:-1], gaps[1:])
-    edges = [np.sqrt(15 * 60), np.sqrt(60 * 900)]
-    return np.array(_INTERVALS_S, np.int16)[np.searchsorted(edges, nearer)]

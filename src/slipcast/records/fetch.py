@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
-import io
 import os
 import re
 import socket
 import urllib.error
 import urllib.request
-import zlib
+import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from slipcast.errors import InputError
+from slipcast.errors import InputError, SlipcastWarning
 from slipcast.io.atomic import check_target, write_text
-from slipcast.records.dart import STATION, decode_dart, parse_dart
+from slipcast.records.dart import STATION, decode_dart, parse_dart, unpacked
 
 __all__ = ["fetch_dart"]
 
 _HEADER = "#YY  MM DD hh mm ss T   HEIGHT\n#yr  mo dy hr mn  s -        m\n"
 _LIVE_DAYS = 45
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_BYTES = 64 * 1024**2
 _CHUNK_BYTES = 1024**2
 _PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
@@ -67,23 +66,28 @@ def fetch_dart(
     Raises
     ------
     InputError
-        If an argument breaks its rule; the server cannot be reached, is silent or has no such file; what came is a web
-        page, cut or larger than 64 MiB; nothing of the span is in it (the message says what it covers); or a line of
-        the span is refused by :func:`~slipcast.records.dart.parse_dart`.
+        If an argument breaks its rule; the server cannot be reached, is silent or has none of the files; what came is
+        a web page, cut or larger than 64 MiB; nothing of the span is in it (the message says what it covers); or a line
+        of the span is refused by :func:`~slipcast.records.dart.parse_dart`.
+
+    Warns
+    -----
+    SlipcastWarning
+        If the server lacks one of several files that the span is in.
 
     Notes
     -----
     The last 45 days are in ``data/realtime2/STATION.dart``; a past year is in
-    ``data/historical/dart/STATIONtYEAR.txt.gz``, which appears some time after the year has ended. Lines outside the
-    span are not checked.
+    ``data/historical/dart/STATIONtYEAR.txt.gz``, which appears some time after the year has ended, and until then its
+    months in ``data/dart/Jul/STATION7YEAR.txt.gz`` (1 to 9, a, b, c). Lines outside the span are not checked.
     """
     start, end, now = _checked(station, start, end, address, timeout_s, now)
     check_target(out)
     found: list[str] = []
     others: list[str] = []
     covered: list[str] = []
-    for url in _files_with(station, start, end, address.rstrip("/"), now):
-        text = _text(_download(url, timeout_s), url)
+    for url, content in _contents(_files_with(station, start, end, address.rstrip("/"), now), timeout_s).items():
+        text = _text(content, url)
         lines, timeless, times = _of_span(text, start, end)
         if not times:
             parse_dart(text, station=station, where=url)  # says what else it is
@@ -117,16 +121,63 @@ def _checked(station, start, end, address, timeout_s, now) -> tuple[np.datetime6
     return start, end, now
 
 
-def _files_with(station: str, start: np.datetime64, end: np.datetime64, address: str, now: np.datetime64) -> list[str]:
-    """List the addresses of the files that hold a span, oldest first."""
+class _NoFileError(InputError):
+    """The server says that it has no such file."""
+
+
+def _files_with(
+    station: str, start: np.datetime64, end: np.datetime64, address: str, now: np.datetime64
+) -> list[tuple[list[str], list[str]]]:
+    """List the addresses of the files that hold a span, oldest first, each with others that hold it if these lack."""
     live = now - np.timedelta64(_LIVE_DAYS, "D")
-    urls = []
+    found: list[tuple[list[str], list[str]]] = []
     if start < live:
-        years = np.arange(start.astype("datetime64[Y]"), min(end, live).astype("datetime64[Y]") + 1)
-        urls += [f"{address}/data/historical/dart/{station}t{year}.txt.gz" for year in years]
+        last = min(end, live)
+        months = np.arange(start.astype("datetime64[M]"), last.astype("datetime64[M]") + 1)
+        this_year = now.astype("datetime64[Y]")
+        for year in np.arange(start.astype("datetime64[Y]"), last.astype("datetime64[Y]") + 1):
+            whole = [f"{address}/data/historical/dart/{station}t{year}.txt.gz"]
+            by_month = [
+                f"{address}/data/dart/{_MONTHS[number - 1]}/{station}{number:x}{year}.txt.gz"
+                for number in (months[months.astype("datetime64[Y]") == year].astype(int) % 12 + 1).tolist()
+            ]
+            if year == this_year:
+                found.append((by_month, whole))
+            else:
+                found.append((whole, by_month if year == this_year - 1 else []))
     if end >= live:
-        urls.append(f"{address}/data/realtime2/{station}.dart")
-    return urls
+        found.append(([f"{address}/data/realtime2/{station}.dart"], []))
+    return found
+
+
+def _contents(files: list[tuple[list[str], list[str]]], timeout_s: float) -> dict[str, bytes]:
+    """Download what there is of some files; warn of those that lack, and raise where all do."""
+    found: dict[str, bytes] = {}
+    missing: list[_NoFileError] = []
+    for first, others in files:
+        got, errors = _download_all(first, timeout_s)
+        if not got:
+            got, _ = _download_all(others, timeout_s)
+            errors = errors if not got else []
+        found |= got
+        missing += errors
+    if not found:
+        raise missing[0]
+    for error in missing:
+        warnings.warn(f"{error}; what it would hold is left out", SlipcastWarning, stacklevel=3)
+    return found
+
+
+def _download_all(urls: list[str], timeout_s: float) -> tuple[dict[str, bytes], list[_NoFileError]]:
+    """Get the bytes at some addresses, and an error for each that has no file."""
+    found: dict[str, bytes] = {}
+    missing = []
+    for url in urls:
+        try:
+            found[url] = _download(url, timeout_s)
+        except _NoFileError as error:
+            missing.append(error)
+    return found, missing
 
 
 def _download(url: str, timeout_s: float) -> bytes:
@@ -139,7 +190,7 @@ def _download(url: str, timeout_s: float) -> bytes:
             promised = answer.headers.get("Content-Length", "")
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            raise InputError(
+            raise _NoFileError(
                 f"NDBC has no file {url}: there is no such station, or nothing of it for this time"
             ) from error
         raise InputError(f"{host} answered {error.code} ({' '.join(error.reason.split())}) for {url}") from error
@@ -184,13 +235,7 @@ def _read(answer, url: str) -> bytes:
 
 def _text(content: bytes, url: str) -> str:
     """Unpack what came where it is packed; refuse what is cut."""
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-                content = _read(packed, f"{url}, unpacked,")
-        except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{url} is truncated or corrupt: it cannot be unpacked; try again") from error
-    text = decode_dart(content, where=url)
+    text = decode_dart(unpacked(content, where=url, most_bytes=_MOST_BYTES), where=url)
     if re.match("[ \t]*[0-9]", text.rpartition("\n")[2]):
         raise InputError(f"{url} came cut: its last line has no end; try again")
     return text

@@ -69,7 +69,9 @@ def first_wave(time_s, sea_level_m, *, after_s: float = 0.0) -> tuple[float, flo
     return float(time[start]), float(end_s)
 
 
-def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> dict[str, float]:
+def first_wave_ends(
+    records: Records, gauges: Iterable[str] | None = None, *, skip_missing: bool = False
+) -> dict[str, float]:
     """Find where first waves end.
 
     Parameters
@@ -78,6 +80,8 @@ def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> di
         Of one event; with their epicentre no wave is looked for before it can arrive.
     gauges : iterable of str, optional
         By default all.
+    skip_missing : bool, optional
+        Leave gauges out that have recorded no wave, if others have.
 
     Returns
     -------
@@ -87,11 +91,20 @@ def first_wave_ends(records: Records, gauges: Iterable[str] | None = None) -> di
     Raises
     ------
     InputError
-        If there are several events, or a gauge is unknown or has recorded no wave.
+        If there are several events, a gauge is unknown, or one has recorded no wave (all, with ``skip_missing``).
     """
     records = records.one_event()
     names = [records.gauges[i] for i in positions_of(gauges, records.gauges, dim="gauge", where="in records")]
-    return {name: float(np.ceil(first_wave_span(records, name)[1] / 60)) for name in names}
+    found: dict[str, float] = {}
+    errors: list[InputError] = []
+    for name in names:
+        try:
+            found[name] = float(np.ceil(first_wave_span(records, name)[1] / 60))
+        except InputError as error:
+            errors.append(error)
+    if errors and not (skip_missing and found):
+        raise errors[0]
+    return found
 
 
 def first_wave_span(records: Records, gauge: str) -> tuple[float, float]:

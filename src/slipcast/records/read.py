@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from types import NoneType
@@ -13,24 +13,28 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from slipcast.errors import InputError, check_kind, unknown_name
+from slipcast.errors import InputError, SlipcastWarning, check_kind, unknown_name
 from slipcast.geodesy import great_circle_distance, wrap_longitude
-from slipcast.io.netcdf import read_netcdf
-from slipcast.records.dart import DartSeries, merge_series, read_dart
+from slipcast.io.labels import with_reasons
+from slipcast.records.dart import DartSeries, check_station
+from slipcast.records.origin import parse_origin
 from slipcast.records.quality import MASKS, QualitySettings, check_quality
+from slipcast.records.raw_files import check_heights, read_files
 from slipcast.records.records import Records
 from slipcast.records.shaking import find_shaking
 from slipcast.records.stations import Deployments, Position, position
 from slipcast.records.tides import TideFit, TideMethod, fit_harmonic, fit_short
 from slipcast.regions.region import Region
 
-__all__ = ["earliest_arrival", "parse_origin", "read_records", "records_of"]
+__all__ = ["earliest_arrival", "read_records", "records_of"]
 
 _FASTEST_MS = 250.0  # of a long wave over 6.4 km of water
 _SOURCE_EXTENT_M = 200e3
 _SHAKING_S = 1200.0  # where nothing says when a wave can arrive
 _TSUNAMI_S = 1.5 * 86400.0
 _YEAR_S = 366 * 86400.0
+_STUCK_M = 1e-6
+_NOMINAL_M = 5000.0  # depth of the sea under a record that came without tide
 
 ShakingChoice = Literal["find", "keep"]
 
@@ -46,40 +50,7 @@ class _Cleaned:
     shaking: tuple[float, float] | None
     place: Position
     left_out: str
-
-
-def parse_origin(text: str, *, what: str = "origin") -> np.datetime64:
-    """Read a time of origin.
-
-    Parameters
-    ----------
-    text : str
-        ISO 8601; UTC unless it has an offset.
-    what : str, optional
-        What to call it in messages.
-
-    Returns
-    -------
-    origin : datetime64[s]
-        UTC.
-
-    Raises
-    ------
-    InputError
-        If it is no time.
-
-    Examples
-    --------
-    >>> print(parse_origin("2011-03-11T14:46:24+09:00"))
-    2011-03-11T05:46:24
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError):
-        raise InputError(f"{what} must be a time such as 2011-03-11T05:46:24Z, got {text!r}") from None
-    return np.datetime64(moment.replace(microsecond=0), "s")
+    detided: bool
 
 
 def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: float) -> float:
@@ -109,6 +80,7 @@ def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: fl
 def read_records(
     *files: str | os.PathLike,
     origin: str | np.datetime64,
+    station: str | None = None,
     region: Region | str | os.PathLike | None = None,
     positions: Mapping[str, tuple[float, float]] | None = None,
     deployments: Deployments | str | os.PathLike | None = None,
@@ -123,33 +95,45 @@ def read_records(
     Parameters
     ----------
     files : path
-        NDBC text, CSV with columns ``time`` and ``height_m``, or records (netCDF) with their heights; several of one
-        station are joined.
+        NDBC text or tables, as :func:`~slipcast.records.dart.parse_dart` takes them, or records (netCDF) with their
+        heights; several of one station are joined.
     origin : str or datetime64
         Of the earthquake, UTC.
+    station : str, optional
+        Whose files these are; by default each says it by a column or by its name
+        (:func:`~slipcast.records.dart.read_dart`). Of files with stations of their own, the one that is read.
     region, positions, deployments, epicentre, tide, shaking, quality, until_min
         As in :func:`records_of`.
 
     Returns
     -------
     records : Records
+        As of :func:`records_of`; a file that cannot be read is left out as a station is.
 
     Raises
     ------
     InputError
-        If a file is no path or cannot be read, or as in :func:`records_of`.
+        If a file is no path, no file can be read, or as in :func:`records_of`.
+
+    Warns
+    -----
+    SlipcastWarning
+        If a file is left out, or as in :func:`records_of`.
     """
     if not files:
         raise InputError("records need at least one file, got none")
     for file in files:
         check_kind(file, (str, os.PathLike), "files", "paths")
-    parts: dict[str, list[DartSeries]] = {}
-    for file in files:
-        for series in _read_any(Path(file)):
-            parts.setdefault(series.station, []).append(series)
-    return records_of(
-        [merge_series(of_station) for of_station in parts.values()],
-        origin=origin,
+    check_kind(station, (str, NoneType), "station", "the name of a station")
+    if station is not None:
+        check_station(station)
+    moment = _moment(origin)
+    check_kind(quality, (QualitySettings, NoneType), "quality", "QualitySettings")
+    joined, reasons = read_files([Path(file) for file in files], station, moment, quality or QualitySettings())
+    return _records_of(
+        joined,
+        reasons,
+        origin=moment,
         region=region,
         positions=positions,
         deployments=deployments,
@@ -194,7 +178,8 @@ def records_of(
         (:func:`earliest_arrival`), else up to the origin alone; and shaking is looked for as long.
     tide : {"short", "harmonic"}, optional
         How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
-        the latter takes samples from a day and a half after the origin, too).
+        the latter takes samples from a day and a half after the origin, too). None is fitted to series that came
+        without theirs.
     shaking : {"find", "keep"} or mapping of station to float, optional
         Mask what the earthquake's own waves disturb, or leave it, or mask up to a minute after the origin; stations
         that a mapping does not name are searched.
@@ -208,79 +193,115 @@ def records_of(
     records : Records
         ``sea_level`` without tide, NaN where a sample is flagged. With it what it comes from: ``height``, ``tide``,
         ``tide_column`` m, ``flag`` (bits of :data:`~slipcast.records.quality.MASKS`), ``shaking_start``,
-        ``shaking_end`` s, ``position_from``, ``left_out``; attributes ``tide_method``, ``epicentre``.
+        ``shaking_end`` s, ``position_from``, ``left_out``, ``detided`` (1 where the record came without tide);
+        attributes ``tide_method``, ``epicentre``. ``gauges_left_out`` has the stations that cannot be used, and why.
 
     Raises
     ------
     InputError
-        If an argument is of a wrong kind, there is no series, a station is given twice or has no position, or if a
-        record holds no height, begins after the origin, ends before it, or, with an epicentre, before a wave could
-        arrive; the message says when that is.
+        If an argument is of a wrong kind, there is no series, a station is given twice, or none can be used: a record
+        holds no height or none of a water column, begins after the origin, ends before it, or, with an epicentre,
+        before a wave could arrive (the message says when that is), or the station has no position.
 
     Warns
     -----
     SlipcastWarning
-        If a station's position is that of its nearest deployment, as none is known on the day.
+        If a station is left out while others can be used, or its position is that of its nearest deployment, as none is
+        known on the day.
     """
     if not series:
         raise InputError("records need at least one series, got none")
     for each in series:
         check_kind(each, DartSeries, "series", "a list of DartSeries")
-    check_kind(origin, (str, np.datetime64), "origin", "a time such as 2011-03-11T05:46:24Z")
+    return _records_of(
+        series,
+        {},
+        origin=_moment(origin),
+        region=region,
+        positions=positions,
+        deployments=deployments,
+        epicentre=epicentre,
+        tide=tide,
+        shaking=shaking,
+        quality=quality,
+        until_min=until_min,
+    )
+
+
+def _records_of(
+    series: Sequence[DartSeries],
+    reasons: dict[str, InputError],
+    *,
+    origin: np.datetime64,
+    region: Region | str | os.PathLike | None,
+    positions: Mapping[str, tuple[float, float]] | None,
+    deployments: Deployments | str | os.PathLike | None,
+    epicentre: tuple[float, float] | None,
+    tide: TideMethod,
+    shaking: ShakingChoice | Mapping[str, float],
+    quality: QualitySettings | None,
+    until_min: float | None,
+) -> Records:
+    """Turn series into records, beside stations that are left out already, with the reasons."""
     check_kind(region, (Region, str, os.PathLike, NoneType), "region", "a Region, a name or the path of a TOML file")
     check_kind(positions, (Mapping, NoneType), "positions", "longitude and latitude by station")
     check_kind(deployments, (Deployments, str, os.PathLike, NoneType), "deployments", "Deployments or a path")
     check_kind(shaking, (str, Mapping), "shaking", "find, keep or minutes by station")
     check_kind(quality, (QualitySettings, NoneType), "quality", "QualitySettings")
     check_kind(until_min, (Real, NoneType), "until_min", "a number of minutes")
-    moment = parse_origin(origin) if isinstance(origin, str) else origin.astype("datetime64[s]")
     if tide not in get_args(TideMethod):
         raise InputError(f"tide must be one of {', '.join(get_args(TideMethod))}, got {tide!r}")
     if isinstance(region, str | os.PathLike):
         region = Region.open(region)
     if deployments is not None and not isinstance(deployments, Deployments):
         deployments = Deployments.open(deployments)
-    stations = [each.station for each in series]
+    stations = [*(each.station for each in series), *reasons]
     if twice := [name for i, name in enumerate(stations) if name in stations[:i]]:
         raise InputError(f"station {twice[0]} is given twice; join its parts first")
     for what, names in (("positions", positions or {}), ("shaking", {} if isinstance(shaking, str) else shaking)):
         if unknown := [name for name in names if name not in stations]:
             raise unknown_name("station", unknown[0], stations, where=f"in {what}")
+    for name, (lon_deg, lat_deg) in (positions or {}).items():
+        Position(lon_deg, lat_deg, f"position of station {name}")
     if isinstance(shaking, str) and shaking not in get_args(ShakingChoice):
         raise InputError(f"shaking must be find, keep or minutes by station, got {shaking!r}")
     if not isinstance(shaking, str) and (bad := [name for name, minutes in shaking.items() if not minutes > 0]):
         raise InputError(f"shaking must be > 0 minutes, got {shaking[bad[0]]:g} for {bad[0]}")
     _check_epicentre(epicentre)
-    cleaned = {}
+    cleaned, reasons = {}, dict(reasons)
     for each in series:
-        place = position(each.station, moment, given=positions, deployments=deployments, region=region)
-        cleaned[each.station] = _clean(
-            each, moment, place, epicentre=epicentre, tide=tide, shaking=shaking, quality=quality, until_min=until_min
-        )
-    return _assemble(cleaned, moment, tide, epicentre)
+        try:
+            check_heights(each, quality or QualitySettings())
+            place = position(each.station, origin, given=positions, deployments=deployments, region=region)
+            cleaned[each.station] = _clean(
+                each,
+                origin,
+                place,
+                epicentre=epicentre,
+                tide=tide,
+                shaking=shaking,
+                quality=quality,
+                until_min=until_min,
+            )
+        except InputError as error:
+            reasons[each.station] = error
+    if not cleaned and len(reasons) == 1:
+        raise next(iter(reasons.values()))
+    why = {name: str(reason) for name, reason in reasons.items()}
+    if not cleaned:
+        told = "; ".join(f"{name}: {reason}" for name, reason in why.items())
+        raise InputError(f"none of {len(why)} stations can be used: {told}")
+    if why:
+        told = "; ".join(f"station {name} is left out: {reason}" for name, reason in why.items())
+        warnings.warn(told, SlipcastWarning, stacklevel=3)
+    records = _assemble(cleaned, origin, tide, epicentre)
+    return Records(with_reasons(records.dataset, why))
 
 
-def _read_any(path: Path) -> list[DartSeries]:
-    """Read one file of any kind as series."""
-    if path.suffix == ".nc":
-        return _series_of_netcdf(path)
-    return [read_dart(path)]
-
-
-def _series_of_netcdf(path: Path) -> list[DartSeries]:
-    """Take raw heights back out of records."""
-    dataset = read_netcdf(path, "records")
-    if "height" not in dataset or not dataset.attrs.get("origin_time"):
-        raise InputError(f"{path} holds records without raw heights; it can be inverted as it is")
-    begin = parse_origin(dataset.attrs["origin_time"])
-    clock = begin + np.round(dataset["time"].to_numpy()).astype("timedelta64[s]")
-    found = []
-    for name, row in zip(dataset["gauge"].to_numpy(), dataset["height"].to_numpy(), strict=True):
-        sent = np.isfinite(row)
-        spacing = np.diff(clock[sent].astype(float), append=np.inf)
-        interval = np.where(spacing <= 15, 15, np.where(spacing <= 60, 60, 900)).astype(np.int16)
-        found.append(DartSeries(str(name), clock[sent], row[sent].astype(float), interval))
-    return found
+def _moment(origin: str | np.datetime64) -> np.datetime64:
+    """Return a time of origin to the second."""
+    check_kind(origin, (str, np.datetime64), "origin", "a time such as 2011-03-11T05:46:24Z")
+    return parse_origin(origin) if isinstance(origin, str) else origin.astype("datetime64[s]")
 
 
 def _check_epicentre(epicentre: tuple[float, float] | None) -> None:
@@ -313,7 +334,10 @@ def _clean(
     time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]
     may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg)
     _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
-    flags = check_quality(time_s, height_m, interval_s, quality or QualitySettings())
+    settings, column_m = quality or QualitySettings(), height_m
+    if series.tide_removed:  # without a tide a calm sea is flatter than a sensor that works would be with it
+        settings, column_m = replace(settings, flat_line_m=_STUCK_M), height_m + _NOMINAL_M
+    flags = check_quality(time_s, column_m, interval_s, settings)
     span = None
     if isinstance(shaking, Mapping) and series.station in shaking:
         span = (0.0, 60.0 * shaking[series.station])
@@ -324,12 +348,19 @@ def _clean(
     quiet = (flags == 0) & (time_s < may_arrive_s)
     if tide == "harmonic":
         quiet |= (flags == 0) & (time_s > _TSUNAMI_S)
-    fit = fit_short if tide == "short" else fit_harmonic
+    fit = _no_tide if series.tide_removed else fit_short if tide == "short" else fit_harmonic
     try:
         found = fit(time_s[quiet], height_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
     except InputError as error:
         raise InputError(f"record of {series.station}: {error}") from error
-    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(series.left_out))
+    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(series.left_out), series.tide_removed)
+
+
+def _no_tide(
+    time_s: np.ndarray, height_m: np.ndarray, at_s: np.ndarray, *, origin: np.datetime64, lat_deg: float
+) -> TideFit:
+    """Return the tide of a record that came without one."""
+    return TideFit("short", np.zeros(at_s.size), np.zeros((at_s.size, 0)))
 
 
 def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, may_arrive_s: float | None) -> None:
@@ -343,7 +374,7 @@ def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, m
         raise InputError(f"{what}: the origin {origin} is {far_s / _YEAR_S:.1f} years away; is its year right?")
     if not time_s.size or time_s[-1] < 0:
         raise InputError(f"{what} ends before the origin, {origin} UTC")
-    if time_s[0] >= 0:
+    if time_s[0] >= 0 and not series.tide_removed:
         raise InputError(f"{what} begins after the origin, {origin} UTC: nothing tells its tide from the wave")
     if may_arrive_s is not None and time_s[-1] < may_arrive_s:
         earliest = origin + np.timedelta64(round(may_arrive_s), "s")
@@ -387,6 +418,11 @@ def _assemble(
         "shaking_end": ("gauge", spans[:, 1], {"units": "s"}),
         "position_from": ("gauge", [each.place.origin for each in cleaned.values()]),
         "left_out": ("gauge", [each.left_out for each in cleaned.values()]),
+        "detided": (
+            "gauge",
+            np.array([each.detided for each in cleaned.values()], np.int8),
+            {"long_name": "1 where the record came without tide"},
+        ),
     }
     dataset = records.dataset.assign(more)
     dataset.attrs["tide_method"] = tide

@@ -14,7 +14,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, check_kind
 from slipcast.geodesy import wrap_longitude
-from slipcast.io.labels import check_names, one_event, positions_of
+from slipcast.io.labels import check_names, one_event, positions_of, reasons_in
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -187,6 +187,11 @@ class Records(Summarised):
         return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
 
     @property
+    def gauges_left_out(self) -> dict[str, str]:
+        """Gauges that were to be read and cannot be used, and why."""
+        return reasons_in(self.dataset)
+
+    @property
     def sea_level(self) -> xr.DataArray:
         """What the gauges sense, m, dims ([event,] gauge, time)."""
         return self.dataset["sea_level"]
@@ -202,6 +207,8 @@ class Records(Summarised):
             ("sensed", ", ".join(dict.fromkeys(self.senses.values())).replace("_", " ")),
             ("tide", "removed" if about.get("tide_removed") else "not removed"),
         ]
+        if left_out := self.gauges_left_out:
+            facts.append(("left out", "; ".join(f"{name}: {reason}" for name, reason in left_out.items())))
         return Summary(title, facts)
 
     def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
