@@ -115,7 +115,7 @@ def test_from_records_to_a_forecast(slipcast, files, tmp_path, monkeypatch):
     options = ("--method", "bayes", "--window", 60, "--scenarios", files / "set.zarr", "--out", "b.nc")
     code, out, _ = slipcast("invert", records, "--bank", bank, *options)
     assert code == 0
-    assert re.fullmatch(r"b\.nc: Mw \d\.\d\d \(90 %: \d\.\d\d to \d\.\d\d\), largest slip .* m\n", out)
+    assert re.fullmatch(r"b\.nc: Mw \d\.\d\d \(90 %: \d\.\d\d to \d\.\d\d\), largest slip .* m\nexplained: .*\n", out)
     found = json.loads(slipcast("invert", records, "--bank", bank, *options, "--json")[1])
     assert found["magnitude_quantiles"]["0.05"] < found["magnitude"] < found["magnitude_quantiles"]["0.95"]
     lines = slipcast("forecast", "b.nc", "--bank", bank, "--out", "bf.nc")[1].splitlines()

@@ -140,6 +140,7 @@ SERVED = [
     ("--model other", lambda _, asked: list(asked[1]) == ["other"]),
     ("--bank other.nc", lambda _, asked: list(asked[2]) == [Path("other.nc")]),
     ("--method nnls", lambda _, asked: asked[3] == "nnls"),
+    ("--records-alone", lambda _, asked: asked[-1] is False),
 ]
 
 
@@ -153,9 +154,9 @@ def test_serving(slipcast, monkeypatch, tmp_path, option, check):
     monkeypatch.setattr("slipcast.service.running.load_nowcasts", loaded)
     monkeypatch.setattr("slipcast.service.running.run", run)
     assert slipcast(f"serve {option}")[0] == 0
-    assert check(run.arguments[0], loaded.arguments)
+    assert check(run.arguments[0], (*loaded.arguments, loaded.options["hold_first"]))
     assert slipcast("serve")[0] == 0
-    assert not check(run.arguments[0], loaded.arguments)
+    assert not check(run.arguments[0], (*loaded.arguments, loaded.options["hold_first"]))
 
 
 # --- records fetch

@@ -21,7 +21,7 @@ from slipcast.cli import main as cli
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.train import train
 from slipcast.realtime.replay import Replay
-from slipcast.records import read_records, simulated_records
+from slipcast.records import Records, read_records, simulated_records
 from slipcast.scenarios.scenario_set import ScenarioSet
 from tide_fixtures import ndbc_text, tide_m
 
@@ -71,6 +71,9 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
     small_bank.with_sources(["acsza58", "acszb58"]).save(folder / "few.nc")
     small_set.save(folder / "set.zarr")
     simulated_records(small_set, 3, DARTS, window_min=100, noise_sd_m=0.005).save(folder / "records.nc")
+    stuck = Records.open(folder / "records.nc").dataset
+    stuck["sea_level"].loc[{"gauge": "46407"}] = 5.0
+    Records(stuck).save(folder / "stuck.nc")
     slip = np.array([0.0, 4.0, 1.0, 2.0, 8.0, 0.0, 0.0, 3.0, 0.5])
     time_s = np.union1d(np.arange(-86400.0, 0.0, 900.0), small_bank.time_s)
     rng = np.random.default_rng(6)
@@ -89,7 +92,7 @@ def files(small_bank, small_set, tmp_path_factory) -> dict[str, Path]:
         "REGION": "region.toml", "FLAT": "flat.nc", "BANK": "bank.nc", "FEW": "few.nc", "SET": "set.zarr",
         "RECORDS": "records.nc", "RAW": "raw.nc", "TEXT": "46404.txt", "STATIONS": "stations.csv", "RUN": "run",
         "TRAIN": "train.toml", "TUNE": "tune.toml", "TOKEN": "token", "SLIP": "slip.nc",
-        "FORECAST": "forecast.nc", "SHALLOW": "shallow.nc",
+        "FORECAST": "forecast.nc", "SHALLOW": "shallow.nc", "STUCK": "stuck.nc",
     }  # fmt: skip
     found = {word: folder / name for word, name in named.items()}
     for line in (
@@ -238,6 +241,8 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("invert", RAW, "--stretch", lambda d: d.attrs("slip.nc")["stretch"] == pytest.approx(0.01, abs=0.003)),
     ("invert", RAW, "--shifts", lambda d: "shift_s" in d.attrs("slip.nc")),
     ("invert", RAW, "--leave-one-out", lambda d: d.out.count(" from the others: ") == 3),
+    ("invert", "invert STUCK --bank BANK --method tikhonov --window 60", "--keep-all",
+     lambda d: len(d.attrs("slip.nc")["gauges"].split()) == 3),
     ("invert", INVERTED, "--json", lambda d: d.json()["method"] == "tikhonov"),
     ("forecast", "forecast SLIP", "--bank BANK", lambda d: d.has("forecast.nc")),
     ("forecast", "forecast SLIP", "--model nowhere", fails("nowhere")),
@@ -248,6 +253,7 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("replay", REPLAYED, "--page r.html", lambda d: b"</html>" in d.bytes("r.html")),
     ("replay", REPLAYED, "--figure r.png", lambda d: d.bytes("r.png").startswith(b"\x89PNG")),
     ("replay", REPLAYED, "--model nowhere", fails("")),
+    ("replay", REPLAYED, "--magnitude 6.5", lambda d: replayed(d).dataset["magnitude"][-1] < 7),
     ("replay", REPLAYED, "--method nnls", attr("replay.nc", "method", "nnls")),
     ("replay", REPLAYED, "--gauges 46407", lambda d: list(replayed(d).gauges_used) == ["46407"]),
     ("replay", REPLAYED, "--until 30", lambda d: d.data("replay.nc")["minute"][-1] == 30),

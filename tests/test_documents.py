@@ -185,7 +185,9 @@ def test_links_of_a_page_lead_somewhere(page):
 def test_flags_of_the_watch_floor_are_those_of_the_code():
     page = (ROOT / "docs" / "watch-floor.md").read_text(encoding="utf-8")
     table = page[page.index("**Flags**") : page.index("**Below the range.**")]
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "slipcast" / "realtime").glob("*.py"))
+    source = ROOT / "src" / "slipcast"
+    modules = [*(source / "realtime").glob("*.py"), source / "inversion" / "first_magnitude.py"]
+    code = "".join(path.read_text(encoding="utf-8") for path in modules)
     flags = re.findall(r"^\| `([^`]+)` \|", table, re.M)
     assert len(flags) > 6
     for flag in flags:

@@ -22,12 +22,9 @@ def serve(
     method: Annotated[
         str | None, typer.Option(help="For a region without a model: nnls or tikhonov (by default).")
     ] = None,
-    hold_first: Annotated[
-        bool,
-        typer.Option(
-            "--hold-first/--no-hold-first", help="Hold results against the first magnitude, or go by records alone."
-        ),
-    ] = True,
+    records_alone: Annotated[
+        bool, typer.Option("--records-alone", help="Do not hold results against the first magnitude.")
+    ] = False,
     database: Annotated[
         str | None, typer.Option(help="sqlite:///FILE or postgresql+psycopg://...; by default a file of yours.")
     ] = None,
@@ -61,7 +58,7 @@ def serve(
 
     one_memory_pool()
     models = model or ([] if region or bank else ["cascadia"])
-    nowcasts = load_nowcasts(region or [], models, bank or [], method, hold_first=hold_first)
+    nowcasts = load_nowcasts(region or [], models, bank or [], method, hold_first=not records_alone)
     serving = Serving.at(
         host,
         port,

@@ -16,6 +16,7 @@ _SIZES_M = np.geomspace(0.005, 60.0, 20)  # root mean square slip
 _LIKELY = np.log(1e-3)  # of the most likely size; a less likely one does not count
 _NEAR_S, _CORRELATED_S = 600.0, 600.0
 _DRIFT_M_PER_H = 0.006  # of a predicted tide
+_NORMAL = 1.4826  # standard deviation over the median of the absolute value
 _PASSES = 3  # the error of modelled waves goes by the waves that are found with it
 _ALONE = 2.0  # times the limit, for one gauge against what slip can make: at first it may be all that there is
 
@@ -31,7 +32,7 @@ class Consistency:
     times_s : array, shape (n_times,)
         Of the samples, s since the origin, rising.
     noise_sd_m : float, optional
-        Standard deviation of a sample, m.
+        Standard deviation of a sample, m, at least; that of a noisier record is found from it.
     model_error : float, optional
         Error of modelled waves, as a share of the largest level so far and in the next ten minutes of the waves that
         fit all records best.
@@ -138,7 +139,7 @@ class Consistency:
     def _among(self, bins: _Bins, gauges: Sequence[int], largest_m: float = np.inf) -> np.ndarray:
         """Hold some gauges against each other."""
         bins = bins.of_gauges(gauges)
-        noise = np.diag(self.noise_sd_m**2 / bins.count) + bins.drift()
+        noise = np.diag(bins.noise_m**2) + bins.drift()
         sizes_m = _SIZES_M[: max(1, int(np.searchsorted(_SIZES_M, largest_m, side="right")))]
         fitted_m, distance = bins.level_m, np.zeros(len(gauges))
         for _ in range(_PASSES):
@@ -152,10 +153,11 @@ class Consistency:
         if records.shape[-1] != len(self.times_s) or records.size != len(self.moments):
             n_gauges = len(self.moments) // len(self.times_s)
             raise InputError(f"records must have shape ({n_gauges}, {len(self.times_s)}), got {records.shape}")
-        rows, owners, times = [], [], []
+        rows, owners, times, noise = [], [], [], []
         bins = np.ceil(self.times_s / _BIN_S)
         for gauge, record in enumerate(records):
             known = np.isfinite(record)
+            scatter_m = max(self.noise_sd_m, _scatter(record[known]))
             for at in np.unique(bins[known]):
                 inside = np.flatnonzero(known & (bins == at))
                 row = np.zeros(records.size)
@@ -163,27 +165,32 @@ class Consistency:
                 rows.append(row)
                 owners.append(gauge)
                 times.append(self.times_s[inside].mean())
+                noise.append(scatter_m / np.sqrt(inside.size))
         average = np.array(rows).reshape(-1, records.size)
         level_m = average @ np.nan_to_num(records).ravel()
-        count = 1.0 / np.square(average).sum(axis=1)
-        return _Bins(level_m, np.array(times), np.array(owners), count, average @ self.moments @ average.T)
+        moments = average @ self.moments @ average.T
+        return _Bins(level_m, np.array(times), np.array(owners), np.array(noise), moments)
 
 
 @dataclass(frozen=True)
 class _Bins:
-    """Averages of samples: levels, times, places of their gauges, how many samples, second moments per size."""
+    """Averages of samples: levels, times, places of their gauges, white noise, second moments for a size of 1 m."""
 
     level_m: np.ndarray
     time_s: np.ndarray
     owner: np.ndarray
-    count: np.ndarray
+    noise_m: np.ndarray
     moments: np.ndarray
 
     def of_gauges(self, gauges: Sequence[int]) -> _Bins:
         """Return those of some gauges."""
         kept = np.flatnonzero(np.isin(self.owner, gauges))
         return _Bins(
-            self.level_m[kept], self.time_s[kept], self.owner[kept], self.count[kept], self.moments[np.ix_(kept, kept)]
+            self.level_m[kept],
+            self.time_s[kept],
+            self.owner[kept],
+            self.noise_m[kept],
+            self.moments[np.ix_(kept, kept)],
         )
 
     @property
@@ -203,6 +210,13 @@ class _Bins:
         before = self.same & (self.time_s <= self.time_s[:, np.newaxis] + _NEAR_S)
         near = np.where(before, larger, 0.0).max(axis=1)
         return np.where(self.same, share**2 * np.outer(near, near) * np.exp(-lag_s / _CORRELATED_S), 0.0)
+
+
+def _scatter(level_m: np.ndarray) -> float:
+    """Return the standard deviation of white noise, m, by second differences, which waves hardly have."""
+    if level_m.size < 3:
+        return 0.0
+    return float(_NORMAL * np.median(np.abs(np.diff(level_m, 2))) / np.sqrt(6.0))
 
 
 def _from_others(

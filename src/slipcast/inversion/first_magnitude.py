@@ -133,19 +133,20 @@ class FirstMagnitude:
         note : str
             What qualifies it, in words; empty if nothing does.
         """
-        said, limited = f"the first magnitude, Mw {self.magnitude:g}", "no two gauges show that it is larger"
+        limited = f"limited by the first magnitude, Mw {self.magnitude:g}: no two gauges show that it is larger"
+        beyond = f"larger than the first magnitude, Mw {self.magnitude:g}, suggests"
         if slip.samples is None:
             above = slip.magnitude - self.magnitude - self.too_small_sd
             if not above > 0:
                 return slip, ""
             if supported:
-                return slip, f"larger than {said}, suggests" if slip.magnitude > self.largest else ""
-            return slip.scaled(10 ** (-1.5 * above)), f"limited by {said}: {limited}"
+                return slip, beyond if slip.magnitude > self.largest else ""
+            return slip.scaled(10 ** (-1.5 * above)), limited
         magnitude = magnitude_of_slip(slip.samples.to_numpy().astype(float), slip.sources)
         weight = np.where(np.isfinite(magnitude), self.density(magnitude), 0.0)
         in_reach, larger = weight.mean() >= _IN_REACH, bool(np.median(magnitude) > self.magnitude)
         if not in_reach and (supported or not larger):
-            note = f"{'larger' if larger else 'smaller'} than {said}, suggests"
+            note = beyond if larger else f"smaller than the first magnitude, Mw {self.magnitude:g}, suggests"
             return slip.scaled(1.0, np.sort(rng.permutation(len(weight))[:count])), note
         n_scaled = 0 if in_reach else count
         if in_reach and not wave_seen:
@@ -161,7 +162,7 @@ class FirstMagnitude:
         wanted = self.quantiles(most * (rng.permutation(n_scaled) + 0.5) / max(n_scaled, 1))
         factor = 10 ** (1.5 * np.minimum(wanted - np.where(np.isfinite(magnitude), magnitude, np.inf)[scaled], 0.0))
         draws, factors = np.concatenate([chosen, scaled]), np.concatenate([np.ones(len(chosen)), factor])
-        note = "" if in_reach else f"limited by {said}: {limited}"
+        note = "" if in_reach else limited
         return slip.scaled(factors, draws.astype(int)), note
 
     def probability_below(self, magnitude: float) -> float:

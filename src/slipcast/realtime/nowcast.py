@@ -42,7 +42,6 @@ _FAR_M, _TOO_FAR_M = 300e3, 500e3
 _EXPLAINED = 0.5
 _MAGNITUDES = RuptureSettings().magnitude
 _LEAST_MAGNITUDE, _LARGEST_MAGNITUDE = 6.0, 9.6  # that choose unit sources
-_NOT_USED = "not used, its record contradicts the others or what slip can make"
 _SAMPLES_S = 60.0
 _DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 _KEPT_METHODS = 8
@@ -331,7 +330,10 @@ class Nowcast:
         first = FirstMagnitude(magnitude) if self.hold_first and magnitude is not None else None
         with single_threaded():  # threads that wait for each other over small matrices are slower
             slip, aside = self._slip(records, inverter, window_min, seen, first)
-            flags += [f"{name}: {_NOT_USED}, by {by:.0f} standard deviations" for name, by in aside.items()]
+            flags += [
+                f"{name}: not used, its record contradicts the others or what slip can make, by {by:.0f} sd"
+                for name, by in aside.items()
+            ]
             if first is not None:
                 alone = self._explained(slip, records, used, window_min, waves_seen)
                 agreed = [name for name, share in alone.items() if share >= _EXPLAINED and name not in aside]
