@@ -1,7 +1,5 @@
 """Detection: waves of known height and time are found soon after their crest; nothing else is."""
 
-from pathlib import Path
-
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -12,11 +10,10 @@ from slipcast.errors import InputError
 from slipcast.records import Detector, detect
 from tide_fixtures import tide_m
 
-EVENTS = Path(__file__).parents[2] / "shared" / "events"
 DAY_S = 86400.0
 
 
-def minutes(days: float = 1.0, *, before_days: float = 2.0, seed: int = 0):
+def minutes(days: float = 0.6, *, before_days: float = 2.0, seed: int = 0):
     """Return a quiet record: every 15 min for some days, then every minute; heights in whole millimetres."""
     time_s = np.concatenate([np.arange(-before_days * DAY_S, 0.0, 900.0), np.arange(0.0, days * DAY_S, 60.0)])
     return time_s, 4000.0 + noise(time_s, seed)
@@ -83,9 +80,9 @@ def test_a_wave_in_samples_of_15_minutes(height_m, period_min):
     assert found[0].detected_s - 7000.0 <= 90 * 60.0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_quiet_records(seed):
-    assert detect(*minutes(seed=seed)) == []
+    assert detect(*minutes(1.0, seed=seed)) == []
     assert detect(*quarters(20.0, seed=seed)) == []
 
 

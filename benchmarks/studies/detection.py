@@ -207,7 +207,7 @@ def measure_faults(quiet: list[Record], streams: list[Record], repeats: int, rng
 
 
 def calibrate(quiet: list[Record], streams: list[Record], rng: np.random.Generator) -> None:
-    """Fit the logistic of the weakest ratio to waves of 1 cm to 1 m and to failing sensors, as many of each."""
+    """Fit the logistic of the weakest ratio to waves of 2 cm to 1 m and to failing sensors, as many of each."""
     ratios: dict[bool, list[float]] = {True: [], False: []}
 
     def take(record: Record, wave: bool) -> None:
@@ -215,9 +215,8 @@ def calibrate(quiet: list[Record], streams: list[Record], rng: np.random.Generat
         ratios[wave].append(float(np.log(EVEN_RATIO) + np.log(chance / (1 - chance)) / STEEPNESS))
 
     for i, record in enumerate(streams):
-        late = record.cut(-np.inf, np.inf)
-        crest_s = late.time_s[-1] - rng.uniform(0.2, 0.8) * DAY_S
-        height_m, period_s = np.exp(rng.uniform(np.log(0.01), 0.0)), 60 * np.exp(rng.uniform(np.log(6), np.log(60)))
+        crest_s = record.time_s[-1] - rng.uniform(0.2, 0.8) * DAY_S
+        height_m, period_s = np.exp(rng.uniform(np.log(0.02), 0.0)), 60 * np.exp(rng.uniform(np.log(6), np.log(60)))
         raised = record.height_m + wave_m(record.time_s, crest_s, height_m * rng.choice([-1, 1]), period_s)
         take(Record(record.name, record.time_s, raised).cut(-np.inf, crest_s + 1800.0), True)
         other = streams[(i + 1) % len(streams)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.records.quality import checked_series
 from slipcast.records.tide_filter import SAMPLE_SD_M, WAVES_SD_M, TideFilter
-from slipcast.records.wave_shape import FOURTH_DIFFERENCE, LEAST_M, Shape, coarse_shape, fine_shape, outside_bursts
+from slipcast.records.wave_shape import LEAST_M, Shape, coarse_shape, fine_shape, outside_bursts
 
 __all__ = ["EVEN_RATIO", "STEEPNESS", "Detection", "Detector", "detect"]
 
@@ -227,9 +228,9 @@ class Detector:
             self._rough.clear()
         self._five.append((time_s, height_m))
         if len(self._five) == 5:
-            heights = np.array([height for _, height in self._five])
-            self._rough.append(float(FOURTH_DIFFERENCE @ (heights - heights[0])))
-        return float(np.sqrt(np.mean(np.square(self._rough)))) if self._rough else 0.0
+            first, second, third, fourth, fifth = (height for _, height in self._five)
+            self._rough.append((first + fifth - 4.0 * (second + fourth) + 6.0 * third) ** 2 / 70.0)
+        return math.sqrt(sum(self._rough) / len(self._rough)) if self._rough else 0.0
 
     def _decide(self, time_s: float) -> Detection | None:
         """Return the tsunami that the last samples show, if any."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FOURTH_DIFFERENCE", "LEAST_M", "Shape", "coarse_shape", "fine_shape", "outside_bursts"]
+__all__ = ["LEAST_M", "Shape", "coarse_shape", "fine_shape", "outside_bursts"]
 
-FOURTH_DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
-"""Weights of five samples; the standard deviation of white noise, and hardly anything of a tsunami."""
 LEAST_M = 0.01
 """Least height of a wave, m."""
 
+# of five samples: the standard deviation of white noise, and hardly anything of a tsunami
+_FOURTH_DIFFERENCE = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
 _FIVE_S, _QUARTER_S = 310.0, (850.0, 950.0)
 _ROUGH_FLOOR_M, _ROUGH_MEAN, _ROUGH_BEFORE_S = 0.0005, 6, 600.0
 _LONGEST_TURN_S = 600.0
@@ -181,7 +181,7 @@ def _repeated(height: np.ndarray) -> bool:
 
 def _fourth(level: np.ndarray) -> np.ndarray:
     """Return fourth differences of samples one after another, m."""
-    return np.convolve(level, FOURTH_DIFFERENCE, "valid")
+    return np.convolve(level, _FOURTH_DIFFERENCE, "valid")
 
 
 def _rough(time: np.ndarray, level: np.ndarray, since_s: float, *, outside: int | None = None) -> float:
