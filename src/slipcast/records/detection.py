@@ -17,10 +17,9 @@ from slipcast.records.wave_shape import LEAST_M, Shape, coarse_shape, fine_shape
 __all__ = ["EVEN_RATIO", "STEEPNESS", "Detection", "Detector", "detect"]
 
 _MINUTE_S, _FINE_S, _THREE_S = 60.0, 130.0, 31.0
-_HIGHEST_M = 3.0
-_LIKELY = 0.5
+_HIGHEST_M, _LOWEST_M, _DEEPEST_M = 3.0, 100.0, 11_000.0
 # logistic in the logarithm of the weakest ratio: `python -m benchmarks.studies.detection --calibrate`
-EVEN_RATIO, STEEPNESS = 1.0, 8.0
+EVEN_RATIO, STEEPNESS = 0.6, 3.4
 _GATE = 4.0
 _LOST_S, _FEWEST_LOST = 5400.0, 4
 _WINDOW_S, _COARSE_WINDOW_S = 4500.0, 3 * 3600.0
@@ -136,7 +135,7 @@ class Detector:
         if np.isinf(height_m):
             raise InputError(f"height_m must be finite or NaN, got {height_m}")
         self._last_s = time_s
-        if np.isnan(height_m):
+        if np.isnan(height_m) or not (self._detided or _LOWEST_M <= height_m <= _DEEPEST_M):
             return None
         shaken_m = self._shaking(time_s, height_m)
         if not self._first_of_minute(time_s):
@@ -180,7 +179,8 @@ class Detector:
             if self._reject(time_s, height_m, residual):
                 return None
         else:
-            self._compare(time_s, innovation**2 / (expected + rough**2))
+            ratio = min(self._scatter * (residual / sd_m) ** 2, _GATE**2)
+            self._compare(time_s, max(ratio, innovation**2 / (expected + rough**2)))
             self._tide.update(height_m, rough)
             self._accepted_s = time_s
             self._lost.clear()
@@ -203,7 +203,7 @@ class Detector:
         self._lost.clear()
 
     def _compare(self, time_s: float, square: float) -> None:
-        """Let a squared innovation, over its variance, tell of the record's own scatter."""
+        """Let the square of a deviation, over its variance, tell of the record's own scatter."""
         self._count += 1
         share = max(1.0 / self._count, 1.0 - np.exp(-(time_s - self._accepted_s) / _SCATTER_S))
         self._scatter = max(1.0, self._scatter + share * (square - self._scatter))
@@ -249,7 +249,7 @@ class Detector:
         if shape is None:
             return None
         self.probability = 1.0 / (1.0 + (EVEN_RATIO / max(shape.weakest, 1e-9)) ** STEEPNESS)
-        if self.probability < _LIKELY:
+        if shape.weakest < 1.0:
             return None
         self._detected = True
         return Detection(shape.onset_s, shape.crest_s, shape.height_m, shape.period_s, self.probability, time_s)
@@ -298,7 +298,7 @@ def detect(time_s: Any, height_m: Any, *, detided: bool = False) -> list[Detecti
     A Kalman filter (``slipcast.records.tide_filter``) predicts each sample from those before it. Samples more than four
     standard deviations away do not tell it of the tide; after 90 min of them, all too high or all too low, it begins
     again with the new level, and nothing is detected for three hours. More than 3 m from the prediction there is no
-    tsunami in the deep ocean: such samples are left out.
+    tsunami in the deep ocean: such samples are left out, and heights outside 100 to 11,000 m.
 
     In samples of a minute (of 15 s the first of each minute) a wave must have
 
@@ -314,8 +314,8 @@ def detect(time_s: Any, height_m: Any, *, detided: bool = False) -> list[Detecti
     and 5 samples are tried as well: there a quarter of the height must be turned, and steps count only where they stand
     out.
 
-    In samples of 15 min the last three must be 3.5 standard deviations from zero, one of them 1 cm and 4, and their
-    second difference must be half of the highest, which drift, steps, clocks and gains do not reach; and none may come
+    In samples of 15 min the last three must be 3.5 standard deviations from zero, one of them 1 cm and 4, none less
+    than 15 % of it, and their second difference must be half of it, which drift, steps, clocks and gains do not reach; and none may come
     again from a packet before. So a wave is known after its second or third sample.
 
     The probability is logistic in the logarithm of the weakest of these, over what is needed, fitted to synthetic waves

@@ -25,7 +25,7 @@ _SCATTERS, _ROUGHS, _RETURN, _RETURN_SHAKEN, _RETURN_ROUGHS = 4.0, 4.0, 0.07, 0.
 _MOST_STEP, _MOST_ALONE = 0.8, 0.5
 _PERIODS_S = (240.0, 5400.0)
 _SHAKEN = 0.2
-_SIGNIFICANT, _BEND, _BENDS = 3.5, 0.5, 2.5
+_SIGNIFICANT, _BEND, _BENDS, _EVEN = 3.5, 0.5, 2.5, 0.15
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,7 @@ def coarse_shape(time: np.ndarray, level: np.ndarray, sd: np.ndarray, height: np
     ratios = (
         top / max(LEAST_M, _SCATTERS * float(sds.max())),
         float((np.abs(last) / sds).min()) / _SIGNIFICANT,
+        float(np.abs(last).min()) / (_EVEN * top),
         bend / max(_BEND * top, _BENDS * np.sqrt(6.0) * float(sds.min())),
     )
     small = np.flatnonzero(np.abs(level[:-3]) < 2 * sd[:-3])
