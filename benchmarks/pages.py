@@ -27,6 +27,7 @@ from benchmarks.speed.run import speed_code
 from benchmarks.studies import (
     ablation,
     bank_time,
+    detection,
     events,
     magnitude_intervals,
     noise_only,
@@ -71,6 +72,7 @@ RESULTS = {
     "waves": Result(waves.code, waves.compute),
     "magnitude_intervals": Result(magnitude_intervals.code),
     "bank_time": Result(bank_time.code),
+    "detection": Result(detection.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -156,6 +158,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
         "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words
     ),
     "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
+    "docs/records.md": _filled("docs/records.md", "detection"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }
 """Pages, by path, and how each is rendered from the root of a repository."""

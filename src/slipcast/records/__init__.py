@@ -1,6 +1,7 @@
 """Records of sea level at gauges: reading, quality control, tides and labels."""
 
 from slipcast.records.dart import DartSeries, merge_series, parse_dart, read_dart
+from slipcast.records.detection import Detection, Detector, detect
 from slipcast.records.fetch import fetch_dart
 from slipcast.records.origin import parse_origin
 from slipcast.records.packaged import PACKAGED, packaged_records
@@ -17,12 +18,15 @@ __all__ = [
     "PACKAGED",
     "DartSeries",
     "Deployments",
+    "Detection",
+    "Detector",
     "Position",
     "QualitySettings",
     "Records",
     "TideFit",
     "TideMethod",
     "check_quality",
+    "detect",
     "earliest_arrival",
     "fetch_dart",
     "find_shaking",
