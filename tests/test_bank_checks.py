@@ -15,7 +15,8 @@ from conftest import build_quietly, small_region
 from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.checks import CHECKSUMS, gauge_checksums, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, gauge_checksums
+from slipcast.io.probe import unreadable_rows
 
 
 def test_every_gauge_has_a_checksum(small_bank):
@@ -31,9 +32,23 @@ def test_numbers_changed_in_the_file_are_found_by_gauge(small_bank, tmp_path):
     small_bank.save(tmp_path / "bank.nc")
     with netCDF4.Dataset(tmp_path / "bank.nc", "a") as file:
         file["response"][2, 30, 5] += np.float32(1e-6)  # as a program would, with checksums of the storage made anew
-    opened = GreensBank.open(tmp_path / "bank.nc")
-    with pytest.raises(InputError, match="bank cascadia: the response at gauge 46419 does not match its checksum"):
-        opened.check()
+    with pytest.raises(InputError, match=r"bank\.nc is damaged or was changed: the response at gauge 46419 is another"):
+        GreensBank.open(tmp_path / "bank.nc")
+
+
+def test_labels_changed_in_the_file_are_found(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    with netCDF4.Dataset(tmp_path / "bank.nc", "a") as file:
+        file["gauge_depth"][1] = 17.0
+    with pytest.raises(InputError, match=r"bank\.nc is damaged or was changed: its numbers do not match its fingerpr"):
+        GreensBank.open(tmp_path / "bank.nc")
+
+
+def test_a_bank_that_another_program_copied_is_read(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    with xr.open_dataset(tmp_path / "bank.nc") as dataset:
+        dataset.load().to_netcdf(tmp_path / "copy.nc")
+    assert GreensBank.open(tmp_path / "copy.nc").id == small_bank.id
 
 
 def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
@@ -56,12 +71,10 @@ def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
 
 def test_damage_elsewhere_names_no_gauge(small_bank, tmp_path):
     (tmp_path / "text.nc").write_text("no bank")
-    assert unreadable_gauges(tmp_path / "text.nc") == []
-    assert unreadable_gauges(tmp_path / "none.nc") == []
     small_bank.save(tmp_path / "bank.nc")
-    assert unreadable_gauges(tmp_path / "bank.nc") == []
     xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc")
-    assert unreadable_gauges(tmp_path / "other.nc") == []
+    for name in ("text", "none", "bank", "other"):
+        assert unreadable_rows(tmp_path / f"{name}.nc", "response", "gauge") == []
 
 
 def test_the_command_finds_damage(small_bank, tmp_path):
