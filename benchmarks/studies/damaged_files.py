@@ -65,7 +65,8 @@ def work(name: str, inputs: Path, start: int, stop: int) -> None:
             path = Path(folder) / Path(kind.file).name
             shutil.copyfile(inputs / kind.file, path)
         whole = digest(kind.read(path))
-        parts = sorted(part for part in path.rglob(kind.part) if part.is_file()) if kind.folder else [path]
+        found = path.rglob("*") if kind.part == "*" else path.glob(kind.part)
+        parts = sorted(part for part in found if part.is_file()) if kind.folder else [path]
         contents = {part: part.read_bytes() for part in parts}
         for number in range(start, stop):
             part, content = damaged(kind, contents, name, number)

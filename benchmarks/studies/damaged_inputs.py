@@ -230,7 +230,7 @@ def _make_netcdf(folder: Path) -> None:
         "records": records,
         "slip": slip,
         "forecast": sc.forecast(slip, "cascadia", gauges=["46404", "newport"]),
-        "replay": sc.replay(records, "cascadia", minutes=[10, 20], gauges=["46404", "newport"]),
+        "replay": sc.replay(records, "cascadia", minutes=[10, 20]),
     }
     for name, content in inputs.items():
         content.save(folder / f"{name}.nc")
@@ -242,7 +242,7 @@ def _make_netcdf(folder: Path) -> None:
 def _make_models(folder: Path) -> None:
     """Train a small network to its end, and stop another; copy the packaged posterior."""
     scenarios = ScenarioSet.open(folder / "set.zarr")
-    few: dict[str, Any] = {"epochs": 2, "window_min": 30, "channels": (4, 8, 8), "hidden": 16}
+    few: dict[str, Any] = {"epochs": 2, "window_min": 30, "channels": (4, 8, 8, 8), "hidden": 16}
     train(scenarios, folder / "checkpoint", **few)
 
     def stop(*_: Any) -> None:

@@ -52,8 +52,9 @@ class _In(BaseModel):
         """Leave one unknown key, which is refused; each of many would be, which takes seconds."""
         if not isinstance(content, dict) or len(content) <= _FEW:
             return content
-        unknown = next((key for key in content if key not in cls.model_fields), None)
-        return {key: value for key, value in content.items() if key in cls.model_fields or key == unknown}
+        known = cls.model_fields.keys()
+        unknown = next((key for key in content if key not in known), None)
+        return {key: content[key] for key in (*known, unknown) if key in content}
 
 
 def _one_of(*keys: str) -> dict[str, Any]:
