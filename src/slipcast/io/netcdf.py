@@ -17,7 +17,9 @@ from slipcast.io.probe import bears_reading
 from slipcast.io.ranges import check_ranges
 from slipcast.io.seal import is_sealed, seal_file
 
-__all__ = ["read_netcdf", "write_netcdf"]
+__all__ = ["mark_and_seal", "read_netcdf", "write_netcdf"]
+
+_GROUP = "sealed"
 
 
 def write_netcdf(
@@ -48,9 +50,26 @@ def write_netcdf(
     with atomic_path(target) as temporary:
         try:
             labelled(dataset, kind).to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+            mark_and_seal(temporary)
         except RuntimeError as error:  # the HDF5 library reports a full disk this way
             raise OSError(errno.ENOSPC, f"{error}") from error
-        seal_file(temporary)
+
+
+def mark_and_seal(path: Path) -> None:
+    """Seal a netCDF file, with an empty group in it that says so: a file that has lost its seal is then known."""
+    import netCDF4
+
+    with netCDF4.Dataset(path, "a") as file:
+        file.createGroup(_GROUP)
+    seal_file(path)
+
+
+def _has_lost_its_seal(path: Path) -> bool:
+    """Tell whether a file without a seal had one."""
+    import netCDF4
+
+    with netCDF4.Dataset(path) as file:
+        return _GROUP in file.groups
 
 
 def read_netcdf(
@@ -90,6 +109,8 @@ def read_netcdf(
         sealed = is_sealed(target)
         if not sealed and not bears_reading(target):
             raise OSError
+        if not sealed and _has_lost_its_seal(target):
+            raise InputError(f"{target} is damaged, or was changed in place: its seal is gone")
         with xr.open_dataset(target, engine="netcdf4", decode_times=False) as dataset:
             dataset.load()
     except InputError:

@@ -1,8 +1,7 @@
 """Seals of files: a digest of everything in a file, kept at its end or, in JSON, as a key.
 
 A netCDF file gets one line after the end that its own header tells, which the netCDF library and other programs pass
-over. A file whose bytes are others is refused before that library reads it. A program that changes or copies such a
-file leaves the line out; then the file is read as one of others.
+over. A file whose bytes are others is refused before that library reads it.
 """
 
 from __future__ import annotations
