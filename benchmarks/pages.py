@@ -27,6 +27,7 @@ from benchmarks.speed.run import speed_code
 from benchmarks.studies import (
     ablation,
     bank_time,
+    damaged_files,
     detection,
     events,
     magnitude_intervals,
@@ -73,6 +74,7 @@ RESULTS = {
     "magnitude_intervals": Result(magnitude_intervals.code),
     "bank_time": Result(bank_time.code),
     "detection": Result(detection.code),
+    "damaged_files": Result(damaged_files.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -157,6 +159,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/limits.md": _filled(
         "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words
     ),
+    "docs/damaged-files.md": _filled("docs/damaged-files.md", "damaged_files"),
     "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
     "docs/records.md": _filled("docs/records.md", "detection"),
     "README.md": _filled("README.md", accuracy=headline_words),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 
-import netCDF4
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -15,7 +14,8 @@ from conftest import build_quietly, small_region
 from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.checks import CHECKSUMS, gauge_checksums, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, gauge_checksums
+from slipcast.io.probe import unreadable_rows
 
 
 def test_every_gauge_has_a_checksum(small_bank):
@@ -27,13 +27,26 @@ def test_every_gauge_has_a_checksum(small_bank):
     assert [one == another for one, another in zip(checksums, other, strict=True)] == [True, True, True, False, True]
 
 
-def test_numbers_changed_in_the_file_are_found_by_gauge(small_bank, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"response": 1e-6}, "the response at gauge 46404, .* is another"),
+        ({"gauge_depth": 17.0}, "its numbers do not match its fingerprint"),
+    ],
+)
+def test_numbers_changed_by_another_program_are_found(small_bank, tmp_path, change, message):
     small_bank.save(tmp_path / "bank.nc")
-    with netCDF4.Dataset(tmp_path / "bank.nc", "a") as file:
-        file["response"][2, 30, 5] += np.float32(1e-6)  # as a program would, with checksums of the storage made anew
-    opened = GreensBank.open(tmp_path / "bank.nc")
-    with pytest.raises(InputError, match="bank cascadia: the response at gauge 46419 does not match its checksum"):
-        opened.check()
+    with xr.open_dataset(tmp_path / "bank.nc") as dataset:
+        dataset.assign({name: dataset[name] + by for name, by in change.items()}).to_netcdf(tmp_path / "copy.nc")
+    with pytest.raises(InputError, match=rf"copy\.nc is damaged or was changed: {message}"):
+        GreensBank.open(tmp_path / "copy.nc")
+
+
+def test_a_bank_that_another_program_copied_is_read(small_bank, tmp_path):
+    small_bank.save(tmp_path / "bank.nc")
+    with xr.open_dataset(tmp_path / "bank.nc") as dataset:
+        dataset.load().to_netcdf(tmp_path / "copy.nc")
+    assert GreensBank.open(tmp_path / "copy.nc").id == small_bank.id
 
 
 def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
@@ -56,12 +69,10 @@ def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
 
 def test_damage_elsewhere_names_no_gauge(small_bank, tmp_path):
     (tmp_path / "text.nc").write_text("no bank")
-    assert unreadable_gauges(tmp_path / "text.nc") == []
-    assert unreadable_gauges(tmp_path / "none.nc") == []
     small_bank.save(tmp_path / "bank.nc")
-    assert unreadable_gauges(tmp_path / "bank.nc") == []
     xr.Dataset({"a": 1}).to_netcdf(tmp_path / "other.nc")
-    assert unreadable_gauges(tmp_path / "other.nc") == []
+    for name in ("text", "none", "bank", "other"):
+        assert unreadable_rows(tmp_path / f"{name}.nc", "response", "gauge") == []
 
 
 def test_the_command_finds_damage(small_bank, tmp_path):

@@ -18,7 +18,7 @@ from slipcast.errors import InputError
 MODULES = ["benchmarks.accuracy.__main__", "benchmarks.speed.__main__", "benchmarks.pages"] + [
     f"benchmarks.studies.{path.stem}"
     for path in sorted((ROOT / "benchmarks" / "studies").glob("*.py"))
-    if path.stem not in ("__init__", "service_process")  # a part of others
+    if path.stem not in ("__init__", "service_process", "damaged_inputs")  # parts of others
 ]
 
 

@@ -20,8 +20,8 @@ from slipcast.learning.checkpoint import Checkpoint
 
 
 def rewrite(folder, **changes):
-    """Change keys of model.json; None takes a key away."""
-    content = json.loads((folder / "model.json").read_text()) | changes
+    """Change keys of model.json, whose seal goes; None takes a key away."""
+    content = json.loads((folder / "model.json").read_text()) | {"seal": None} | changes
     (folder / "model.json").write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
 
 

@@ -53,9 +53,10 @@ def test_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", {"mw": float("nan")})
     assert read_json(tmp_path / "a.json")["mw"] == 8.8
-    (tmp_path / "b.json").write_text('{"mw": ')
-    with pytest.raises(InputError, match=r"b.json is not valid JSON"):
-        read_json(tmp_path / "b.json")
+    for text in ('{"mw": ', "[" * 100_000, "9" * 5000):
+        (tmp_path / "b.json").write_text(text)
+        with pytest.raises(InputError, match=r"b.json is not valid JSON"):
+            read_json(tmp_path / "b.json")
     with pytest.raises(InputError, match=r"cannot read .*c.json: No such file"):
         read_json(tmp_path / "c.json")
 

@@ -459,10 +459,13 @@ def test_files_that_are_damaged(folder, tmp_path):
         (copy / name).write_bytes(content)
 
     about = json.loads((folder / "model.json").read_text())
+    changed = json.dumps(about | {"noise_sd_m": 0.1}).encode()
+    del about["seal"]
     weights = (folder / "model.safetensors").read_bytes()
     for name, content, message in (
         ("model.safetensors", weights[:1000], "model.safetensors is truncated or of another format"),
         ("model.safetensors", weights[:-4] + b"0000", "are not of the same posterior"),
+        ("model.json", changed, "model.json is damaged: it does not match its seal"),
         ("model.json", json.dumps(about | {"format": 9}).encode(), "has format 9, this slipcast reads format 3"),
         ("model.json", json.dumps(about | {"slipcast": "bank"}).encode(), "does not describe a posterior"),
         ("model.json", json.dumps(about | {"window_min": "long"}).encode(), "is damaged at window_min"),

@@ -262,6 +262,8 @@ def with_(old: str, new: str) -> str:
         ("name = ", "region own is not valid TOML: "),
         (OWN + OWN, "region own is not valid TOML: "),
         ("", "name Field required"),
+        ("name = " + "9" * 5000, "region own is not valid TOML: "),  # too long for Python
+        ("name = " + "[" * 5000, "region own is not valid TOML: "),
     ],
 )
 def test_what_a_file_may_not_say(text, message):
@@ -281,6 +283,13 @@ def test_messages_are_one_line(text):
 def test_bytes_that_are_no_text():
     with pytest.raises(InputError, match="region region is not valid TOML"):
         Region.parse(b"\x89HDF\r\n\x1a\n\x00\xff")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"name": 3}'])
+def test_json_that_is_no_region(text):
+    with pytest.raises(InputError, match=r"^region: ") as problem:
+        Region.from_json(text)
+    assert "\n" not in str(problem.value)
 
 
 def test_regions_that_are_nowhere(tmp_path, monkeypatch):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from service_fixtures import TOKEN, WRITE, bank_nowcast, create, post, served, sqlite
 from slipcast.errors import InputError
 from slipcast.records import Records
 from slipcast.service.api.results import Alerts
+from slipcast.service.api.schemas import EventIn, SamplesIn
 from slipcast.service.broker import Broker
 from slipcast.service.client import play
 from slipcast.service.settings import Limits, Settings, data_folder, load_token
@@ -53,6 +56,38 @@ def test_one_stream_too_many_is_refused(nowcast, tmp_path):
     with served(nowcast, sqlite(tmp_path), limits=Limits(streams=0)) as client:
         answer = client.get(f"/api/events/{create(client)}/stream")
     assert (answer.status_code, answer.json()["detail"]) == (429, "too many open streams")
+
+
+# --- bodies
+
+
+MANY = {f"k{number}": 1 for number in range(75_000)}
+
+
+@pytest.mark.parametrize(
+    ("schema", "content", "place"),
+    [
+        (EventIn, MANY, ("k0",)),
+        (EventIn, {"region": "cascadia"} | MANY, ("k0",)),
+        (SamplesIn, MANY, ("k0",)),
+        (SamplesIn, {"samples": [{"gauge": "46404", "seconds": 1.0, "sea_level_m": 0.0} | MANY]}, ("samples", 0, "k0")),
+        (SamplesIn, {"samples": [{"gauge": "46404", "k1": 1}] * 50_000}, ("samples", 0, "k1")),
+    ],
+)
+def test_of_many_unknown_keys_one_is_refused(schema, content, place):
+    began = time.process_time()
+    with pytest.raises(ValidationError) as told:
+        schema.model_validate(content)
+    assert time.process_time() - began < 0.2  # each of them took a second or more
+    assert [each["loc"] for each in told.value.errors() if each["type"] == "extra_forbidden"] == [place]
+    assert len(told.value.errors()) < 10
+
+
+def test_a_request_of_many_unknown_keys_names_the_first(nowcast, tmp_path):
+    with served(nowcast, sqlite(tmp_path)) as client:
+        about = {"region": "cascadia", "origin_time": "2026-01-26T21:00:00Z", "longitude": -125.0, "latitude": 45.0}
+        answer = client.post("/api/events", json=about | MANY, headers=WRITE)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "k0: is not known")
 
 
 # --- samples

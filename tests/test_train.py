@@ -362,7 +362,11 @@ def test_damaged_states(scenarios, tmp_path):
         path.write_bytes(part)
         with pytest.raises(InputError, match=r"cannot resume from .*: it is truncated or of another format"):
             train(scenarios, tmp_path, resume=True)
-    path.write_bytes(content.replace(b'\\"format\\": 4', b'\\"format\\": 9'))
+    for place in (len(content) - 5, content.index(b"history") + 40):  # a number, and a word about it
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match=r"training\.safetensors.* is damaged"):
+            train(scenarios, tmp_path, resume=True)
+    path.write_bytes(content.replace(b'\\"format\\": 5', b'\\"format\\": 9'))
     with pytest.raises(InputError, match=r"cannot resume from .*: no training state that this slipcast knows"):
         train(scenarios, tmp_path, resume=True)
 

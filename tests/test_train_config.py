@@ -62,9 +62,10 @@ def test_wrong_files(tmp_path):
     path.write_text("epochs 3")
     with pytest.raises(InputError, match=r"train\.toml is not valid TOML"):
         TrainConfig.open(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"train\.toml is not valid TOML"):
-        TrainConfig.open(path)
+    for content in (b"\xff\xfe", b"epochs = " + b"9" * 5000, b"channels = " + b"[" * 5000):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"train\.toml is not valid TOML"):
+            TrainConfig.open(path)
     path.write_text("epohcs = 3")
     with pytest.raises(InputError, match=r"train\.toml: unknown training setting 'epohcs'; nearest: epochs"):
         TrainConfig.open(path)

@@ -22,6 +22,7 @@ from slipcast.inversion.estimate import QUANTILES, SlipEstimate, check_probabili
 from slipcast.inversion.inverter import Inverter, WaveInverter
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.inversion.timing import Timing
+from slipcast.io.identity import require
 from slipcast.io.labels import align, one_event, positions_of
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
@@ -35,6 +36,7 @@ __all__ = ["Forecast", "arrival_time", "forecast", "wave_source"]
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
 _MOST_ROWS = 8
+_NEEDED = ("sea_level", "max_amplitude", "arrival_time", "max_time", "gauge", "time")
 _INTERVALS = ("90 % interval (m)", "the same at the coast (m)")
 _FROM_SLIP = ("method", "window_min", "start_min", "region", "gauges", "model")  # what a forecast says of its slip
 
@@ -64,8 +66,10 @@ class Forecast(Summarised):
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Forecast:
-        """Read a forecast; InputError if the file is missing, truncated or holds something else."""
-        return cls(read_netcdf(path, "forecast"))
+        """Read a forecast; InputError if the file is missing, damaged or holds something else."""
+        dataset = read_netcdf(path, "forecast")
+        require(dataset, _NEEDED, (), f"{path} is an incomplete forecast file")
+        return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the forecast as netCDF4, whole or not at all."""

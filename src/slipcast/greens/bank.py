@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
-from slipcast.greens.checks import CHECKSUMS, check_bank, unreadable_gauges
+from slipcast.greens.checks import CHECKSUMS, check_bank, check_id
 from slipcast.greens.labelled import labelled_responses
 from slipcast.greens.parts import ResponseParts
 from slipcast.greens.reciprocity import run_gauges, warn_if_coarse
@@ -24,6 +24,7 @@ from slipcast.io.identity import require
 from slipcast.io.labels import align, check_names, positions_of, window_samples
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.netcdf import read_netcdf, write_netcdf
+from slipcast.io.probe import unreadable_rows
 from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
@@ -211,9 +212,9 @@ class GreensBank(Summarised):
     def open(cls, path: str | os.PathLike) -> GreensBank:
         """Read a bank; InputError if the file is missing, incomplete, truncated, damaged or no bank."""
         try:
-            dataset = read_netcdf(path, "bank")
+            dataset = read_netcdf(path, "bank", check=check_id)
         except InputError as error:
-            if lost := unreadable_gauges(path):
+            if lost := unreadable_rows(Path(path), "response", "gauge"):
                 raise InputError(
                     f"{path} is damaged: the response at gauge {', '.join(lost)} cannot be read"
                 ) from error

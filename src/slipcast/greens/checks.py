@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from slipcast.io.identity import fingerprint
 if TYPE_CHECKING:
     from slipcast.greens.bank import GreensBank
 
-__all__ = ["CHECKSUMS", "bank_id", "check_bank", "gauge_checksums", "unreadable_gauges"]
+__all__ = ["CHECKSUMS", "bank_id", "check_bank", "check_id", "gauge_checksums"]
 
 CHECKSUMS = "gauge_checksums"
 """Attribute of a bank with a checksum for each gauge, in order, separated by blanks."""
@@ -69,30 +68,24 @@ def check_bank(bank: GreensBank) -> None:
         raise InputError(f"{name}: its numbers do not match its fingerprint {bank.id}; it was changed or damaged")
 
 
-def unreadable_gauges(path: str | os.PathLike) -> list[str]:
-    """Find the gauges of a damaged file whose responses cannot be read, though their names can.
+def check_id(dataset: xr.Dataset, path: Path) -> None:
+    """Refuse a bank from a file without a seal whose numbers are not those of its fingerprint.
 
-    Parameters
-    ----------
-    path : path
-        A file that :meth:`slipcast.greens.bank.GreensBank.open` refuses.
-
-    Returns
-    -------
-    gauges : list of str
-        Empty if the damage is elsewhere, or the file is no bank.
+    Raises
+    ------
+    InputError
+        Naming the gauges whose responses are others, where there are any.
     """
-    import netCDF4
-
-    lost = []
-    try:
-        with netCDF4.Dataset(Path(path)) as file:
-            names = [str(name) for name in file["gauge"][:]]
-            for index, name in enumerate(names):
-                try:
-                    file["response"][index]
-                except (OSError, RuntimeError):
-                    lost.append(name)
-    except (OSError, RuntimeError, IndexError, KeyError, ValueError, AttributeError):
-        return []
-    return lost
+    if not {"id", "region_json"} <= dataset.attrs.keys() or "gauge_senses" not in dataset.variables:
+        return  # incomplete, which is said elsewhere
+    if bank_id(dataset) == dataset.attrs["id"]:
+        return
+    checksums = str(dataset.attrs.get(CHECKSUMS, "")).split()
+    names = [str(name) for name in dataset["gauge"].to_numpy()] if {"gauge", "response"} <= {*dataset.variables} else []
+    if len(checksums) == len(names) > 0:
+        own = gauge_checksums(dataset).split()
+        if lost := [name for name, one, other in zip(names, own, checksums, strict=True) if one != other]:
+            raise InputError(f"{path} is damaged or was changed: the response at gauge {', '.join(lost)} is another")
+    raise InputError(
+        f"{path} is damaged or was changed: its numbers do not match its fingerprint {dataset.attrs['id']}"
+    )

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
+from slipcast.io.identity import require
 from slipcast.io.labels import one_event, reasons_in
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
@@ -34,6 +35,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Probabilities of the quantiles of a probabilistic result: ends of its 90 % and 50 % intervals, and the median."""
 
 _MOST_ROWS = 5
+_MAGNITUDE_DIGITS = 0.01
 
 
 def magnitude_of_slip(slip_m, sources: Sequence[str]):
@@ -222,8 +224,18 @@ class SlipEstimate(Summarised):
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> SlipEstimate:
-        """Read a slip estimate; InputError if the file is missing, truncated or holds something else."""
-        return cls(read_netcdf(path, "slip"))
+        """Read a slip estimate; InputError if the file is missing, damaged or holds something else.
+
+        One that another program wrote, with ``slip([event,] source)`` alone, gets its magnitude; where it has one, it
+        must be that of the slip.
+        """
+        dataset = read_netcdf(path, "slip", check=_check_magnitude)
+        _check_form(dataset, Path(path))
+        if "magnitude" in dataset:
+            return cls(dataset)
+        slip, sources = dataset["slip"], [str(name) for name in dataset["source"].to_numpy()]
+        magnitude = (slip.dims[:-1], magnitude_of_slip(slip.to_numpy(), sources), {"units": "1", "long_name": "Mw"})
+        return cls(dataset.assign(magnitude=magnitude))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the estimate as netCDF4, whole or not at all."""
@@ -423,6 +435,30 @@ class SlipEstimate(Summarised):
             )
         rows = [[str(i), magnitude_words(self.dataset.isel(event=i))] for i in range(min(events, _MOST_ROWS))]
         return Summary(f"{title}, {events} events", facts, ["event", "magnitude"], rows)
+
+
+def _check_form(dataset: xr.Dataset, path: Path) -> None:
+    """Refuse what has no slip on known unit sources."""
+    require(dataset, ("slip", "source"), (), f"{path} is an incomplete slip file")
+    dims = dataset["slip"].dims
+    if dims not in (("source",), ("event", "source")):
+        raise InputError(f"{path}: slip must have dimensions ([event,] source), got {dims}")
+    for name in dataset["source"].to_numpy():
+        try:
+            unit_source(str(name))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+def _check_magnitude(dataset: xr.Dataset, path: Path) -> None:
+    """Refuse a magnitude that is not that of the slip."""
+    _check_form(dataset, path)
+    if "magnitude" not in dataset:
+        return
+    found = dataset["magnitude"].to_numpy()
+    own = magnitude_of_slip(dataset["slip"].to_numpy(), [str(name) for name in dataset["source"].to_numpy()])
+    if found.shape != own.shape or not np.isclose(found, own, rtol=0, atol=_MAGNITUDE_DIGITS, equal_nan=True).all():
+        raise InputError(f"{path} is damaged: its magnitude {found} is not that of its slip, {np.round(own, 2)}")
 
 
 def magnitude_words(dataset: xr.Dataset) -> str:

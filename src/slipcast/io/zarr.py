@@ -1,11 +1,11 @@
-"""Labelled Zarr folders, with a list of the bytes of every array."""
+"""Labelled Zarr folders, with a list of the size and the checksum of every file in them."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ import xarray as xr
 from slipcast.errors import InputError
 from slipcast.io.atomic import atomic_path, check_target, read_json
 from slipcast.io.identity import FILE_KINDS, checked_kind, labelled, require
+from slipcast.io.ranges import check_ranges
+from slipcast.io.seal import SEAL, Checksum, check_json, checksum, sealed_json
 
 __all__ = ["labelled_zarr", "read_zarr", "seal_zarr", "write_zarr"]
 
-_SIZES = "sizes.json"
+_CHECKSUMS, _SIZES = "checksums.json", "sizes.json"
 _SETTLE_S = 1.0
 
 
 def write_zarr(dataset: xr.Dataset, path: str | os.PathLike, kind: str) -> None:
     """Write a dataset as a Zarr folder, whole or not at all (arguments as in :func:`write_netcdf`).
 
-    The folder gets a file ``sizes.json`` with the bytes of every array, since Zarr reads a lost file as fill values.
+    The folder gets a file ``checksums.json`` (:func:`seal_zarr`), since Zarr reads a lost file as fill values and a
+    damaged one as other numbers.
     """
     check_target(path, folder=True)
     with atomic_path(path) as temporary:
@@ -43,9 +46,20 @@ def labelled_zarr(
     labelled(dataset, kind).to_zarr(folder, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
 
 
-def seal_zarr(folder: Path) -> None:
-    """Write down the bytes of every array of a Zarr folder that is complete, as :func:`read_zarr` wants them."""
-    (folder / _SIZES).write_text(json.dumps(_array_bytes(folder), indent=1), encoding="utf-8")
+def seal_zarr(folder: Path, known: Mapping[str, Checksum] | None = None) -> None:
+    """Write down the size and the checksum of every file of a Zarr folder that is complete.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+    known : mapping of str to (int, int), optional
+        Checksums of files by their path in the folder, which are then not read.
+    """
+    known = known or {}
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    found = {name: known[name] if name in known else checksum((folder / name).read_bytes()) for name in names}
+    (folder / _CHECKSUMS).write_text(json.dumps(sealed_json({"files": found})), encoding="utf-8")
 
 
 def read_zarr(
@@ -65,7 +79,7 @@ def read_zarr(
     Returns
     -------
     dataset : xarray.Dataset
-        Arrays are read when used.
+        Arrays are read when used; InputError then, if a file is not as it was written.
 
     Raises
     ------
@@ -75,26 +89,57 @@ def read_zarr(
     target = Path(path)
     if not target.is_dir():
         raise InputError(f"no folder {target}")
+    from slipcast.io.checked_store import CheckedStore  # Zarr takes long to import
+
+    checksums = _checksums_of(target)
     try:
-        dataset = xr.open_zarr(target, zarr_format=2, consolidated=True, chunks=None, decode_times=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        store = CheckedStore(target, checksums=checksums)
+        dataset = xr.open_zarr(store, zarr_format=2, consolidated=True, chunks=None, decode_times=False)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{target} cannot be read as Zarr: it is incomplete or of another format") from error
     dataset = checked_kind(dataset, target, kind)
     incomplete = f"{target} is an incomplete {FILE_KINDS[kind].removeprefix('a ')}"
     require(dataset, variables, attributes, incomplete)
-    if not (target / _SIZES).is_file():
-        raise InputError(f"{incomplete}: it lacks {_SIZES}")
-    found, sizes = _array_bytes(target), read_json(target / _SIZES)
-    for name in sorted(found.keys() | sizes.keys()):
-        if found.get(name) != sizes.get(name):
-            raise InputError(f"{target} is damaged: array {name} has {found.get(name)} bytes, not {sizes.get(name)}")
+    if not checksums:
+        _check_sizes(target, incomplete)
+        check_ranges(dataset, target)
     return dataset
 
 
-def _array_bytes(folder: Path) -> dict[str, int]:
-    """Add up the sizes of the files of every array in a Zarr folder."""
-    return {
+def _checksums_of(target: Path) -> dict[str, Checksum]:
+    """Read the checksums of a folder, and check that all files are there with their sizes; empty where it has none."""
+    path = target / _CHECKSUMS
+    if not path.is_file():
+        return {}
+    content = read_json(path)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or SEAL not in content:
+        raise InputError(f"{path} is damaged: it is no list of checksums")
+    check_json(content, path)
+    for name, (size, _) in files.items():
+        try:
+            found = (target / name).stat().st_size
+        except OSError:
+            raise InputError(f"{target} is damaged: it lacks {name}") from None
+        if found != size:
+            raise InputError(f"{target} is damaged: {name} has {found} bytes, not {size}")
+    return files
+
+
+def _check_sizes(target: Path, incomplete: str) -> None:
+    """Compare arrays with the list of their sizes that folders had before they had checksums."""
+    if not (target / _SIZES).is_file():
+        raise InputError(f"{incomplete}: it lacks {_CHECKSUMS}; what xarray opens of a set, ScenarioSet.save writes")
+    sizes = read_json(target / _SIZES)
+    if not isinstance(sizes, dict):
+        raise InputError(f"{target / _SIZES} is damaged: it is no list of sizes")
+    found = {
         array.name: sum(chunk.stat().st_size for chunk in array.iterdir())
-        for array in sorted(folder.iterdir())
+        for array in sorted(target.iterdir())
         if array.is_dir()
     }
+    for name in sorted(found.keys() | sizes.keys()):
+        if found.get(name) != sizes.get(name):
+            raise InputError(f"{target} is damaged: array {name} has {found.get(name)} bytes, not {sizes.get(name)}")

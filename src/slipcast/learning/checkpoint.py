@@ -22,6 +22,7 @@ from torch import nn
 from slipcast.errors import InputError
 from slipcast.io.atomic import atomic_path, read_json
 from slipcast.io.identity import fingerprint, package_version
+from slipcast.io.seal import check_json, sealed_json
 from slipcast.learning.config import TrainConfig
 from slipcast.learning.networks import build_network
 from slipcast.regions.region import Senses
@@ -243,10 +244,8 @@ class Checkpoint:
             atomic_path(folder / "history.csv") as history_path,
             atomic_path(folder / "config.toml") as config_path,
         ):
-            json_path.write_text(
-                json.dumps(header.model_dump(mode="json", exclude_none=True), indent=1, allow_nan=False) + "\n",
-                encoding="utf-8",
-            )
+            about = sealed_json(header.model_dump(mode="json", exclude_none=True))
+            json_path.write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             weights_path.write_bytes(weights)
             history_path.write_text(self._history_csv(), encoding="utf-8")
             config_path.write_text(self.config.toml(), encoding="utf-8")
@@ -355,6 +354,7 @@ class _Header(BaseModel):
     history: list[_Epoch]
     versions: dict[str, str]
     weights_sha256: str
+    seal: str | None = None
 
 
 def _read_header(folder: Path) -> _Header:
@@ -370,6 +370,7 @@ def _read_header(folder: Path) -> _Header:
         raise InputError(f"{path} does not describe a slipcast checkpoint")
     if content.get("format") != _FORMAT:
         raise InputError(f"{path} {wrong_format(content.get('format'), _FORMAT, of_sea_level=1)}")
+    check_json(content, path)
     try:
         return _Header.model_validate(content)
     except ValidationError as error:

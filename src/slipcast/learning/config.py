@@ -241,7 +241,7 @@ def read_settings(path: str | os.PathLike) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # TOMLDecodeError, or no UTF-8
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, no UTF-8, too many digits or brackets
         raise InputError(f"{path} is not valid TOML: {error}") from error
 
 
@@ -275,6 +275,6 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"a setting must be KEY=VALUE, got {text!r}")
         try:
             settings[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             settings[key.strip()] = value.strip()
     return settings

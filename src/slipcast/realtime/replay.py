@@ -80,7 +80,7 @@ class Replay(Summarised):
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Replay:
-        """Read a replay; InputError if the file is missing, truncated or holds something else."""
+        """Read a replay; InputError if the file is missing, damaged or holds something else."""
         dataset = read_netcdf(path, "replay")
         require(dataset, _NEEDED, ("method",), f"{path} is an incomplete replay file")
         return cls(dataset)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, check_kind
 from slipcast.geodesy import wrap_longitude
+from slipcast.io.identity import require
 from slipcast.io.labels import check_names, one_event, positions_of, reasons_in
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.summary import Summarised, Summary, shortened
@@ -153,8 +154,10 @@ class Records(Summarised):
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Records:
-        """Read records; InputError if the file is missing, truncated or holds something else."""
-        return cls(read_netcdf(path, "records"))
+        """Read records; InputError if the file is missing, damaged or holds something else."""
+        dataset = read_netcdf(path, "records")
+        require(dataset, ("sea_level", "gauge", "time"), (), f"{path} is an incomplete records file")
+        return cls(dataset)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the records as netCDF4, whole or not at all."""

@@ -204,9 +204,11 @@ class Region(_Frozen):
         """Read a region from the text of a TOML file (errors as in :meth:`open`)."""
         text = content.decode("utf-8", errors="replace") if isinstance(content, bytes) else content
         try:
-            return cls.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+            settings = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError, or too many digits or brackets
             raise InputError(f"region {origin} is not valid TOML: {error}") from error
+        try:
+            return cls.model_validate(settings)
         except ValidationError as error:
             raise InputError(f"region {origin}: {_problem(error)}") from error
 
@@ -216,8 +218,11 @@ class Region(_Frozen):
 
     @classmethod
     def from_json(cls, text: str) -> Region:
-        """Read a region from JSON (:meth:`json_text`)."""
-        return cls.model_validate_json(text)
+        """Read a region from JSON (:meth:`json_text`); InputError if it is none, or breaks a rule."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InputError(f"region: {_problem(error)}") from error
 
     def gauge(self, name: str) -> Gauge:
         """Return a gauge by name; InputError with the nearest names where there is none."""

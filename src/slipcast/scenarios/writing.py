@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import uuid
-import zlib
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ from slipcast.errors import InputError
 from slipcast.greens.bank import GreensBank
 from slipcast.io.atomic import atomic_path, check_target, put_in_place, read_json, remove, write_error, write_json
 from slipcast.io.lock import lock, parts_folder
+from slipcast.io.seal import Checksum, checksum
 from slipcast.io.zarr import labelled_zarr, seal_zarr
 from slipcast.parallel.executor import run_tasks, worker_count
 from slipcast.parallel.progress import Progress
@@ -209,15 +209,14 @@ class _Work:
     def _note(self, block: int) -> Path:
         return self.folder / _DONE / f"{block}.json"
 
-    def _checksums(self, block: int) -> dict[str, list[int]]:
+    def _checksums(self, block: int) -> dict[str, Checksum]:
         """Return the size and the CRC-32 of every chunk of a block; one of fill values alone has no file."""
         found = {}
         for name, array in self._arrays.items():
             for index in product(*(range(number) for number in array.cdata_shape[1:])):
                 chunk = self.store / name / ".".join(str(i) for i in (block, *index))
                 if chunk.is_file():
-                    content = chunk.read_bytes()
-                    found[f"{name}/{chunk.name}"] = [len(content), zlib.crc32(content)]
+                    found[f"{name}/{chunk.name}"] = checksum(chunk.read_bytes())
         return found
 
 
@@ -295,5 +294,8 @@ def _finish(work: _Work, out: Path) -> None:
     for path in work.store.rglob("*.partial"):  # chunks that a process which was killed left half-written
         remove(path)
     zarr.consolidate_metadata(work.store, zarr_format=2)
-    seal_zarr(work.store)
+    known: dict[str, Checksum] = {}
+    for block in range(work.n_blocks):
+        known |= read_json(work._note(block))
+    seal_zarr(work.store, known)
     put_in_place(work.store, out)

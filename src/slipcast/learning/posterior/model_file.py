@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from slipcast.errors import InputError
 from slipcast.io.atomic import read_json
+from slipcast.io.seal import check_json
 from slipcast.learning.checkpoint import wrong_format
 from slipcast.regions.region import Senses
 
@@ -43,6 +44,7 @@ class Header(BaseModel):
     training: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+    seal: str = ""
 
 
 def read_header(folder: Path) -> Header:
@@ -55,6 +57,7 @@ def read_header(folder: Path) -> Header:
         raise InputError(f"{path} does not describe a posterior")
     if content.get("format") != FORMAT:
         raise InputError(f"{path} {wrong_format(content.get('format'), FORMAT, of_sea_level=2)}")
+    check_json(content, path)
     try:
         return Header.model_validate(content)
     except ValidationError as error:

@@ -20,6 +20,7 @@ from slipcast.inversion.inverter import recorded_gauges
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.io.atomic import atomic_path
 from slipcast.io.identity import fingerprint
+from slipcast.io.seal import sealed_json
 from slipcast.learning.checkpoint import checkpoint_folder, made_with
 from slipcast.learning.posterior.augmentation import noise_columns
 from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
@@ -398,7 +399,8 @@ class NeuralPosterior:
             weights_sha256=hashlib.sha256(content).hexdigest(),
         )
         with atomic_path(folder / "model.json") as json_path, atomic_path(folder / "model.safetensors") as weights_path:
-            json_path.write_text(json.dumps(header.model_dump(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            about = sealed_json(header.model_dump())
+            json_path.write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             weights_path.write_bytes(content)
             (folder / "model.json").unlink(missing_ok=True)
 

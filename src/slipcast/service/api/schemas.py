@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, field_validator, model_validator
 
 __all__ = [
     "Accepted",
@@ -38,12 +38,23 @@ Gauge = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
 _HEIGHTS = ("sea_level_m", "water_column_m")
+_FEW = 20
 
 
 class _In(BaseModel):
     """What a client sends: no key that is not known."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_unknown_key(cls, content: Any) -> Any:
+        """Leave one unknown key, which is refused; each of many would be, which takes seconds."""
+        if not isinstance(content, dict) or len(content) <= _FEW:
+            return content
+        known = cls.model_fields.keys()
+        unknown = next((key for key in content if key not in known), None)
+        return {key: content[key] for key in (*known, unknown) if key in content}
 
 
 def _one_of(*keys: str) -> dict[str, Any]:
@@ -114,7 +125,7 @@ class SampleIn(_In):
 class SamplesIn(_In):
     """A batch of samples, in any order."""
 
-    samples: Annotated[list[SampleIn], Field(min_length=1, max_length=5000)]
+    samples: Annotated[list[SampleIn], Field(min_length=1, max_length=5000), FailFast()]
     received: AwareDatetime | None = None
 
     @field_validator("received", mode="before")
