@@ -233,6 +233,8 @@ def content(folder) -> dict[str, bytes]:
         found = json.loads(files[name])
         del (found["metadata"][".zattrs"] if name == ".zmetadata" else found)["created"]
         files[name] = json.dumps(found).encode()
+    checksums = json.loads(files["checksums.json"])["files"]
+    files["checksums.json"] = json.dumps(checksums | {".zattrs": None, ".zmetadata": None}).encode()
     return files
 
 

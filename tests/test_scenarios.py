@@ -237,7 +237,7 @@ def test_folders_that_are_no_set(small_set, tmp_path):
         ScenarioSet.open(tmp_path / "half.zarr")
     small_set.save(tmp_path / "set.zarr")
     (tmp_path / "set.zarr" / ".zmetadata").unlink()
-    with pytest.raises(InputError, match=r"set.zarr cannot be read as Zarr"):
+    with pytest.raises(InputError, match=r"set.zarr is damaged: it lacks .zmetadata"):
         ScenarioSet.open(tmp_path / "set.zarr")
 
 
