@@ -315,14 +315,15 @@ def detect(time_s: Any, height_m: Any, *, detided: bool = False) -> list[Detecti
     out.
 
     In samples of 15 min the last three must be 3.5 standard deviations from zero, one of them 1 cm and 4, none less
-    than 15 % of it, and their second difference must be half of it, which drift, steps, clocks and gains do not reach; and none may come
-    again from a packet before. So a wave is known after its second or third sample.
+    than 15 % of it, and their second difference must be half of it, which drift, steps, clocks and gains do not reach;
+    and none may come again from a packet before. So a wave is known after its second or third sample.
 
     The probability is logistic in the logarithm of the weakest of these, over what is needed, fitted to synthetic waves
     on quiet records and to as many failing sensors (``benchmarks/studies/detection.py``).
 
-    It cannot find a wave below 1 cm, one whose shaking is a quarter of it, in samples of 15 min one shorter than about
-    30 min, one within three hours of a lost level; and it takes for a tsunami what a sensor makes as smoothly.
+    It cannot find a wave below 1 cm, one of 2 cm and 50 min (part of it is taken for tide), one whose shaking is a
+    quarter of it, one shorter than about 30 min in samples of 15 min, or one within three hours of a lost level; and it
+    takes for a tsunami what a sensor makes as smoothly.
 
     Examples
     --------

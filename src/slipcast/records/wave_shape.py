@@ -137,7 +137,7 @@ def _fine(
         period_s / _PERIODS_S[0],
         _PERIODS_S[1] / max(period_s, 1.0),
     )
-    return Shape(float(times[onset]), float(times[crest]), sign * top, period_s, min(ratios))
+    return Shape(float(times[onset]), float(times[crest]), sign * top, period_s, float(min(ratios)))
 
 
 def coarse_shape(time: np.ndarray, level: np.ndarray, sd: np.ndarray, height: np.ndarray) -> Shape | None:
@@ -160,7 +160,7 @@ def coarse_shape(time: np.ndarray, level: np.ndarray, sd: np.ndarray, height: np
     onset = int(small[-1]) if small.size else 0
     crest = onset + 1 + int(np.argmax(np.abs(level[onset + 1 :])))
     period_s = 4.0 * float(time[crest] - time[onset])
-    return Shape(float(time[onset]), float(time[crest]), float(level[crest]), period_s, min(ratios))
+    return Shape(float(time[onset]), float(time[crest]), float(level[crest]), period_s, float(min(ratios)))
 
 
 def _steps(time: np.ndarray, level: np.ndarray) -> tuple[float, float, int]:
