@@ -31,6 +31,7 @@ from benchmarks.studies import (
     magnitude_intervals,
     noise_only,
     one_window,
+    quality,
     representation,
     scaling,
     waves,
@@ -71,6 +72,7 @@ RESULTS = {
     "waves": Result(waves.code, waves.compute),
     "magnitude_intervals": Result(magnitude_intervals.code),
     "bank_time": Result(bank_time.code),
+    "quality": Result(quality.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -155,6 +157,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     "docs/limits.md": _filled(
         "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words
     ),
+    "docs/records.md": _filled("docs/records.md", "quality"),
     "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }

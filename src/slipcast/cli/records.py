@@ -28,6 +28,9 @@ def read(
     origin: Annotated[str, typer.Option(help="Time of the earthquake, such as 2011-03-11T05:46:24Z.")],
     out: Out = Path("records.nc"),
     epicentre: Epicentre = None,
+    magnitude: Annotated[
+        float | None, typer.Option(help="Mw, the largest that is likely; by default the rupture may be of any length.")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Whose gauges stand where no table has them.")] = None,
     positions: Annotated[
         list[str] | None, typer.Option("--position", metavar="STATION=LON,LAT", help="Of a station; repeatable.")
@@ -59,6 +62,7 @@ def read(
         positions=_positions(positions or []),
         deployments=stations,
         epicentre=epicentre,
+        magnitude=magnitude,
         tide=cast("TideMethod", tide),
         shaking=_shaking(shaking),
         until_min=until,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from numbers import Real
 from pathlib import Path
@@ -16,19 +16,22 @@ import numpy as np
 from slipcast.errors import InputError, check_kind, unknown_name
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.io.netcdf import read_netcdf
+from slipcast.records.continuity import Step
 from slipcast.records.dart import DartSeries, merge_series, read_dart
-from slipcast.records.quality import MASKS, QualitySettings, check_quality
+from slipcast.records.quality import MASKS, QualitySettings, examine
 from slipcast.records.records import Records
 from slipcast.records.shaking import find_shaking
 from slipcast.records.stations import Deployments, Position, position
 from slipcast.records.tides import TideFit, TideMethod, fit_harmonic, fit_short
 from slipcast.regions.region import Region
 
-__all__ = ["earliest_arrival", "parse_origin", "read_records", "records_of"]
+__all__ = ["earliest_arrival", "earliest_arrivals", "parse_origin", "read_records", "records_of"]
 
 _FASTEST_MS = 250.0  # of a long wave over 6.4 km of water
-_SOURCE_EXTENT_M = 200e3
-_SHAKING_S = 1200.0  # where nothing says when a wave can arrive
+# of the interface earthquakes of Strasser et al. (2010), two standard deviations above the mean, km
+_LENGTH, _PER_MAGNITUDE, _SCATTER = -2.477, 0.585, 2 * 0.180
+_SHORTEST_M, _LONGEST_M = 100e3, 1600e3
+_SHAKING_S = 5400.0
 _TSUNAMI_S = 1.5 * 86400.0
 _YEAR_S = 366 * 86400.0
 
@@ -82,8 +85,10 @@ def parse_origin(text: str, *, what: str = "origin") -> np.datetime64:
     return np.datetime64(moment.replace(microsecond=0), "s")
 
 
-def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: float) -> float:
-    """Bound the arrival of a tsunami from below.
+def earliest_arrival(
+    epicentre: tuple[float, float], lon_deg: float, lat_deg: float, magnitude: float | None = None
+) -> float:
+    r"""Bound the arrival of a tsunami from below.
 
     Parameters
     ----------
@@ -91,19 +96,64 @@ def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: fl
         Longitude and latitude, degrees.
     lon_deg, lat_deg : float
         Of the gauge, degrees.
+    magnitude : float, optional
+        Mw, as large as it may turn out to be; by default that of the longest rupture.
 
     Returns
     -------
     arrival_s : float
-        s since the origin, >= 0: at 250 m/s, from 200 km this side of the epicentre.
+        s since the origin, >= 0: at 250 m/s, from the end of a rupture that begins at the epicentre and runs towards
+        the gauge.
+
+    Raises
+    ------
+    InputError
+        If the magnitude is not between 0 and 10.
+
+    Notes
+    -----
+    The length is :math:`10^{-2.477 + 0.585 M_w}` km with a standard deviation of 0.18 in the logarithm, for
+    earthquakes at the interface of subduction zones (Strasser, Arango and Bommer 2010, Seismol. Res. Lett. 81, 941),
+    two standard deviations longer than the mean, but from 100 km to 1,600 km: Sumatra 2004, the longest known, ran
+    1,300 km from its epicentre.
 
     Examples
     --------
-    >>> print(f"{earliest_arrival((142.4, 38.3), 148.7, 38.7) / 60:.0f} min")
-    23 min
+    >>> for magnitude in (7.5, 8.3, 9.1):
+    ...     print(f"{earliest_arrival((142.4, 38.3), 178.3, 48.9, magnitude) / 60:.0f} min")
+    193 min
+    169 min
+    99 min
     """
+    extent_m = _LONGEST_M
+    if magnitude is not None:
+        _check_magnitude(magnitude)
+        length_m = 1e3 * 10.0 ** (_LENGTH + _PER_MAGNITUDE * magnitude + _SCATTER)
+        extent_m = float(np.clip(length_m, _SHORTEST_M, _LONGEST_M))
     distance_m = great_circle_distance(*epicentre, lon_deg, lat_deg)
-    return float(max(distance_m - _SOURCE_EXTENT_M, 0.0) / _FASTEST_MS)
+    return float(max(distance_m - extent_m, 0.0) / _FASTEST_MS)
+
+
+def earliest_arrivals(records: Records) -> np.ndarray:
+    """Bound the arrivals at all gauges of records, by the epicentre and the magnitude that they name.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event.
+
+    Returns
+    -------
+    arrivals_s : array, shape (n_gauges,)
+        s since the origin (:func:`earliest_arrival`); 0 where records name no epicentre.
+    """
+    named = records.dataset.attrs
+    if "epicentre" not in named:
+        return np.zeros(len(records.gauges))
+    lon, lat = (float(value) for value in named["epicentre"])
+    magnitude = float(named["magnitude"]) if "magnitude" in named else None
+    places = zip(records.dataset["gauge_lon"].to_numpy(), records.dataset["gauge_lat"].to_numpy(), strict=True)
+    return np.array([earliest_arrival((lon, lat), float(x), float(y), magnitude) for x, y in places])
 
 
 def read_records(
@@ -113,6 +163,7 @@ def read_records(
     positions: Mapping[str, tuple[float, float]] | None = None,
     deployments: Deployments | str | os.PathLike | None = None,
     epicentre: tuple[float, float] | None = None,
+    magnitude: float | None = None,
     tide: TideMethod = "short",
     shaking: ShakingChoice | Mapping[str, float] = "find",
     quality: QualitySettings | None = None,
@@ -127,7 +178,7 @@ def read_records(
         station are joined.
     origin : str or datetime64
         Of the earthquake, UTC.
-    region, positions, deployments, epicentre, tide, shaking, quality, until_min
+    region, positions, deployments, epicentre, magnitude, tide, shaking, quality, until_min
         As in :func:`records_of`.
 
     Returns
@@ -154,6 +205,7 @@ def read_records(
         positions=positions,
         deployments=deployments,
         epicentre=epicentre,
+        magnitude=magnitude,
         tide=tide,
         shaking=shaking,
         quality=quality,
@@ -169,6 +221,7 @@ def records_of(
     positions: Mapping[str, tuple[float, float]] | None = None,
     deployments: Deployments | str | os.PathLike | None = None,
     epicentre: tuple[float, float] | None = None,
+    magnitude: float | None = None,
     tide: TideMethod = "short",
     shaking: ShakingChoice | Mapping[str, float] = "find",
     quality: QualitySettings | None = None,
@@ -191,7 +244,9 @@ def records_of(
         (:func:`~slipcast.records.stations.position` has the order).
     epicentre : (float, float), optional
         Longitude and latitude, degrees. With it the tide is fitted up to the earliest possible arrival at each gauge
-        (:func:`earliest_arrival`), else up to the origin alone; and shaking is looked for as long.
+        (:func:`earliest_arrival`), else up to the origin alone.
+    magnitude : float, optional
+        Mw, which says how long the rupture may be; by default it may be any.
     tide : {"short", "harmonic"}, optional
         How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
         the latter takes samples from a day and a half after the origin, too).
@@ -208,7 +263,7 @@ def records_of(
     records : Records
         ``sea_level`` without tide, NaN where a sample is flagged. With it what it comes from: ``height``, ``tide``,
         ``tide_column`` m, ``flag`` (bits of :data:`~slipcast.records.quality.MASKS`), ``shaking_start``,
-        ``shaking_end`` s, ``position_from``, ``left_out``; attributes ``tide_method``, ``epicentre``.
+        ``shaking_end`` s, ``position_from``, ``left_out``; attributes ``tide_method``, ``epicentre``, ``magnitude``.
 
     Raises
     ------
@@ -251,13 +306,23 @@ def records_of(
     if not isinstance(shaking, str) and (bad := [name for name, minutes in shaking.items() if not minutes > 0]):
         raise InputError(f"shaking must be > 0 minutes, got {shaking[bad[0]]:g} for {bad[0]}")
     _check_epicentre(epicentre)
+    if magnitude is not None:
+        _check_magnitude(magnitude)
     cleaned = {}
     for each in series:
         place = position(each.station, moment, given=positions, deployments=deployments, region=region)
         cleaned[each.station] = _clean(
-            each, moment, place, epicentre=epicentre, tide=tide, shaking=shaking, quality=quality, until_min=until_min
+            each,
+            moment,
+            place,
+            epicentre=epicentre,
+            magnitude=magnitude,
+            tide=tide,
+            shaking=shaking,
+            quality=quality,
+            until_min=until_min,
         )
-    return _assemble(cleaned, moment, tide, epicentre)
+    return _assemble(cleaned, moment, tide, epicentre, magnitude)
 
 
 def _read_any(path: Path) -> list[DartSeries]:
@@ -296,12 +361,20 @@ def _check_epicentre(epicentre: tuple[float, float] | None) -> None:
         raise InputError(f"epicentre must be longitude and latitude, degrees, got {lon:g} {lat:g}")
 
 
+def _check_magnitude(magnitude: float) -> None:
+    """Refuse a magnitude that no earthquake has."""
+    check_kind(magnitude, Real, "magnitude", "a number")
+    if not 0 <= magnitude <= 10:
+        raise InputError(f"magnitude must be between 0 and 10, got {magnitude:g}")
+
+
 def _clean(
     series: DartSeries,
     origin: np.datetime64,
     place: Position,
     *,
     epicentre: tuple[float, float] | None,
+    magnitude: float | None,
     tide: TideMethod,
     shaking: ShakingChoice | Mapping[str, float],
     quality: QualitySettings | None,
@@ -311,25 +384,39 @@ def _clean(
     time_s = series.seconds_since(origin)
     sent = np.isfinite(series.height_m) & (time_s <= (np.inf if until_min is None else 60 * until_min))
     time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]
-    may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg)
+    may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg, magnitude)
     _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
-    flags = check_quality(time_s, height_m, interval_s, quality or QualitySettings())
+    settings = quality or QualitySettings()
+    checked = examine(time_s, height_m, interval_s, settings, wave_s=(may_arrive_s, may_arrive_s + _TSUNAMI_S))
+    flags = checked.flags.copy()
     span = None
     if isinstance(shaking, Mapping) and series.station in shaking:
         span = (0.0, 60.0 * shaking[series.station])
-    elif shaking != "keep" and (until_s := _SHAKING_S if epicentre is None else may_arrive_s) > 0:
-        span = find_shaking(time_s, height_m, interval_s, until_s=until_s)
+    elif shaking != "keep":
+        until_s = max(may_arrive_s, _SHAKING_S)
+        span = find_shaking(time_s, height_m, interval_s, until_s=until_s, arrival_s=may_arrive_s)
     if span is not None:
         flags[(time_s >= span[0]) & (time_s <= span[1])] |= MASKS["shaking"]
     quiet = (flags == 0) & (time_s < may_arrive_s)
     if tide == "harmonic":
         quiet |= (flags == 0) & (time_s > _TSUNAMI_S)
     fit = fit_short if tide == "short" else fit_harmonic
+    level_m = height_m - checked.offset_m
     try:
-        found = fit(time_s[quiet], height_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
+        found = fit(time_s[quiet], level_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
     except InputError as error:
         raise InputError(f"record of {series.station}: {error}") from error
-    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(series.left_out))
+    found = replace(found, level_m=found.level_m + checked.offset_m)
+    left_out = [*series.left_out, *(_words(step, origin, settings) for step in checked.steps)]
+    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(left_out))
+
+
+def _words(step: Step, origin: np.datetime64, settings: QualitySettings) -> str:
+    """Say what was done about a step."""
+    moment = origin + np.timedelta64(round(step.time_s), "s")
+    if step.gap_s > settings.level_gap_s:
+        return f"level changes by {step.size_m:+.2f} m at {moment} UTC after a gap: another deployment, flagged level"
+    return f"step of {step.size_m:+.2f} m at {moment} UTC, counted as tide"
 
 
 def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, may_arrive_s: float | None) -> None:
@@ -355,6 +442,7 @@ def _assemble(
     origin: np.datetime64,
     tide: TideMethod,
     epicentre: tuple[float, float] | None,
+    magnitude: float | None,
 ) -> Records:
     """Put gauges on common times, with everything that the sea level comes from."""
     time_s = np.unique(np.concatenate([each.time_s for each in cleaned.values()]))
@@ -392,4 +480,6 @@ def _assemble(
     dataset.attrs["tide_method"] = tide
     if epicentre is not None:
         dataset.attrs["epicentre"] = [float(wrap_longitude(epicentre[0])), float(epicentre[1])]
+    if magnitude is not None:
+        dataset.attrs["magnitude"] = float(magnitude)
     return Records(dataset)
