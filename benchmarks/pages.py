@@ -33,6 +33,7 @@ from benchmarks.studies import (
     magnitude_intervals,
     noise_only,
     one_window,
+    quality,
     representation,
     scaling,
     waves,
@@ -75,6 +76,7 @@ RESULTS = {
     "bank_time": Result(bank_time.code),
     "detection": Result(detection.code),
     "damaged_files": Result(damaged_files.code),
+    "quality": Result(quality.code),
 }
 """Files ``docs/benchmarks/NAME.json``."""
 
@@ -161,7 +163,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     ),
     "docs/damaged-files.md": _filled("docs/damaged-files.md", "damaged_files"),
     "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
-    "docs/records.md": _filled("docs/records.md", "detection"),
+    "docs/records.md": _filled("docs/records.md", "quality", "detection"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }
 """Pages, by path, and how each is rendered from the root of a repository."""

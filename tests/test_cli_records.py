@@ -212,7 +212,7 @@ def test_each_dart_from_the_others(slipcast, files, tmp_path):
     expected = leave_one_out(records, named(records, bank, window_min=90, **DAMPED), bank)
     code, out, err = slipcast(*command, "--window", 90, "--leave-one-out")
     assert code == 0, err
-    lines = out.splitlines()[1:]
+    lines = out.splitlines()[2:]
     for (name, (_, fit)), line in zip(expected.items(), lines, strict=True):
         assert line.startswith(f"{name} from the others: explained variance {fit.explained_variance:.2f}, highest ")
         assert f"(recorded {fit.observed_m:.2f}), arrival " in line

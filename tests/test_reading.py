@@ -13,7 +13,7 @@ from slipcast.errors import InputError
 from slipcast.geodesy import destination
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
 from slipcast.records.quality import QualitySettings
-from slipcast.records.read import _check_span
+from slipcast.records.read import _check_span, earliest_arrivals
 from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 
@@ -73,17 +73,17 @@ def test_the_wave_comes_out_of_the_tide(records):
 def test_samples_that_are_not_the_sea(records):
     raw, held = raw_record(), records.dataset
     flag, level = held["flag"].to_numpy()[0], records.sea_level.to_numpy()[0]
-    npt.assert_array_equal((flag & MASKS["spike"]) > 0, raw["spike"])
     start, end = held["shaking_start"].item(), held["shaking_end"].item()
     shaken = (flag & MASKS["shaking"]) > 0
     npt.assert_array_equal(shaken, (raw["time_s"] >= start) & (raw["time_s"] <= end))
+    npt.assert_array_equal(((flag & MASKS["spike"]) > 0)[~shaken], raw["spike"][~shaken])
     assert shaken[raw["shaking"]].all()
     # it is found in windows of five samples
     first, last = raw["time_s"][raw["shaking"]][[0, -1]]
     assert first - 240 <= start <= first
     assert last <= end <= last + 240
     npt.assert_array_equal(np.isnan(level), flag != 0)
-    assert set(flag.tolist()) == {0, MASKS["spike"], MASKS["shaking"]}
+    assert set(flag.tolist()) - {MASKS["spike"] | MASKS["shaking"]} == {0, MASKS["spike"], MASKS["shaking"]}
     assert dict(zip(held["flag"].attrs["flag_meanings"].split(), held["flag"].attrs["flag_masks"])) == MASKS
 
 
@@ -125,8 +125,9 @@ def test_without_an_epicentre_the_tide_ends_at_the_origin(whole, tmp_path):
     options = OPTIONS | {"shaking": "keep"}
     plain, stepped = (read_records(file, **options) for file in (whole, path))
     npt.assert_array_equal(plain.dataset["tide"], stepped.dataset["tide"])
-    plain, stepped = (read_records(file, **options, epicentre=EPICENTRE) for file in (whole, path))
-    assert np.abs(plain.dataset["tide"] - stepped.dataset["tide"]).max() > 0.1
+    # a level that the sensor came back from is flagged, and does not count either
+    plain, stepped = (read_records(file, **options, epicentre=EPICENTRE, magnitude=7.0) for file in (whole, path))
+    assert np.abs(plain.dataset["tide"] - stepped.dataset["tide"]).max() < 0.01
 
 
 def test_shaking_kept_found_or_given(whole):
@@ -254,19 +255,43 @@ def test_where_a_station_stood(whole, tmp_path):
 
 
 def test_an_epicentre_beside_the_buoy(whole):
-    """No time is left in which only the ground shakes; the tide ends at the origin."""
+    """Shaking is rough, a wave is not; the tide ends at the origin."""
     near = read_records(whole, **OPTIONS, epicentre=(148.0, 38.5))
-    assert np.isnan(near.dataset["shaking_start"].item())
-    none = read_records(whole, **OPTIONS, shaking="keep")
+    assert 0 < near.dataset["shaking_start"].item() < 300
+    assert 600 < near.dataset["shaking_end"].item() < 1200
+    none = read_records(whole, **OPTIONS)
     npt.assert_array_equal(near.sea_level, none.sea_level)
 
 
 def test_the_earliest_arrival():
-    lon, lat = destination(142.4, 38.3, 90.0, 1_100e3)
-    # 900 km at 250 m/s
-    npt.assert_allclose(earliest_arrival((142.4, 38.3), float(lon), float(lat)), 3600.0, rtol=1e-9)
-    npt.assert_allclose(earliest_arrival((142.4 - 360, 38.3), float(lon) + 360, float(lat)), 3600.0, rtol=1e-9)
-    assert earliest_arrival((142.4, 38.3), 143.0, 38.3) == 0
+    lon, lat = (float(each) for each in destination(142.4, 38.3, 90.0, 2_000e3))
+    # two standard deviations above the mean of Strasser et al. (2010), table 1: 10^(-2.477 + 0.585 M +- 0.18) km
+    for magnitude, length_km in (
+        (7.5, 186.4),
+        (8.3, 547.6),
+        (9.0, 1406.0),
+        (5.0, 100.0),
+        (9.9, 1600.0),
+        (None, 1600.0),
+    ):
+        found = earliest_arrival((142.4, 38.3), lon, lat, magnitude)
+        npt.assert_allclose(found, (2_000e3 - 1e3 * length_km) / 250.0, rtol=2e-4)
+        npt.assert_allclose(earliest_arrival((142.4 - 360, 38.3), lon + 360, lat, magnitude), found, rtol=1e-9)
+    assert earliest_arrival((142.4, 38.3), 143.0, 38.3, 8.0) == 0
+    with pytest.raises(InputError, match="magnitude must be between 0 and 10, got 11"):
+        earliest_arrival((142.4, 38.3), lon, lat, 11.0)
+
+
+def test_the_magnitude_bounds_what_is_tide(whole):
+    """A wave that can come from the far end of a great rupture is no tide."""
+    ends = {}
+    for magnitude in (7.0, 9.0, None):
+        found = read_records(whole, **OPTIONS, epicentre=EPICENTRE, magnitude=magnitude)
+        ends[magnitude] = float(earliest_arrivals(found)[0])
+        assert found.dataset.attrs.get("magnitude") == magnitude
+    assert ends[7.0] > 1500 > ends[9.0] == ends[None] == 0
+    bare = read_records(whole, **OPTIONS)
+    npt.assert_array_equal(earliest_arrivals(bare), 0.0)
 
 
 def test_origins():
@@ -298,8 +323,8 @@ def test_an_origin_as_a_moment(whole, records):
         ({"origin": "2010-03-11T05:46:24Z"}, "the origin 2010-03-11T05:46:24 is 1.0 years away; is its year right?"),
         ({"origin": "2012-03-11T05:46:24Z"}, "the origin 2012-03-11T05:46:24 is 1.0 years away; is its year right?"),
         (
-            {"origin": "2011-03-11T11:30:00Z", "epicentre": EPICENTRE},
-            r"ends before a wave could arrive there, at 2011-03-11T11:53:20 UTC at the earliest",
+            {"origin": "2011-03-11T11:30:00Z", "epicentre": EPICENTRE, "magnitude": 7.5},
+            r"ends before a wave could arrive there, at 2011-03-11T11:54:14 UTC at the earliest",
         ),
         ({"until_min": -1e6}, "ends before the origin"),
         ({"positions": {"21481": PLACE}}, "unknown station '21481' in positions; nearest: 21418"),
@@ -308,6 +333,7 @@ def test_an_origin_as_a_moment(whole, records):
         ({"tide": "shrot"}, "tide must be one of short, harmonic, got 'shrot'"),
         ({"tide": "harmonic"}, "record of 21418: harmonic analysis needs samples of 2 days or more, got 30.0 h"),
         ({"shaking": "finds"}, "shaking must be find, keep or minutes by station, got 'finds'"),
+        ({"magnitude": -1.0}, "magnitude must be between 0 and 10, got -1"),
         ({"epicentre": (38.3, 142.4)}, "epicentre must be longitude and latitude, degrees, got 38.3 142.4"),
         ({"epicentre": (np.nan, 38.3)}, "epicentre must be longitude and latitude, degrees, got nan 38.3"),
         ({"region": "japna"}, "unknown region 'japna'; nearest: japan"),
@@ -366,7 +392,10 @@ def test_a_harmonic_tide_leaves_out_what_is_not_the_sea():
 def test_thresholds_of_quality_control_reach_the_records(whole, records):
     # the noise is 1 mm: with a spike of 2 mm some of it is flagged
     strict = read_records(
-        whole, **OPTIONS, epicentre=EPICENTRE, quality=QualitySettings(spike_m=0.002, spike_ratio=1.0)
+        whole,
+        **OPTIONS,
+        epicentre=EPICENTRE,
+        quality=QualitySettings(spike_m=0.001, spike_scatters=1.0, spike_growth=1.0),
     )
     spikes = [(found.dataset["flag"] & MASKS["spike"] > 0).sum() for found in (records, strict)]
     assert spikes[1] > spikes[0] + 5
@@ -392,3 +421,47 @@ def test_a_record_is_around_the_origin(time_s, may_arrive_s, message):
         return
     with pytest.raises(InputError, match=message):
         _check_span(series, np.array(time_s), ORIGIN, may_arrive_s)
+
+
+# --- a step, another deployment, 15 minutes
+
+
+def series_of(time_s, height_m, interval_s) -> DartSeries:
+    """Make a series of times since the origin."""
+    moments = ORIGIN + np.round(time_s).astype("timedelta64[s]")
+    return DartSeries("21418", moments, height_m, np.asarray(interval_s, np.int16))
+
+
+def test_a_step_of_the_sensor_leaves_the_wave():
+    raw = raw_record()
+    interval = np.where(raw["kind"] == 2, 60, 900)
+    stepped = raw["height_m"] + 0.3 * (raw["time_s"] > -3 * 3600)
+    options = {"origin": ORIGIN, "region": "japan", "epicentre": EPICENTRE, "magnitude": 8.8}
+    plain, found = (records_of([series_of(raw["time_s"], h, interval)], **options) for h in (raw["height_m"], stepped))
+    npt.assert_allclose(found.sea_level, plain.sea_level, rtol=0, atol=0.01)
+    assert found.dataset["left_out"].item() == "step of +0.30 m at 2011-03-11T03:01:00 UTC, counted as tide"
+    npt.assert_array_equal(found.dataset["height"][0], stepped)
+
+
+def test_only_the_deployment_around_the_origin_counts():
+    raw = raw_record()
+    later = np.arange(10 * 86400.0, 30 * 86400.0, 900.0) - 24.0
+    time_s = np.append(raw["time_s"], later)
+    height = np.append(raw["height_m"], 5676.0 + tide_m(later))
+    interval = np.append(np.where(raw["kind"] == 2, 60, 900), np.full(later.size, 900))
+    options = {"origin": ORIGIN, "region": "japan", "epicentre": EPICENTRE, "magnitude": 8.8}
+    plain = records_of([series_of(raw["time_s"], raw["height_m"], interval[: raw["time_s"].size])], **options)
+    found = records_of([series_of(time_s, height, interval)], **options)
+    npt.assert_allclose(found.sea_level[:, : plain.time_s.size], plain.sea_level, rtol=0, atol=1e-3)
+    flag = found.dataset["flag"].to_numpy()[0]
+    npt.assert_array_equal(flag[-later.size :], MASKS["level"])
+    assert "another deployment, flagged level" in found.dataset["left_out"].item()
+
+
+def test_quarters_of_an_hour_alone_keep_the_wave():
+    time_s = np.arange(-3 * 86400.0, 6 * 3600.0, 900.0) + 36.0
+    height = 5662.0 + tide_m(time_s) + 0.2 * wave_m(time_s)
+    found = records_of([series_of(time_s, height, np.full(time_s.size, 900))], origin=ORIGIN, region="japan")
+    npt.assert_array_equal(found.dataset["flag"], 0)
+    soon = (time_s > 0) & (time_s < 2 * 3600)
+    npt.assert_allclose(found.sea_level[0, soon], 0.2 * wave_m(time_s)[soon], rtol=0, atol=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -12,8 +14,9 @@ from inversion_fixtures import invert_by, named
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
 from slipcast.inversion import candidate_sources, fit_timing
-from slipcast.records import packaged_records, read_records
+from slipcast.records import DartSeries, packaged_records, read_dart, read_records, records_of
 
+CASES = Path(__file__).parents[2] / "shared" / "cases" / "records"
 DARTS = ["21418", "21401", "21413", "21419", "21414", "21415"]
 USED = DARTS[:3]
 DAMPED = {"method": "tikhonov", "noise_sd_m": 0.02, "slip_sd_m": 5.0}
@@ -56,8 +59,12 @@ def test_first_waves_of_tohoku(tohoku, japan, slip):
     assert [name for name, fit in fits.items() if fit.used] == USED
     for name, least in {"21418": 0.90, "21401": 0.80, "21413": 0.80, "21419": 0.88}.items():
         assert fits[name].explained_variance >= least, name
-    for name in ("21414", "21415"):  # an ocean away
-        npt.assert_allclose(fits[name].modelled_m, fits[name].observed_m, rtol=0.3)
+    for name in ("21414", "21415"):  # an ocean away, and hours ahead of the last sample that can hold no wave
+        at = int(np.argmin(np.abs(tohoku.time_s - fits[name].observed_arrival_s)))
+        column = tohoku.dataset["tide_column"].sel(gauge=name).to_numpy()[:, at]
+        tide_sd_m = float(np.sqrt((column**2).sum()))
+        assert 0.01 < tide_sd_m < 0.1
+        npt.assert_allclose(fits[name].modelled_m, fits[name].observed_m, rtol=0.3, atol=2 * tide_sd_m)
         assert abs(fits[name].modelled_arrival_s - fits[name].observed_arrival_s) <= 360
     # the first crest at 21418 was 1.9 m high in samples of 15 s, 33 min after the earthquake
     assert 1.6 < fits["21418"].observed_m < 2.0
@@ -72,11 +79,14 @@ def test_one_buoy_in_45_minutes(tohoku, japan, slip):
 
 @pytest.mark.slow
 def test_each_of_four_buoys_from_the_others(tohoku, japan):
-    found = leave_one_out(tohoku, named(tohoku, japan, gauges=DARTS[:4], window_min=110, **DAMPED), japan)
+    found = leave_one_out(
+        tohoku, named(tohoku, japan, gauges=DARTS[:4], window_min=110, joint_tide=True, **DAMPED), japan
+    )
     assert list(found) == DARTS[:4]
     for name, (slip, fit) in found.items():
         assert 8.8 <= slip.magnitude <= 9.0, name
-        npt.assert_allclose(fit.modelled_m, fit.observed_m, rtol=0.35, err_msg=name)
+        # the tide ends at the origin: in 90 min its error is centimetres, of crests of half a metre
+        npt.assert_allclose(fit.modelled_m, fit.observed_m, rtol=0.45, err_msg=name)
         assert abs(fit.modelled_arrival_s - fit.observed_arrival_s) <= 150, name
         assert fit.explained_variance > 0.2, name  # the nearest is the hardest to foretell
     assert found["21419"][1].explained_variance > 0.88
@@ -104,3 +114,30 @@ def test_chile_2010():
     (fit,) = fit_waves(records, forecast(timing.noted(found), reach), used=["32412"])
     assert fit.explained_variance >= 0.85
     assert abs(fit.modelled_arrival_s - fit.observed_arrival_s) <= 120
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the raw files of the cases beside the repository")
+def test_faults_of_one_sensor_leave_the_magnitude():
+    """Invert a wave of 15 cm at 32402 with faults that sensors have shown: runs, pairs, small spikes."""
+    bank = build_quietly("chile", gauges=["32402"], hours=4)
+    found = {}
+    for case in ("B-clean", "B1-burst", "B3-spike-doubled", "C1-small-spikes"):
+        series = read_dart(CASES / case / "32402.txt")
+        # rows that repeat others half a minute later are left out elsewhere
+        kept = (series.interval_s != 60) | (series.time.astype(int) % 60 == 0)
+        series = DartSeries("32402", series.time[kept], series.height_m[kept], series.interval_s[kept])
+        records = records_of(
+            [series],
+            origin="2015-09-16T22:54:32Z",
+            positions={"32402": (-73.983, -26.743)},
+            epicentre=(-71.67, -31.57),
+            magnitude=8.3,
+        )
+        reach = bank.with_sources(candidate_sources(bank.sources, (-71.67, -31.57), 8.3))
+        slip = invert_by(records, reach, gauges=["32402"], window_min=150, method="tikhonov", noise_sd_m=0.02)
+        found[case] = slip.magnitude
+    npt.assert_allclose(found["B-clean"], 8.34, atol=0.05)
+    for case, magnitude in found.items():
+        # a quarter of the minutes is missing among bad samples
+        npt.assert_allclose(magnitude, found["B-clean"], atol=0.1 if case == "B1-burst" else 0.005, err_msg=case)

@@ -178,3 +178,13 @@ def test_a_wave_of_half_the_highest_is_the_first(height_m, start_min):
         phase = (minutes - middle) / 10 + 0.5
         level += np.where((phase > 0) & (phase < 1), height * np.sin(np.pi * phase), 0.0)
     assert first_wave(60 * minutes, level)[0] == 60 * start_min
+
+
+def test_a_lone_sample_counts_at_the_nearest_time():
+    time_s = np.array([10.0, 912.0, 1812.0, 1872.0])
+    records = Records.from_arrays(time_s, [[0.1, 0.2, 0.3, 0.4]], gauges=["a"], lon_deg=[1.0], lat_deg=[2.0])
+    found = records.resample(60.0 * np.arange(32)).to_numpy()[0]
+    npt.assert_array_equal(np.flatnonzero(np.isfinite(found)), [0, 15, 31])
+    npt.assert_allclose(found[[0, 15, 31]], [0.1, 0.2, 0.38])
+    # one that is farther from all of them is left out
+    assert np.isnan(records.resample(np.array([950.0])).to_numpy()).all()

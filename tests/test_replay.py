@@ -274,7 +274,7 @@ def test_no_crest_where_the_record_ends_before_it(small_bank, records):
 def test_nothing_arrives_before_it_can(small_bank, records):
     shaken = changed(records, (slice(None), slice(0, 2)), 9.0)
     # an epicentre from which no wave arrives in the first two minutes
-    known = Records(shaken.dataset.assign_attrs(epicentre=np.array([234.7, 45.9])))
+    known = Records(shaken.dataset.assign_attrs(epicentre=np.array([234.7, 45.9]), magnitude=7.5))
     crests = [replay_by(each, small_bank, minutes=[30], **OPTIONS).observed_maximum_m for each in (known, records)]
     assert crests[0] == crests[1]
     assert max(replay_by(shaken, small_bank, minutes=[30], **OPTIONS).observed_maximum_m.values()) == 9.0

@@ -126,12 +126,12 @@ def test_what_is_no_shaking():
     spiked = height.copy()
     spiked[150] += 1.0
     assert find_shaking(time, spiked, interval, until_s=3600.0) is None
-    # before the origin; too late for seismic waves; 15-min samples
+    # before the origin; too late for seismic waves; 15-min samples that may be a tsunami
     assert find_shaking(time, height + shaking(time, -3000.0, -60.0, 0.1), interval, until_s=3600.0) is None
     assert find_shaking(time, height + shaking(time, 2400.0, 3600.0, 0.1), interval, until_s=3600.0) is None
     coarse = slice(None, None, 15)
     rough = height + shaking(time, 0.0, 14400.0, 0.1)
-    assert find_shaking(time[coarse], rough[coarse], 15 * interval[coarse], until_s=14000.0) is None
+    assert find_shaking(time[coarse], rough[coarse], 15 * interval[coarse], until_s=14000.0, arrival_s=0.0) is None
 
 
 def test_a_calm_of_ten_minutes_ends_it():
@@ -155,3 +155,52 @@ def test_until_must_be_a_time_after_the_origin(until_s):
 def test_series_are_checked():
     with pytest.raises(InputError, match=r"height_m must have shape \(2,\)"):
         find_shaking([0.0, 60.0], [5000.0], [60, 60], until_s=60.0)
+
+
+# --- where a tsunami may be, and in samples of 15 min
+
+
+@pytest.mark.parametrize("interval_s", [15.0, 60.0])
+@pytest.mark.parametrize("arrival_s", [0.0, 600.0, 3600.0])
+def test_shaking_does_not_depend_on_when_a_tsunami_may_arrive(interval_s, arrival_s):
+    time, height, interval = quiet(interval_s, noise_m=0.001)
+    shaken = height + shaking(time, 180.0, 1500.0, 0.1)
+    span = find_shaking(time, shaken, interval, until_s=5400.0, arrival_s=arrival_s)
+    npt.assert_allclose(span, (180.0, 1500.0), atol=4 * interval_s)
+
+
+@pytest.mark.parametrize("interval_s", [15.0, 60.0])
+@pytest.mark.parametrize(("amplitude_m", "period_s"), [(0.1, 1200.0), (2.0, 900.0), (1.0, 600.0)])
+def test_shaking_ends_where_a_tsunami_stands_out_from_it(interval_s, amplitude_m, period_s):
+    time, height, interval = quiet(interval_s, noise_m=0.001)
+    wave = tsunami(time, arrival_s=1500.0, amplitude_m=amplitude_m, period_s=period_s)
+    shaken = height + wave + shaking(time, 180.0, 3600.0, 0.2 * amplitude_m)
+    first, last = find_shaking(time, shaken, interval, until_s=5400.0, arrival_s=0.0)
+    assert first < 600.0
+    # the first crest is half a period after the arrival; its level counts ten minutes before
+    assert 600.0 < last < 1500.0 + period_s / 2
+    # without shaking it is none at all, whatever the sea may hold
+    assert find_shaking(time, height + wave, interval, until_s=5400.0, arrival_s=0.0) is None
+
+
+def test_shaken_quarters_of_an_hour():
+    time = np.arange(-3 * 86400.0, 6 * 3600.0, 900.0) + 100.0
+    height = 5000.0 + np.sin(2 * np.pi * time / 44714.0) + 0.3 * np.cos(2 * np.pi * time / 86164.0)
+    height += 0.002 * np.random.default_rng(1).standard_normal(time.size)
+    interval = np.full(time.size, 900)
+    options = {"until_s": 4 * 3600.0, "arrival_s": 3 * 3600.0}
+    assert find_shaking(time, height, interval, **options) is None
+    shaken = (time > 900) & (time < 2800)
+    assert find_shaking(time, height + 0.06 * shaken, interval, **options) == tuple(time[shaken][[0, -1]])
+    # what may be a tsunami is kept
+    late = (time > 3 * 3600.0) & (time < 4 * 3600.0)
+    assert find_shaking(time, height + 0.2 * late, interval, **options) is None
+    # nothing tells what is usual
+    few = time > -3600.0
+    assert find_shaking(time[few], (height + 0.06 * shaken)[few], interval[few], **options) is None
+
+
+@pytest.mark.parametrize("arrival_s", [-1.0, np.nan])
+def test_the_arrival_is_not_before_the_origin(arrival_s):
+    with pytest.raises(InputError, match="arrival_s must be >= 0, got"):
+        find_shaking(*quiet(), until_s=3600.0, arrival_s=arrival_s)

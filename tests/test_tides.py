@@ -8,7 +8,7 @@ import pytest
 
 from slipcast.errors import InputError
 from slipcast.records import TideFit, fit_harmonic, fit_short
-from slipcast.records.tides import _CONSTITUENTS, _equilibrium
+from slipcast.records.tides import _CONSTITUENTS, _equilibrium, rough_tide
 from tide_fixtures import CONSTITUENTS, ORIGIN, argument_deg, tide_m
 
 PLACE = {"origin": ORIGIN, "lat_deg": 40.0}
@@ -160,3 +160,21 @@ def test_constituents_have_the_phase_of_their_argument(name):
     # nodal corrections turn them by up to 13 degrees (K2: 18), and change in 18.6 years
     npt.assert_allclose(apart, 0, atol=20 if name == "K2" else 15)
     assert np.ptp(apart) < 0.1
+
+
+@pytest.mark.parametrize(("days", "step_s", "largest_m"), [(30, 900.0, 0.01), (3, 900.0, 0.01), (0.25, 60.0, 0.01)])
+def test_a_rough_tide_of_a_record_with_faults(days, step_s, largest_m):
+    time_s = before(24 * days, step_s=step_s)
+    rng = np.random.default_rng(5)
+    faults = np.where(rng.random(time_s.size) < 0.1, rng.uniform(-20, 20, time_s.size), 0.0)
+    faults += 13.0 * (time_s > time_s[time_s.size // 3]) - 0.5 * (time_s > time_s[time_s.size // 2])
+    height = 4800 + tide_m(time_s) + NOISE_M * rng.standard_normal(time_s.size)
+    left = tide_m(time_s) - rough_tide(time_s, height + faults)
+    assert np.abs(np.diff(left)).max() < largest_m
+    # a drift of hours may be left, no tide
+    assert np.ptp(left) < 0.2
+
+
+def test_a_rough_tide_of_nothing():
+    npt.assert_array_equal(rough_tide(np.array([0.0]), np.array([5000.0])), [0.0])
+    assert rough_tide(np.array([]), np.array([])).size == 0

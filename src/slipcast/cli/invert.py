@@ -137,7 +137,7 @@ def invert(
             put_aside=not keep_all,
             **options,
         )
-        waves, observed = responses, found.records
+        waves, observed, windows = responses, found.records, found.windows_min
         slip, timing = found.slip, found.timing
         if one_out:
             others = leave_one_out(found.records, found.inverter, responses, window_min=found.windows_min, gauges=names)

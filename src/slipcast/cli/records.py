@@ -31,6 +31,9 @@ def read(
     station: Annotated[
         str | None, typer.Option(help="Whose the files are, where neither a column nor their names say it.")
     ] = None,
+    magnitude: Annotated[
+        float | None, typer.Option(help="Mw, the largest that is likely; by default the rupture may be of any length.")
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Whose gauges stand where no table has them.")] = None,
     positions: Annotated[
         list[str] | None, typer.Option("--position", metavar="STATION=LON,LAT", help="Of a station; repeatable.")
@@ -65,6 +68,7 @@ def read(
         positions=_positions(positions or []),
         deployments=stations,
         epicentre=epicentre,
+        magnitude=magnitude,
         tide=cast("TideMethod", tide),
         shaking=_shaking(shaking),
         until_min=until,

@@ -19,6 +19,9 @@ __all__ = ["WAVE_M", "Event", "GaugeLevels", "SampleKey", "gauge_levels", "has_w
 SampleKey = tuple[str, str, int]
 """Gauge, kind of height (sea level, or water column with the tide), and time since the origin, ms."""
 
+SOURCE_MW = 7.5
+"""The largest earthquake of one unit source of 100 km: wherever others slip too, these are sources themselves."""
+
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
 
@@ -143,7 +146,8 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
         title=event.name,
     )
     epicentre = [float(wrap_longitude(event.longitude)), event.latitude]
-    return Records(made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation)))
+    named = {} if event.magnitude is None else {"magnitude": float(event.magnitude)}
+    return Records(made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation), **named))
 
 
 def gauge_levels(
@@ -188,8 +192,9 @@ def gauge_levels(
         times_ms = sorted(level)
         heights = np.array([level[each] for each in times_ms], dtype=float)
         place = region.gauge(name)
-        points = [(event.longitude, event.latitude), *sources]
-        earliest_s = min(earliest_arrival(point, place.lon, place.lat) for point in points)
+        earliest_s = earliest_arrival((event.longitude, event.latitude), place.lon, place.lat, event.magnitude)
+        for point in sources:
+            earliest_s = min(earliest_s, earliest_arrival(point, place.lon, place.lat, SOURCE_MW))
         time_s = np.array(times_ms, dtype=float) / 1e3
         if not raw[name]:
             heights, note = without_offset(time_s, heights, earliest_s)
@@ -260,6 +265,7 @@ def _without_tide(
             origin=origin,
             region=region,
             epicentre=(event.longitude, event.latitude),
+            magnitude=event.magnitude,
             until_min=float(time_s[-1]) / 60,
         )
     except InputError:

@@ -25,8 +25,17 @@ from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import unit_source
-from slipcast.realtime.detiding import Event, GaugeLevels, SampleKey, gauge_levels, has_wave, records_of_levels
+from slipcast.realtime.detiding import (
+    SOURCE_MW,
+    Event,
+    GaugeLevels,
+    SampleKey,
+    gauge_levels,
+    has_wave,
+    records_of_levels,
+)
 from slipcast.records import Records, earliest_arrival
+from slipcast.records.read import earliest_arrivals
 from slipcast.regions.region import Region
 
 if TYPE_CHECKING:
@@ -442,14 +451,14 @@ class Nowcast:
     def _waves_seen(self, records: Records, names: list[str], window_min: float) -> dict[str, bool]:
         """Tell at which gauges a wave has been seen, at a time when a tsunami can be there."""
         inside = (records.time_s >= 0) & (records.time_s <= 60 * window_min)
-        epicentre = _epicentre(records)
+        from_epicentre_s = earliest_arrivals(records) if "epicentre" in records.dataset.attrs else None
         found = {}
         for name in names:
             row = records.gauges.index(name)
             place = tuple(float(records.dataset[key].to_numpy()[row]) for key in ("gauge_lon", "gauge_lat"))
             earliest_s = self._earliest_from_sources((place[0], place[1]))
-            if epicentre is not None:
-                earliest_s = min(earliest_s, earliest_arrival(epicentre, *place))
+            if from_epicentre_s is not None:
+                earliest_s = min(earliest_s, float(from_epicentre_s[row]))
             level = records.sea_level.to_numpy()[row]
             kept = inside & np.isfinite(level)
             found[name] = has_wave(records.time_s[kept], level[kept], earliest_s)
@@ -459,7 +468,7 @@ class Nowcast:
         """Return when a tsunami from any unit source can be at a place at the earliest, s since the origin."""
         if place not in self._earliest:
             points = [(lon, lat) for lon, lat in self._middles.tolist()]
-            self._earliest[place] = min(earliest_arrival(point, *place) for point in points)
+            self._earliest[place] = min(earliest_arrival(point, *place, SOURCE_MW) for point in points)
         return self._earliest[place]
 
 

@@ -25,8 +25,9 @@ from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.realtime.nowcast import Nowcast, Result
-from slipcast.records import Records, earliest_arrival
+from slipcast.records import Records
 from slipcast.records.first_wave import first_wave
+from slipcast.records.read import earliest_arrivals
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
@@ -386,12 +387,10 @@ def _observed(records: Records, known: list[str], times_s: np.ndarray) -> xr.Dat
     """Return whole records at known gauges, and crest and start of their first waves."""
     gauges = [name for name in records.gauges if name in known]
     level = records.resample(times_s, gauges).to_numpy()
-    places = records.dataset[["gauge_lon", "gauge_lat"]].isel(gauge=[records.gauges.index(name) for name in gauges])
+    rows = [records.gauges.index(name) for name in gauges]
+    places = records.dataset[["gauge_lon", "gauge_lat"]].isel(gauge=rows)
     lon, lat = places["gauge_lon"].to_numpy(), places["gauge_lat"].to_numpy()
-    after_s = np.zeros(len(gauges))
-    if "epicentre" in records.dataset.attrs:
-        epicentre = tuple(float(value) for value in records.dataset.attrs["epicentre"])
-        after_s = np.array([earliest_arrival((epicentre[0], epicentre[1]), *place) for place in zip(lon, lat)])
+    after_s = earliest_arrivals(records)[rows]
     waves = [_first_crest(times_s, row, begin) for row, begin in zip(level, after_s)]
     start_s, crest_m = np.reshape(waves, (-1, 2)).T
     return xr.Dataset(

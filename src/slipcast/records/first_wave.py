@@ -8,7 +8,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.io.labels import positions_of
-from slipcast.records.read import earliest_arrival
+from slipcast.records.read import earliest_arrivals
 from slipcast.records.records import Records
 
 __all__ = ["first_wave", "first_wave_ends", "first_wave_span"]
@@ -110,11 +110,7 @@ def first_wave_ends(
 def first_wave_span(records: Records, gauge: str) -> tuple[float, float]:
     """Find the first wave in the record of a gauge: its span, s since the origin; InputError if there is none."""
     row = records.gauges.index(gauge)
-    after_s = 0.0
-    if "epicentre" in records.dataset.attrs:
-        lon, lat = (float(value) for value in records.dataset.attrs["epicentre"])
-        place = (float(records.dataset[name].to_numpy()[row]) for name in ("gauge_lon", "gauge_lat"))
-        after_s = earliest_arrival((lon, lat), *place)
+    after_s = float(earliest_arrivals(records)[row])
     within = (records.time_s > 0) & (records.time_s < after_s + _SEARCH_S)
     try:
         return first_wave(records.time_s[within], records.sea_level.to_numpy()[row, within], after_s=after_s)

@@ -1,4 +1,4 @@
-"""Quality control of raw bottom-pressure records by the QARTOD tests of ioos-qc."""
+"""Quality control of raw bottom-pressure records: QARTOD tests of ioos-qc, and continuity for what they lack."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ from typing import Any
 import numpy as np
 
 from slipcast.errors import InputError
+from slipcast.records.continuity import Step, follow, level_offsets
+from slipcast.records.tides import rough_tide
 
-__all__ = ["MASKS", "QualitySettings", "check_quality", "checked_series", "flag_summary", "sampling_runs"]
+__all__ = [
+    "MASKS",
+    "Checked",
+    "QualitySettings",
+    "check_quality",
+    "checked_series",
+    "examine",
+    "flag_summary",
+    "sampling_runs",
+]
 
-MASKS = {"gross_range": 1, "spike": 2, "rate_of_change": 4, "flat_line": 8, "shaking": 16}
-"""Bits of a flag, by test; 0 is good. ``shaking`` is for the span that :mod:`slipcast.records.shaking` finds."""
+MASKS = {"gross_range": 1, "spike": 2, "rate_of_change": 4, "flat_line": 8, "shaking": 16, "level": 32}
+"""Bits of a flag, by test; 0 is good. ``shaking`` is for the span that :mod:`slipcast.records.shaking` finds,
+``level`` for samples of another deployment, or of a level that the sensor left again."""
 
-_FAIL = 4
+_SUSPECT, _FAIL = 3, 4
 _NEIGHBOURS = 10
 _NEAREST = 5
-_COARSE_S = 120.0
+_COARSE_S = 240.0
+_EVER = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -28,24 +41,32 @@ class QualitySettings:
     Attributes
     ----------
     lowest_m, highest_m : float
-        Heights that a water column can have, m.
+        Heights that a water column can have, m (``gross_range``).
     farthest_m : float
-        How far from the median of the record a height can be, m: tide, tsunami and drift together.
+        How far from the record's own tide a height can be, m (``gross_range``). The highest tsunami that a DART has
+        recorded was 1.9 m (21418 in 2011).
     spike_m : float
-        A spike turns back by more than this on both sides, m, and is farther than this from the median of the five
-        samples on either side.
-    spike_ratio : float
-        It also turns back this many times farther than nine in ten of the ten samples on either side do, so that a wave
-        of a few samples, which has others before or after it, is none.
-    coarse_spike_ratio : float
-        The same for samples more than 2 min apart, of which a tsunami may take only one; there eleven samples must
-        follow.
+        Least distance from where the record leads to, from both sides, of a ``spike``, m.
+    spike_scatters : float
+        The same in standard deviations of the changes between samples around it; the larger of the two counts.
+    spike_growth : float
+        A sample may also move by this many times the fastest change in the half hour on either side: so a wave may
+        set in, but not from one sample to the next.
+    coarse_spike_m, coarse_spike_ratio : float
+        In samples more than 4 min apart, while a tsunami may be there, which may take only one of them, a spike turns
+        back by more than this on both sides, m, and this many times farther than nine in ten of the ten samples on
+        either side do; eleven must follow.
     rate_m_per_s : float
-        Fastest change between two samples of a run, m/s.
+        Fastest change between two samples, m/s (``rate_of_change``).
     flat_line_s : float
-        A sensor that stays the same for this long, s, is stuck.
+        A sensor that stays the same for this long, s, is stuck (``flat_line``).
     flat_line_m : float
         Heights that differ by less than this, m, are the same.
+    flat_line_moving_s, flat_line_tide_m : float
+        It is stuck already after this long, s, in six samples or more, where its tide moved by this much, m.
+    level_gap_s : float
+        Where a level changes over a longer gap than this, s, a sensor was deployed again, and the samples of the
+        other deployment are flagged ``level``; smaller steps are measured and taken out.
 
     Raises
     ------
@@ -54,21 +75,25 @@ class QualitySettings:
 
     Notes
     -----
-    The defaults were set on six records of the Tohoku tsunami of 2011. In samples of 1 min its fastest true change was
-    0.020 m/s (station 21418, 1.9 m high), and true waves turned back at most 3.1 times farther than their neighbours,
-    faulty samples at least 7.9 times; thinned to 15 min, true waves reach 35 times. No height stayed the same for more
-    than 15 min.
+    The defaults were set on six records of the Tohoku tsunami of 2011 and tried on 26 others, of four tsunamis
+    (``benchmarks/studies/quality.py``). In samples of 1 min the fastest true change was 0.020 m/s (station 21418);
+    thinned to 15 min, true waves turn back up to 35 times farther than their neighbours.
     """
 
     lowest_m: float = 100.0
     highest_m: float = 11_000.0
-    farthest_m: float = 10.0
-    spike_m: float = 0.1
-    spike_ratio: float = 6.0
+    farthest_m: float = 3.0
+    spike_m: float = 0.02
+    spike_scatters: float = 4.0
+    spike_growth: float = 3.0
+    coarse_spike_m: float = 0.3
     coarse_spike_ratio: float = 50.0
     rate_m_per_s: float = 0.05
     flat_line_s: float = 7200.0
     flat_line_m: float = 0.0005
+    flat_line_moving_s: float = 1200.0
+    flat_line_tide_m: float = 0.01
+    level_gap_s: float = 3 * 3600.0
 
     def __post_init__(self):
         for field in fields(self):
@@ -77,9 +102,28 @@ class QualitySettings:
                 raise InputError(f"{field.name} must be finite and positive, got {value}")
         if self.lowest_m >= self.highest_m:
             raise InputError(f"lowest_m must be below highest_m, got {self.lowest_m} and {self.highest_m}")
-        for name in ("spike_ratio", "coarse_spike_ratio"):
+        for name in ("spike_scatters", "spike_growth", "coarse_spike_ratio"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What quality control found in a record.
+
+    Attributes
+    ----------
+    flags : array of uint8, shape (n,)
+        Sum of the bits in :data:`MASKS`; 0 where a sample is good or missing.
+    offset_m : array, shape (n,)
+        How much higher the level of the sensor was than at the time that counts, m; 0 where nothing is known.
+    steps : tuple of Step
+        Changes of the level.
+    """
+
+    flags: np.ndarray
+    offset_m: np.ndarray
+    steps: tuple[Step, ...]
 
 
 def checked_series(time_s: Any, height_m: Any, interval_s: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,19 +205,29 @@ def sampling_runs(time_s: np.ndarray, interval_s: np.ndarray, *, longest_step: f
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def check_quality(time_s: Any, height_m: Any, interval_s: Any, settings: QualitySettings | None = None) -> np.ndarray:
+def check_quality(
+    time_s: Any,
+    height_m: Any,
+    interval_s: Any,
+    settings: QualitySettings | None = None,
+    *,
+    wave_s: tuple[float, float] = _EVER,
+) -> np.ndarray:
     """Flag the samples of a raw record that cannot be the sea.
 
     Parameters
     ----------
     time_s : array, shape (n,)
-        Seconds since any origin, rising.
+        Seconds since any origin, rising; of several deployments the one at 0 counts.
     height_m : array, shape (n,)
         Height of the water column, m, with tide; NaN where missing.
     interval_s : array, shape (n,)
         Sampling interval of each sample, s.
     settings : QualitySettings, optional
         Thresholds; by default those of :class:`QualitySettings`.
+    wave_s : (float, float), optional
+        Span in which a tsunami may be, s; by default always. Outside of it samples of 15 min are held against their
+        neighbours as others are.
 
     Returns
     -------
@@ -187,38 +241,95 @@ def check_quality(time_s: Any, height_m: Any, interval_s: Any, settings: Quality
 
     Notes
     -----
-    The tests are those of QARTOD (IOOS, Manual for Real-Time Quality Control of Water Level Data, 2021) in the library
-    ioos-qc; what it calls *fail* is flagged. Each looks at what earlier ones have left, in runs of one sampling
-    interval. All samples of a flat line are flagged, not only those after its first ``flat_line_s``.
+    ``gross_range``, ``rate_of_change`` and ``flat_line`` are those of QARTOD (IOOS, Manual for Real-Time Quality
+    Control of Water Level Data, 2021) in the library ioos-qc; what it calls *fail* is flagged. QARTOD's spike test
+    looks at single samples, and misses runs of bad ones. Here the record, less its tide
+    (:func:`~slipcast.records.tides.rough_tide`), is followed forwards and backwards: a sample is good where the last
+    good ones lead to it from either side, within a tolerance from the scatter and the rates around it. What neither
+    side leads to is a ``spike``, one sample or many; or, from twelve samples and 20 min on, another level of the
+    sensor. All samples of a flat line are flagged, not only those after its first ``flat_line_s``.
 
-    It cannot see a spike at either end of a run (of samples of 15 min, among the last eleven), in samples of 15 min
-    while a tsunami rings (there it misses half of those of 0.3 m), the third and further ones among twenty samples, two
-    in a row of the same height, a drift, or a step slower than ``rate_m_per_s``; and it does not know shaking from sea
-    level.
+    It cannot see spikes below ``spike_m``, those in samples of 15 min of less than ``coarse_spike_m`` while a tsunami
+    may be there, a drift, or a slow step; and it does not know shaking from sea level.
 
     Examples
     --------
     >>> time_s = np.arange(0.0, 7200.0, 60.0)
     >>> height_m = 5000.0 + 0.5 * np.sin(time_s / 7000.0)
-    >>> height_m[50] -= 0.3
+    >>> height_m[50:53] -= 0.3
     >>> flags = check_quality(time_s, height_m, np.full(time_s.size, 60))
-    >>> int(flags[50]), int(flags.sum())
-    (2, 2)
+    >>> np.flatnonzero(flags).tolist(), int(flags[50])
+    ([50, 51, 52], 2)
+    """
+    return examine(time_s, height_m, interval_s, settings, wave_s=wave_s).flags
+
+
+def examine(
+    time_s: Any,
+    height_m: Any,
+    interval_s: Any,
+    settings: QualitySettings | None = None,
+    *,
+    wave_s: tuple[float, float] = _EVER,
+) -> Checked:
+    """Check a record as :func:`check_quality` does, and measure the steps of its level.
+
+    Parameters
+    ----------
+    time_s, height_m, interval_s, settings, wave_s
+        As in :func:`check_quality`.
+
+    Returns
+    -------
+    checked : Checked
+
+    Raises
+    ------
+    InputError
+        As :func:`check_quality`.
     """
     settings = settings or QualitySettings()
     time, height, interval = checked_series(time_s, height_m, interval_s)
-    flags = np.zeros(time.size, dtype=np.uint8)
-    known = np.isfinite(height)
-    if known.any():
-        flags[known] |= MASKS["gross_range"] * _outside(height[known], settings).astype(np.uint8)
-        _flag_spikes(flags, time, height, interval, settings)
-        good = np.flatnonzero(known & (flags == 0))
-        for run in sampling_runs(time[good], interval[good]):
-            at = good[run]
-            fast, flat = _rate_and_flat_line(time[at], height[at], settings)
-            flags[at[fast]] |= MASKS["rate_of_change"]
-            flags[at[flat]] |= MASKS["flat_line"]
-    return flags
+    flags, offset = np.zeros(time.size, dtype=np.uint8), np.zeros(time.size)
+    at = np.flatnonzero(np.isfinite(height))
+    flags[at[_outside(height[at], settings.lowest_m, settings.highest_m)]] |= MASKS["gross_range"]
+    at = at[flags[at] == 0]
+    if not at.size:
+        return Checked(flags, offset, ())
+    tide = np.zeros(time.size)
+    tide[at] = rough_tide(time[at], height[at])
+    for run in sampling_runs(time[at], interval[at]):
+        among = at[run]
+        flags[among[_flat_line(time[among], height[among], tide[among], settings)]] |= MASKS["flat_line"]
+    at = at[flags[at] == 0]
+    level = height - tide
+    bad, steps = follow(
+        time[at],
+        level[at],
+        least_m=settings.spike_m,
+        scatters=settings.spike_scatters,
+        growth=settings.spike_growth,
+        wave_s=wave_s,
+        farthest_m=settings.farthest_m,
+    )
+    flags[at[bad]] |= MASKS["spike"]
+    at = at[~bad]
+    offset[at] = level_offsets(time[at], steps, about_s=0.0, longest_gap_s=settings.level_gap_s)
+    flags[at[np.isnan(offset[at])]] |= MASKS["level"]
+    offset = np.nan_to_num(offset)
+    at = at[flags[at] == 0]
+    level = level - offset
+    if at.size:
+        middle = np.median(level[at])
+        far = _outside(level[at], middle - settings.farthest_m, middle + settings.farthest_m)
+        flags[at[far]] |= MASKS["gross_range"]
+        at = at[~far]
+    _flag_coarse_spikes(flags, at, time, level, interval, settings)
+    at = at[flags[at] == 0]
+    for run in sampling_runs(time[at], interval[at]):
+        among = at[run]
+        flags[among[_fast(time[among], level[among], settings)]] |= MASKS["rate_of_change"]
+    return Checked(flags, offset, tuple(steps))
 
 
 def flag_summary(flags: Any, time_s: Any) -> list[dict]:
@@ -257,87 +368,84 @@ def flag_summary(flags: Any, time_s: Any) -> list[dict]:
     ]
 
 
-def _outside(height: np.ndarray, settings: QualitySettings) -> np.ndarray:
-    """Tell which heights no water column has, or this one cannot have."""
+def _outside(height: np.ndarray, lowest_m: float, highest_m: float) -> np.ndarray:
+    """Tell which heights are outside a range."""
     from ioos_qc import qartod
 
-    possible = height[(height >= settings.lowest_m) & (height <= settings.highest_m)]
-    median = np.median(possible) if possible.size else np.nan
-    low = np.fmax(settings.lowest_m, median - settings.farthest_m)
-    high = np.fmin(settings.highest_m, median + settings.farthest_m)
-    return np.asarray(qartod.gross_range_test(height, (low, high))) == _FAIL
+    if not height.size:
+        return np.zeros(0, dtype=bool)
+    return np.asarray(qartod.gross_range_test(height, (lowest_m, highest_m))) == _FAIL
 
 
-def _flag_spikes(
-    flags: np.ndarray, time: np.ndarray, height: np.ndarray, interval: np.ndarray, settings: QualitySettings
+def _flag_coarse_spikes(
+    flags: np.ndarray,
+    at: np.ndarray,
+    time: np.ndarray,
+    level: np.ndarray,
+    interval: np.ndarray,
+    limits: QualitySettings,
 ) -> None:
-    """Set the bit of spikes, the worst of neighbours first, until what is left has none.
+    """Flag spikes of coarse samples that no tsunami makes, the worst of neighbours first, until none is left.
 
     One at a time, since next to a bad sample a good one turns back too, and of two bad ones only the first does.
     """
-    found = True
-    while found:
-        good = np.flatnonzero(np.isfinite(height) & (flags == 0))
-        found = False
-        for run in sampling_runs(time[good], interval[good]):
-            at = good[run]
-            spike = _spikes(time[at], height[at], settings)
-            flags[at[spike]] |= MASKS["spike"]
-            found |= bool(spike.any())
+    for run in sampling_runs(time[at], interval[at]):
+        among = at[run]
+        while among.size > 2 and np.median(np.diff(time[among])) > _COARSE_S:
+            spike = _coarse_spikes(level[among], limits)
+            if not spike.any():
+                break
+            flags[among[spike]] |= MASKS["spike"]
+            among = among[~spike]
 
 
-def _spikes(time: np.ndarray, height: np.ndarray, settings: QualitySettings) -> np.ndarray:
-    """Tell which samples of one run are spikes that no neighbour exceeds."""
-    from ioos_qc import qartod
-
-    spike = np.zeros(height.size, dtype=bool)
-    if height.size < 3:
-        return spike
-    tested = qartod.spike_test(height, fail_threshold=settings.spike_m, method="differential")
-    candidates = np.flatnonzero(np.ma.filled(tested, 0) == _FAIL)
-    if not candidates.size:
-        return spike
-    coarse = np.median(np.diff(time)) > _COARSE_S
-    ratio = settings.coarse_spike_ratio if coarse else settings.spike_ratio
-    if coarse:
-        # until its neighbours are known the crest of a tsunami, one sample with nothing rough before, looks the same
-        candidates = candidates[candidates + _NEIGHBOURS + 1 < height.size]
-    back = _turns_back(height)
-    for i in candidates:
-        around = np.r_[max(0, i - _NEIGHBOURS) : i, i + 1 : min(height.size, i + _NEIGHBOURS + 1)]
-        stands_out = back[i] > ratio * np.quantile(back[around], 0.9)
+def _coarse_spikes(level: np.ndarray, limits: QualitySettings) -> np.ndarray:
+    """Tell which samples of one coarse run are spikes that no neighbour exceeds."""
+    step = np.diff(level)
+    back = np.zeros(level.size)
+    back[1:-1] = np.where(step[:-1] * step[1:] < 0, np.minimum(np.abs(step[:-1]), np.abs(step[1:])), 0.0)
+    spike = np.zeros(level.size, dtype=bool)
+    # until its neighbours are known the crest of a tsunami, one sample with nothing rough before, looks the same
+    for i in np.flatnonzero(back[: level.size - _NEIGHBOURS - 1] > limits.coarse_spike_m):
+        around = np.r_[max(0, i - _NEIGHBOURS) : i, i + 1 : i + _NEIGHBOURS + 1]
         near = around[np.abs(around - i) <= _NEAREST]
-        spike[i] = stands_out and abs(height[i] - np.median(height[near])) > settings.spike_m
+        stands_out = back[i] > limits.coarse_spike_ratio * np.quantile(back[around], 0.9)
+        spike[i] = stands_out and abs(level[i] - np.median(level[near])) > limits.coarse_spike_m
     standing = np.where(spike, back, 0.0)
     return spike & (standing >= np.insert(standing[:-1], 0, 0.0)) & (standing >= np.append(standing[1:], 0.0))
 
 
-def _turns_back(height: np.ndarray) -> np.ndarray:
-    """Return by how much each sample stands above or below both neighbours, m; 0 where it lies between them."""
-    step = np.diff(height)
-    back = np.zeros(height.size)
-    back[1:-1] = np.where(step[:-1] * step[1:] < 0, np.minimum(np.abs(step[:-1]), np.abs(step[1:])), 0.0)
-    return back
+def _clock(time: np.ndarray) -> np.ndarray:
+    """Return times for ioos-qc: it cuts steps to whole seconds, and 59.999... would become 59."""
+    return np.round(1e3 * time).astype("datetime64[ms]")
 
 
-def _rate_and_flat_line(
-    time: np.ndarray, height: np.ndarray, settings: QualitySettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which samples of one run changed too fast since the last, and which belong to a flat line."""
+def _fast(time: np.ndarray, level: np.ndarray, settings: QualitySettings) -> np.ndarray:
+    """Tell which samples of one run changed too fast since the last."""
     from ioos_qc import qartod
 
-    if height.size < 3:
-        return np.zeros(height.size, dtype=bool), np.zeros(height.size, dtype=bool)
-    # milliseconds, for ioos-qc cuts steps to whole seconds and 59.999... would become 59
-    clock = np.round(1e3 * time).astype("datetime64[ms]")
+    if time.size < 3:
+        return np.zeros(time.size, dtype=bool)
     rate = settings.rate_m_per_s
-    tested = qartod.rate_of_change_test(height, clock, threshold=rate, fail_threshold=rate)
-    fast = np.ma.filled(tested, 0) == _FAIL
-    length = int(settings.flat_line_s / np.median(np.diff(time)))
+    tested = qartod.rate_of_change_test(level, _clock(time), threshold=rate, fail_threshold=rate)
+    return np.ma.filled(tested, 0) == _FAIL
+
+
+def _flat_line(time: np.ndarray, height: np.ndarray, tide: np.ndarray, settings: QualitySettings) -> np.ndarray:
+    """Tell which samples of one run belong to a flat line."""
+    from ioos_qc import qartod
+
     flat = np.zeros(height.size, dtype=bool)
-    if 1 <= length < height.size:
-        limits = {"suspect_threshold": settings.flat_line_s, "fail_threshold": settings.flat_line_s}
-        tested = qartod.flat_line_test(height, clock, tolerance=settings.flat_line_m, **limits)
-        for last in np.flatnonzero(np.ma.filled(tested, 0) == _FAIL):
-            flat[last - length : last + 1] = True
-    return fast, flat
+    if height.size < 3:
+        return flat
+    apart_s = float(np.median(np.diff(time)))
+    soon_s = min(max(settings.flat_line_moving_s, 5 * apart_s), settings.flat_line_s)
+    limits = {"suspect_threshold": soon_s, "fail_threshold": settings.flat_line_s}
+    tested = np.ma.filled(qartod.flat_line_test(height, _clock(time), tolerance=settings.flat_line_m, **limits), 0)
+    for severity, span_s in ((_SUSPECT, soon_s), (_FAIL, settings.flat_line_s)):
+        length = int(span_s / apart_s)
+        for last in np.flatnonzero(tested >= severity):
+            since = max(int(last) - length, 0)
+            if severity == _FAIL or np.ptp(tide[since : last + 1]) >= settings.flat_line_tide_m:
+                flat[since : last + 1] = True
+    return flat

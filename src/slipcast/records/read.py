@@ -16,9 +16,10 @@ import numpy as np
 from slipcast.errors import InputError, SlipcastWarning, check_kind, unknown_name
 from slipcast.geodesy import great_circle_distance, wrap_longitude
 from slipcast.io.labels import with_reasons
+from slipcast.records.continuity import Step
 from slipcast.records.dart import DartSeries, check_station
 from slipcast.records.origin import parse_origin
-from slipcast.records.quality import MASKS, QualitySettings, check_quality
+from slipcast.records.quality import MASKS, QualitySettings, examine
 from slipcast.records.raw_files import check_heights, read_files
 from slipcast.records.records import Records
 from slipcast.records.shaking import find_shaking
@@ -26,11 +27,13 @@ from slipcast.records.stations import Deployments, Position, position
 from slipcast.records.tides import TideFit, TideMethod, fit_harmonic, fit_short
 from slipcast.regions.region import Region
 
-__all__ = ["earliest_arrival", "read_records", "records_of"]
+__all__ = ["earliest_arrival", "earliest_arrivals", "read_records", "records_of"]
 
 _FASTEST_MS = 250.0  # of a long wave over 6.4 km of water
-_SOURCE_EXTENT_M = 200e3
-_SHAKING_S = 1200.0  # where nothing says when a wave can arrive
+# of the interface earthquakes of Strasser et al. (2010), two standard deviations above the mean, km
+_LENGTH, _PER_MAGNITUDE, _SCATTER = -2.477, 0.585, 2 * 0.180
+_SHORTEST_M, _LONGEST_M = 100e3, 1600e3
+_SHAKING_S = 5400.0
 _TSUNAMI_S = 1.5 * 86400.0
 _YEAR_S = 366 * 86400.0
 _STUCK_M = 1e-6
@@ -53,8 +56,10 @@ class _Cleaned:
     detided: bool
 
 
-def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: float) -> float:
-    """Bound the arrival of a tsunami from below.
+def earliest_arrival(
+    epicentre: tuple[float, float], lon_deg: float, lat_deg: float, magnitude: float | None = None
+) -> float:
+    r"""Bound the arrival of a tsunami from below.
 
     Parameters
     ----------
@@ -62,19 +67,64 @@ def earliest_arrival(epicentre: tuple[float, float], lon_deg: float, lat_deg: fl
         Longitude and latitude, degrees.
     lon_deg, lat_deg : float
         Of the gauge, degrees.
+    magnitude : float, optional
+        Mw, as large as it may turn out to be; by default that of the longest rupture.
 
     Returns
     -------
     arrival_s : float
-        s since the origin, >= 0: at 250 m/s, from 200 km this side of the epicentre.
+        s since the origin, >= 0: at 250 m/s, from the end of a rupture that begins at the epicentre and runs towards
+        the gauge.
+
+    Raises
+    ------
+    InputError
+        If the magnitude is not between 0 and 10.
+
+    Notes
+    -----
+    The length is :math:`10^{-2.477 + 0.585 M_w}` km with a standard deviation of 0.18 in the logarithm, for
+    earthquakes at the interface of subduction zones (Strasser, Arango and Bommer 2010, Seismol. Res. Lett. 81, 941),
+    two standard deviations longer than the mean, but from 100 km to 1,600 km: Sumatra 2004, the longest known, ran
+    1,300 km from its epicentre.
 
     Examples
     --------
-    >>> print(f"{earliest_arrival((142.4, 38.3), 148.7, 38.7) / 60:.0f} min")
-    23 min
+    >>> for magnitude in (7.5, 8.3, 9.1):
+    ...     print(f"{earliest_arrival((142.4, 38.3), 178.3, 48.9, magnitude) / 60:.0f} min")
+    193 min
+    169 min
+    99 min
     """
+    extent_m = _LONGEST_M
+    if magnitude is not None:
+        _check_magnitude(magnitude)
+        length_m = 1e3 * 10.0 ** (_LENGTH + _PER_MAGNITUDE * magnitude + _SCATTER)
+        extent_m = float(np.clip(length_m, _SHORTEST_M, _LONGEST_M))
     distance_m = great_circle_distance(*epicentre, lon_deg, lat_deg)
-    return float(max(distance_m - _SOURCE_EXTENT_M, 0.0) / _FASTEST_MS)
+    return float(max(distance_m - extent_m, 0.0) / _FASTEST_MS)
+
+
+def earliest_arrivals(records: Records) -> np.ndarray:
+    """Bound the arrivals at all gauges of records, by the epicentre and the magnitude that they name.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event.
+
+    Returns
+    -------
+    arrivals_s : array, shape (n_gauges,)
+        s since the origin (:func:`earliest_arrival`); 0 where records name no epicentre.
+    """
+    named = records.dataset.attrs
+    if "epicentre" not in named:
+        return np.zeros(len(records.gauges))
+    lon, lat = (float(value) for value in named["epicentre"])
+    magnitude = float(named["magnitude"]) if "magnitude" in named else None
+    places = zip(records.dataset["gauge_lon"].to_numpy(), records.dataset["gauge_lat"].to_numpy(), strict=True)
+    return np.array([earliest_arrival((lon, lat), float(x), float(y), magnitude) for x, y in places])
 
 
 def read_records(
@@ -85,6 +135,7 @@ def read_records(
     positions: Mapping[str, tuple[float, float]] | None = None,
     deployments: Deployments | str | os.PathLike | None = None,
     epicentre: tuple[float, float] | None = None,
+    magnitude: float | None = None,
     tide: TideMethod = "short",
     shaking: ShakingChoice | Mapping[str, float] = "find",
     quality: QualitySettings | None = None,
@@ -102,7 +153,7 @@ def read_records(
     station : str, optional
         Whose files these are; by default each says it by a column or by its name
         (:func:`~slipcast.records.dart.read_dart`). Of files with stations of their own, the one that is read.
-    region, positions, deployments, epicentre, tide, shaking, quality, until_min
+    region, positions, deployments, epicentre, magnitude, tide, shaking, quality, until_min
         As in :func:`records_of`.
 
     Returns
@@ -138,6 +189,7 @@ def read_records(
         positions=positions,
         deployments=deployments,
         epicentre=epicentre,
+        magnitude=magnitude,
         tide=tide,
         shaking=shaking,
         quality=quality,
@@ -153,6 +205,7 @@ def records_of(
     positions: Mapping[str, tuple[float, float]] | None = None,
     deployments: Deployments | str | os.PathLike | None = None,
     epicentre: tuple[float, float] | None = None,
+    magnitude: float | None = None,
     tide: TideMethod = "short",
     shaking: ShakingChoice | Mapping[str, float] = "find",
     quality: QualitySettings | None = None,
@@ -175,7 +228,9 @@ def records_of(
         (:func:`~slipcast.records.stations.position` has the order).
     epicentre : (float, float), optional
         Longitude and latitude, degrees. With it the tide is fitted up to the earliest possible arrival at each gauge
-        (:func:`earliest_arrival`), else up to the origin alone; and shaking is looked for as long.
+        (:func:`earliest_arrival`), else up to the origin alone.
+    magnitude : float, optional
+        Mw, which says how long the rupture may be; by default it may be any.
     tide : {"short", "harmonic"}, optional
         How the tide is fitted (:func:`~slipcast.records.tides.fit_short`, :func:`~slipcast.records.tides.fit_harmonic`;
         the latter takes samples from a day and a half after the origin, too). None is fitted to series that came
@@ -194,7 +249,8 @@ def records_of(
         ``sea_level`` without tide, NaN where a sample is flagged. With it what it comes from: ``height``, ``tide``,
         ``tide_column`` m, ``flag`` (bits of :data:`~slipcast.records.quality.MASKS`), ``shaking_start``,
         ``shaking_end`` s, ``position_from``, ``left_out``, ``detided`` (1 where the record came without tide);
-        attributes ``tide_method``, ``epicentre``. ``gauges_left_out`` has the stations that cannot be used, and why.
+        attributes ``tide_method``, ``epicentre``, ``magnitude``. ``gauges_left_out`` has the stations that cannot be
+        used, and why.
 
     Raises
     ------
@@ -221,6 +277,7 @@ def records_of(
         positions=positions,
         deployments=deployments,
         epicentre=epicentre,
+        magnitude=magnitude,
         tide=tide,
         shaking=shaking,
         quality=quality,
@@ -237,6 +294,7 @@ def _records_of(
     positions: Mapping[str, tuple[float, float]] | None,
     deployments: Deployments | str | os.PathLike | None,
     epicentre: tuple[float, float] | None,
+    magnitude: float | None,
     tide: TideMethod,
     shaking: ShakingChoice | Mapping[str, float],
     quality: QualitySettings | None,
@@ -268,6 +326,8 @@ def _records_of(
     if not isinstance(shaking, str) and (bad := [name for name, minutes in shaking.items() if not minutes > 0]):
         raise InputError(f"shaking must be > 0 minutes, got {shaking[bad[0]]:g} for {bad[0]}")
     _check_epicentre(epicentre)
+    if magnitude is not None:
+        _check_magnitude(magnitude)
     cleaned, reasons = {}, dict(reasons)
     for each in series:
         try:
@@ -278,6 +338,7 @@ def _records_of(
                 origin,
                 place,
                 epicentre=epicentre,
+                magnitude=magnitude,
                 tide=tide,
                 shaking=shaking,
                 quality=quality,
@@ -294,7 +355,7 @@ def _records_of(
     if why:
         told = "; ".join(f"station {name} is left out: {reason}" for name, reason in why.items())
         warnings.warn(told, SlipcastWarning, stacklevel=3)
-    records = _assemble(cleaned, origin, tide, epicentre)
+    records = _assemble(cleaned, origin, tide, epicentre, magnitude)
     return Records(with_reasons(records.dataset, why))
 
 
@@ -317,12 +378,20 @@ def _check_epicentre(epicentre: tuple[float, float] | None) -> None:
         raise InputError(f"epicentre must be longitude and latitude, degrees, got {lon:g} {lat:g}")
 
 
+def _check_magnitude(magnitude: float) -> None:
+    """Refuse a magnitude that no earthquake has."""
+    check_kind(magnitude, Real, "magnitude", "a number")
+    if not 0 <= magnitude <= 10:
+        raise InputError(f"magnitude must be between 0 and 10, got {magnitude:g}")
+
+
 def _clean(
     series: DartSeries,
     origin: np.datetime64,
     place: Position,
     *,
     epicentre: tuple[float, float] | None,
+    magnitude: float | None,
     tide: TideMethod,
     shaking: ShakingChoice | Mapping[str, float],
     quality: QualitySettings | None,
@@ -332,28 +401,33 @@ def _clean(
     time_s = series.seconds_since(origin)
     sent = np.isfinite(series.height_m) & (time_s <= (np.inf if until_min is None else 60 * until_min))
     time_s, height_m, interval_s = time_s[sent], series.height_m[sent], series.interval_s[sent]
-    may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg)
+    may_arrive_s = 0.0 if epicentre is None else earliest_arrival(epicentre, place.lon_deg, place.lat_deg, magnitude)
     _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
     settings, column_m = quality or QualitySettings(), height_m
     if series.tide_removed:  # without a tide a calm sea is flatter than a sensor that works would be with it
         settings, column_m = replace(settings, flat_line_m=_STUCK_M), height_m + _NOMINAL_M
-    flags = check_quality(time_s, column_m, interval_s, settings)
+    checked = examine(time_s, column_m, interval_s, settings, wave_s=(may_arrive_s, may_arrive_s + _TSUNAMI_S))
+    flags = checked.flags.copy()
     span = None
     if isinstance(shaking, Mapping) and series.station in shaking:
         span = (0.0, 60.0 * shaking[series.station])
-    elif shaking != "keep" and (until_s := _SHAKING_S if epicentre is None else may_arrive_s) > 0:
-        span = find_shaking(time_s, height_m, interval_s, until_s=until_s)
+    elif shaking != "keep":
+        until_s = max(may_arrive_s, _SHAKING_S)
+        span = find_shaking(time_s, height_m, interval_s, until_s=until_s, arrival_s=may_arrive_s)
     if span is not None:
         flags[(time_s >= span[0]) & (time_s <= span[1])] |= MASKS["shaking"]
     quiet = (flags == 0) & (time_s < may_arrive_s)
     if tide == "harmonic":
         quiet |= (flags == 0) & (time_s > _TSUNAMI_S)
     fit = _no_tide if series.tide_removed else fit_short if tide == "short" else fit_harmonic
+    level_m = height_m - checked.offset_m
     try:
-        found = fit(time_s[quiet], height_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
+        found = fit(time_s[quiet], level_m[quiet], time_s, origin=origin, lat_deg=place.lat_deg)
     except InputError as error:
         raise InputError(f"record of {series.station}: {error}") from error
-    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(series.left_out), series.tide_removed)
+    found = replace(found, level_m=found.level_m + checked.offset_m)
+    left_out = [*series.left_out, *(_words(step, origin, settings) for step in checked.steps)]
+    return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(left_out), series.tide_removed)
 
 
 def _no_tide(
@@ -361,6 +435,14 @@ def _no_tide(
 ) -> TideFit:
     """Return the tide of a record that came without one."""
     return TideFit("short", np.zeros(at_s.size), np.zeros((at_s.size, 0)))
+
+
+def _words(step: Step, origin: np.datetime64, settings: QualitySettings) -> str:
+    """Say what was done about a step."""
+    moment = origin + np.timedelta64(round(step.time_s), "s")
+    if step.gap_s > settings.level_gap_s:
+        return f"level changes by {step.size_m:+.2f} m at {moment} UTC after a gap: another deployment, flagged level"
+    return f"step of {step.size_m:+.2f} m at {moment} UTC, counted as tide"
 
 
 def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, may_arrive_s: float | None) -> None:
@@ -386,6 +468,7 @@ def _assemble(
     origin: np.datetime64,
     tide: TideMethod,
     epicentre: tuple[float, float] | None,
+    magnitude: float | None,
 ) -> Records:
     """Put gauges on common times, with everything that the sea level comes from."""
     time_s = np.unique(np.concatenate([each.time_s for each in cleaned.values()]))
@@ -428,4 +511,6 @@ def _assemble(
     dataset.attrs["tide_method"] = tide
     if epicentre is not None:
         dataset.attrs["epicentre"] = [float(wrap_longitude(epicentre[0])), float(epicentre[1])]
+    if magnitude is not None:
+        dataset.attrs["magnitude"] = float(magnitude)
     return Records(dataset)

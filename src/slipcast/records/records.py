@@ -24,6 +24,7 @@ from slipcast.regions.region import SENSES
 __all__ = ["Records"]
 
 _LONGEST_BRIDGE_S = 150.0
+_LONE_S = 30.0
 _MOST_M = 100.0
 
 
@@ -335,7 +336,8 @@ class Records(Summarised):
         Returns
         -------
         sea_level : xarray.DataArray, dims ([event,] gauge, time)
-            m, float64. Linear between samples of a gauge no more than 150 s apart; NaN elsewhere.
+            m, float64. Linear between samples of a gauge no more than 150 s apart. A sample that is alone in these,
+            as of 15 min, counts at the nearest time that is asked for, up to 30 s from its own. NaN elsewhere.
 
         Raises
         ------
@@ -376,4 +378,10 @@ def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.nd
     before = np.where(at[after] == times, after, after - 1)
     inside = (times >= at[0]) & (times <= at[-1])
     near = at[after] - at[np.maximum(before, 0)] <= _LONGEST_BRIDGE_S
-    return np.where(inside & near, np.interp(times, at, values), np.nan)
+    found = np.where(inside & near, np.interp(times, at, values), np.nan)
+    apart = np.diff(at, prepend=-np.inf, append=np.inf)
+    for lone in np.flatnonzero(np.minimum(apart[:-1], apart[1:]) > _LONGEST_BRIDGE_S):
+        closest = int(np.argmin(np.abs(times - at[lone]))) if times.size else 0
+        if times.size and abs(times[closest] - at[lone]) <= _LONE_S and np.isnan(found[closest]):
+            found[closest] = values[lone]
+    return found

@@ -12,7 +12,7 @@ from slipcast.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TideFit", "TideMethod", "fit_harmonic", "fit_short"]
+__all__ = ["TideFit", "TideMethod", "fit_harmonic", "fit_short", "rough_tide"]
 
 TideMethod = Literal["short", "harmonic"]
 """How a tide is fitted."""
@@ -29,6 +29,12 @@ _SCATTER_S, _SCATTER_STEP_S = 86400.0, 300.0
 _SMALLEST_COLUMN_M = 1e-4
 _SHORTEST_HARMONIC_S = 2 * 86400.0
 _DAY_S = 86400.0
+# of M2, S2, N2, K2, NU2, MU2, L2, 2N2, K1, O1, P1, Q1, J1 and M4, hours (Schureman 1940, table 2)
+_TWICE_A_DAY_H = (12.42060, 12.0, 12.65835, 11.96723, 12.62600, 12.87176, 12.19162, 12.90537)
+_PERIODS_H = (*_TWICE_A_DAY_H, 23.93447, 25.81934, 24.06589, 26.86836, 23.09848, 6.21030)
+_ROUGH_BIN_S = 900.0
+_FASTEST_TIDE_MS, _LARGEST_TIDE_M = 5e-4, 3.0  # 3.5 m twice a day
+_ROUGH_AMPLITUDE_M, _ROUGH_ERROR_M, _ROUGH_STEPS = 1.0, 0.002, 20
 _UNIX_EPOCH_DAY = 719163  # in the count of utide, which starts with 1 on the first day of the year 1
 
 
@@ -156,6 +162,55 @@ def fit_harmonic(
     at_s = np.asarray(at_s, float)
     level_m = utide.reconstruct(_clock(at_s, origin), found, verbose=False).h
     return TideFit("harmonic", np.asarray(level_m, float), np.zeros((at_s.size, 0)))
+
+
+def rough_tide(time_s: np.ndarray, height_m: np.ndarray) -> np.ndarray:
+    r"""Estimate the tide of a record that may hold bad samples, steps and waves.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        Times, s, rising.
+    height_m : array, shape (n,)
+        Height of the water column, m, finite.
+
+    Returns
+    -------
+    tide_m : array, shape (n,)
+        Without a constant, m: what is left has the levels of the sensor, weather, and what 14 constituents do not
+        hold, centimetres that change over hours.
+
+    Notes
+    -----
+    Least absolute deviations of the *differences* between medians of 15 min, so that a step is one bad difference and
+    no level counts; by iteratively reweighted least squares with amplitudes of about 1 m as a prior.
+    """
+    time_s, height_m = np.asarray(time_s, float), np.asarray(height_m, float)
+    bins = np.floor(time_s / _ROUGH_BIN_S)
+    order = np.lexsort((height_m, bins))
+    first = np.flatnonzero(np.diff(bins[order], prepend=-np.inf))
+    count = np.diff(first, append=order.size)
+    middle = order[first + (count - 1) // 2]
+    apart_s, moved_m = np.diff(time_s[middle]), np.diff(height_m[middle])
+    kept = np.abs(moved_m) <= np.minimum(_FASTEST_TIDE_MS * np.maximum(apart_s, _ROUGH_BIN_S), _LARGEST_TIDE_M)
+    if not kept.any():
+        return np.zeros(time_s.size)
+    basis = np.diff(_turning(time_s[middle]), axis=0)[kept]
+    moved_m = moved_m[kept]
+    error_m = _ROUGH_ERROR_M + _DRIFT_SD_M * np.minimum(apart_s[kept] / _DRIFT_S, 1.0)
+    weight = np.ones(moved_m.size)
+    prior = np.eye(basis.shape[1]) / _ROUGH_AMPLITUDE_M**2
+    for _ in range(_ROUGH_STEPS):
+        weighted = basis.T * (weight / error_m**2)
+        found = np.linalg.solve(weighted @ basis + prior, weighted @ moved_m)
+        weight = error_m / np.maximum(np.abs(moved_m - basis @ found), error_m)
+    return _turning(time_s) @ found
+
+
+def _turning(time_s: np.ndarray) -> np.ndarray:
+    """Return cosines and sines of the constituents of :func:`rough_tide`."""
+    angle = 2 * np.pi * time_s[:, np.newaxis] / (3600 * np.array(_PERIODS_H))
+    return np.hstack([np.cos(angle), np.sin(angle)])
 
 
 def _clock(time_s: np.ndarray, origin: np.datetime64) -> np.ndarray:
