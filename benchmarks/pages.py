@@ -30,6 +30,7 @@ from benchmarks.studies import (
     damaged_files,
     detection,
     events,
+    failing_sensors,
     magnitude_intervals,
     noise_only,
     one_window,
@@ -75,6 +76,7 @@ RESULTS = {
     "magnitude_intervals": Result(magnitude_intervals.code),
     "bank_time": Result(bank_time.code),
     "detection": Result(detection.code),
+    "failing_sensors": Result(failing_sensors.code),
     "damaged_files": Result(damaged_files.code),
     "quality": Result(quality.code),
 }
@@ -163,6 +165,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
     ),
     "docs/damaged-files.md": _filled("docs/damaged-files.md", "damaged_files"),
     "docs/waves.md": _filled("docs/waves.md", "waves", "bank_time"),
+    "docs/watch-floor.md": _filled("docs/watch-floor.md", "failing_sensors"),
     "docs/records.md": _filled("docs/records.md", "quality", "detection"),
     "README.md": _filled("README.md", accuracy=headline_words),
 }

@@ -269,6 +269,7 @@ CASES: list[tuple[str, str, str, Check]] = [
      attr("records.nc", "origin_time", "2011-03-11T05:40:24Z")),
     ("records read", READ, "--out r.nc", lambda d: d.has("r.nc")),
     ("records read", READ, "--station 46407", lambda d: d.data("records.nc")["gauge"].item() == "46407"),
+    ("records read", READ, "--magnitude 7.2", attr("records.nc", "magnitude", 7.2)),
     ("records read", READ, "--epicentre -125.5 47.0", lambda d: "epicentre" in d.attrs("records.nc")),
     ("records read", f"records read TEXT --origin {ORIGIN}", "--region japna",
      fails("unknown region 'japna'; nearest: japan")),

@@ -173,7 +173,7 @@ def test_first_waves_and_a_joint_tide(slipcast, files, tmp_path):
     for arguments, options, responses in cases:
         code, out, err = slipcast(*command, *arguments)
         assert code == 0, err
-        assert re.fullmatch(r".*slip.nc: Mw \d\.\d\d, largest slip .* m\n", out)
+        assert re.fullmatch(r".*slip.nc: Mw \d\.\d\d, largest slip .* m\nexplained: .*\n", out)
         expected, found = invert_by(records, responses, **DAMPED, **options), SlipEstimate.open(tmp_path / "slip.nc")
         npt.assert_array_equal(found.slip, expected.slip)
         assert found.sources == responses.sources

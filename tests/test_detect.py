@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import numpy.testing as npt
 import pytest
-from benchmarks.studies.sensor_faults import KINDS, apply
+from benchmarks.sensor_faults import KINDS, apply
 
 from event_fixtures import tohoku_samples
 from slipcast.errors import InputError

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 from benchmarks.markdown import Rows
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
-from benchmarks.studies.sensor_faults import KINDS, apply
+from benchmarks.sensor_faults import KINDS, apply
 from slipcast.records import Detection, Detector, detect, read_dart
 from slipcast.records.detection import EVEN_RATIO, STEEPNESS
 
@@ -88,7 +88,7 @@ class Record:
 
 def code(root: Path = ROOT) -> list[Path]:
     """Return the files on which the tables depend."""
-    own = ("benchmarks/studies/detection.py", "benchmarks/studies/sensor_faults.py")
+    own = ("benchmarks/studies/detection.py", "benchmarks/sensor_faults.py")
     return source_files(*own, root=root, only=("records", "errors.py"))
 
 

@@ -184,6 +184,8 @@ def _explained(
     if not (isinstance(waves, WaveInverter) or hasattr(waves, "source_response")):
         return {}  # a network of one's own may know no waves
     names = [*str(slip.dataset.attrs["gauges"]).split(), *slip.put_aside]
+    if isinstance(windows, dict):
+        names = [name for name in names if name in windows]
     until = float(slip.dataset.attrs["window_min"]) if windows is None else windows
     shares = explained_shares(records, run(slip, waves, gauges=names), names, until)
     return {name: round(share, 3) if share == share else None for name, share in shares.items()}

@@ -31,6 +31,9 @@ class Consistency:
         Second moments of records of an earthquake of size 1 m (root mean square slip on unit sources), m^2.
     times_s : array, shape (n_times,)
         Of the samples, s since the origin, rising.
+    columns : array, shape (n_gauges * n_times, n_columns), optional
+        What is not known of the tide, m, as columns of unit scatter
+        (:class:`~slipcast.records.correlated_noise.CorrelatedNoise`).
     noise_sd_m : float, optional
         Standard deviation of a sample, m, at least; that of a noisier record is found from it.
     model_error : float, optional
@@ -63,6 +66,7 @@ class Consistency:
 
     moments: np.ndarray
     times_s: np.ndarray
+    columns: np.ndarray | None = None
     noise_sd_m: float = 0.004
     model_error: float = 0.15
     limit: float = 5.0
@@ -139,7 +143,7 @@ class Consistency:
     def _among(self, bins: _Bins, gauges: Sequence[int], largest_m: float = np.inf) -> np.ndarray:
         """Hold some gauges against each other."""
         bins = bins.of_gauges(gauges)
-        noise = np.diag(bins.noise_m**2) + bins.drift()
+        noise = np.diag(bins.noise_m**2) + bins.drift() + bins.tide
         sizes_m = _SIZES_M[: max(1, int(np.searchsorted(_SIZES_M, largest_m, side="right")))]
         fitted_m, distance = bins.level_m, np.zeros(len(gauges))
         for _ in range(_PASSES):
@@ -168,30 +172,28 @@ class Consistency:
                 noise.append(scatter_m / np.sqrt(inside.size))
         average = np.array(rows).reshape(-1, records.size)
         level_m = average @ np.nan_to_num(records).ravel()
+        columns = average @ (np.zeros((records.size, 1)) if self.columns is None else self.columns)
         moments = average @ self.moments @ average.T
-        return _Bins(level_m, np.array(times), np.array(owners), np.array(noise), moments)
+        return _Bins(level_m, np.array(times), np.array(owners), np.array(noise), columns @ columns.T, moments)
 
 
 @dataclass(frozen=True)
 class _Bins:
-    """Averages of samples: levels, times, places of their gauges, white noise, second moments for a size of 1 m."""
+    """Averages of samples: levels, times, places of gauges, noise, covariance of tide and waves for a size of 1 m."""
 
     level_m: np.ndarray
     time_s: np.ndarray
     owner: np.ndarray
     noise_m: np.ndarray
+    tide: np.ndarray
     moments: np.ndarray
 
     def of_gauges(self, gauges: Sequence[int]) -> _Bins:
         """Return those of some gauges."""
         kept = np.flatnonzero(np.isin(self.owner, gauges))
-        return _Bins(
-            self.level_m[kept],
-            self.time_s[kept],
-            self.owner[kept],
-            self.noise_m[kept],
-            self.moments[np.ix_(kept, kept)],
-        )
+        both = np.ix_(kept, kept)
+        level_m, time_s, owner, noise_m = (each[kept] for each in (self.level_m, self.time_s, self.owner, self.noise_m))
+        return _Bins(level_m, time_s, owner, noise_m, self.tide[both], self.moments[both])
 
     @property
     def same(self) -> np.ndarray:

@@ -102,7 +102,7 @@ def invert_records(
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
     records, chosen, known = _chosen(records, inverter, window_min, gauges)
     sampled = _sampled(records, chosen)
-    aside = _aside(chosen, sampled) if put_aside is True else dict(put_aside or {})
+    aside = _aside(records, chosen, sampled) if put_aside is True else dict(put_aside or {})
     dropped = [name for name in records.gauges if name in known and name not in chosen.gauges]
     if aside:
         left = [name for name in _reporting(chosen, sampled) if name not in aside]
@@ -172,14 +172,18 @@ def contradicting_gauges(
         (:class:`~slipcast.inversion.inverter.RecordModel`) or takes its own gauges alone.
     """
     records, chosen, _ = _chosen(records, inverter, window_min, gauges)
-    return _aside(chosen, _sampled(records, chosen), largest_m)
+    return _aside(records, chosen, _sampled(records, chosen), largest_m)
 
 
-def _aside(inverter: Inverter, sampled: np.ndarray, largest_m: float = np.inf) -> dict[str, float]:
+def _aside(records: Records, inverter: Inverter, sampled: np.ndarray, largest_m: float = np.inf) -> dict[str, float]:
     """Find the gauges that are better left out, from samples in the order of a method."""
     if sampled.ndim > 2 or not isinstance(inverter, RecordModel) or not isinstance(inverter, WindowInverter):
         return {}
-    found = Consistency(inverter.record_moments(), inverter.times_s).put_aside(sampled, largest_m=largest_m)
+    gauges, times_s, columns = list(inverter.gauges), inverter.times_s, None
+    if records.dataset.sizes.get("column", 0):
+        columns = records.tide_columns(times_s, gauges).matrix(gauges, times_s)
+    checked = Consistency(inverter.record_moments(), times_s, columns)
+    found = checked.put_aside(sampled, largest_m=largest_m)
     return {inverter.gauges[place]: by for place, by in found.items()}
 
 

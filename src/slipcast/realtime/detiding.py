@@ -11,7 +11,7 @@ from scipy.stats import theilslopes
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
-from slipcast.records import DartSeries, Records, earliest_arrival, parse_origin, records_of
+from slipcast.records import DartSeries, Records, detect, earliest_arrival, flag_summary, parse_origin, records_of
 from slipcast.regions.region import Region
 
 __all__ = ["WAVE_M", "Event", "GaugeLevels", "SampleKey", "gauge_levels", "has_wave", "records_of_levels"]
@@ -26,6 +26,9 @@ WAVE_M = 0.02
 """Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
 
 
+_NAMED_S = 6 * 3600.0  # what is left out since then is named
+_HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
+_LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 _FEWEST_BEFORE = 5
 _LEAST_OFFSET_M = 0.005
 _CLEAR = 5.0  # standard deviations
@@ -74,12 +77,17 @@ class GaugeLevels:
         What was done about the tide; empty if it was gone already.
     earliest_s : float
         Before it no tsunami can be there, s since the origin: what moves earlier is the shaking.
+    detected : bool or None
+        Whether a tsunami is detected in its heights of the water column since then
+        (:func:`~slipcast.records.detection.detect`); None where it sent sea level, or heights of less than half a
+        day before the origin: two samples beyond :data:`WAVE_M` are a wave then.
     """
 
     time_s: np.ndarray
     level_m: np.ndarray
     note: str = ""
     earliest_s: float = 0.0
+    detected: bool | None = None
 
     def within(self, first_s: float, last_s: float) -> GaugeLevels:
         """Return the samples of a span, both ends included."""
@@ -89,6 +97,8 @@ class GaugeLevels:
     @property
     def wave_seen(self) -> bool:
         """Whether a wave has been seen since it can have come."""
+        if self.detected is not None:
+            return self.detected
         return has_wave(self.time_s, self.level_m, self.earliest_s)
 
     @property
@@ -196,10 +206,23 @@ def gauge_levels(
         for point in sources:
             earliest_s = min(earliest_s, earliest_arrival(point, place.lon, place.lat, SOURCE_MW))
         time_s = np.array(times_ms, dtype=float) / 1e3
-        if not raw[name]:
+        detected = None
+        if raw[name]:
+            detected = _detected(raw[name], earliest_s)
+        else:
             heights, note = without_offset(time_s, heights, earliest_s)
-        found[name] = GaugeLevels(time_s, heights, note, earliest_s)
+        found[name] = GaugeLevels(time_s, heights, note, earliest_s, detected)
     return found
+
+
+def _detected(heights_m: Mapping[int, float], earliest_s: float) -> bool | None:
+    """Tell whether heights of the water column by time, ms, show a tsunami since it can be; None for few before it."""
+    times_s = np.array(sorted(heights_m)) / 1e3
+    if times_s[0] > -_LEARNT_S:
+        return None
+    recent = times_s >= -_HISTORY_S
+    heights = np.array([heights_m[round(1e3 * at)] for at in times_s[recent]])
+    return any(found.crest_s >= max(earliest_s, 0.0) for found in detect(times_s[recent], heights))
 
 
 def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:
@@ -272,7 +295,12 @@ def _without_tide(
         return {}, "not used: its tide cannot be taken out yet"
     level = records.sea_level.to_numpy()[0]
     kept = np.isfinite(level)
+    notes = ["tide taken out here"]
+    for found in flag_summary(records.dataset["flag"].to_numpy()[0], records.time_s):
+        if found["test"] != "shaking" and found["last_s"] >= -_NAMED_S:
+            notes.append(f"{found['number']} samples left out ({found['test']})")
+    notes += [said for said in records.dataset["left_out"].to_numpy()[0].split("; ") if said.startswith("step")]
     return (
         {round(1e3 * at): float(value) for at, value in zip(records.time_s[kept], level[kept])},
-        "tide taken out here",
+        ", ".join(notes),
     )

@@ -267,7 +267,8 @@ class Nowcast:
         if any((levels[name].time_s > longest_s).any() for name in used):
             notes.append(f"samples after minute {longest_s / 60:g} not used")
         records = records_of_levels(event, used, self.region)
-        return self.update(records, magnitude=event.magnitude, notes=notes, known=known)
+        seen = {name: levels[name].within(0.0, longest_s).wave_seen for name in used}
+        return self.update(records, magnitude=event.magnitude, notes=notes, waves_seen=seen, known=known)
 
     def update(
         self,
@@ -275,6 +276,7 @@ class Nowcast:
         *,
         magnitude: float | None = None,
         notes: list[str] | None = None,
+        waves_seen: Mapping[str, bool] | None = None,
         forecast_gauges: list[str] | None = None,
         known: str = "",
     ) -> Result | None:
@@ -288,6 +290,8 @@ class Nowcast:
             As first reported; a method with a bank then looks for slip near the epicentre alone.
         notes : list of str, optional
             Flags about how the records were made.
+        waves_seen : mapping of str to bool, optional
+            Where a wave has been seen; by default it is looked for in the records.
         forecast_gauges : list of str, optional
             By default all.
         known : str, optional
@@ -324,7 +328,7 @@ class Nowcast:
         seen = [name for name, row in zip(used, sampled, strict=True) if np.isfinite(row).any()]
         if not seen:
             return None
-        waves_seen = self._waves_seen(records, used, window_min)
+        waves_seen = self._waves_seen(records, used, window_min) if waves_seen is None else waves_seen
         epicentre = _epicentre(records)
         candidates = self._candidates(epicentre, magnitude)
         flags = list(notes or [])

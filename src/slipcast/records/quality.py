@@ -75,8 +75,8 @@ class QualitySettings:
 
     Notes
     -----
-    The defaults were set on six records of the Tohoku tsunami of 2011 and tried on 26 others, of four tsunamis
-    (``benchmarks/studies/quality.py``). In samples of 1 min the fastest true change was 0.020 m/s (station 21418);
+    The defaults were set while looking at the records of four tsunamis that ``benchmarks/studies/quality.py`` counts
+    flags in; no event was kept apart. In samples of 1 min the fastest true change was 0.020 m/s (station 21418);
     thinned to 15 min, true waves turn back up to 35 times farther than their neighbours.
     """
 

@@ -1,0 +1,190 @@
+"""Nowcasts over quiet and tsunami records with one failing sensor: false alarms, culprits named, error of magnitude.
+
+    python -m benchmarks.studies.failing_sensors EVENTS --bank bank.nc --json docs/benchmarks/failing_sensors.json
+
+EVENTS holds ``quiet2011/STATION.csv`` (eight DARTs, June 2011, no tsunami). Four of them stand for the DARTs of the
+region, at 15 minutes, interpolated to a minute with white noise of 1.5 mm from an hour before an earthquake on; a
+tsunami, where there is one, is that of a scenario that no training has seen. The service's way is gone, from heights of
+the water column to forecasts. A quarter of an hour on one core; the tables stand in docs/watch-floor.md.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.markdown import Rows
+from benchmarks.provenance import ROOT, source_files, tables, write_compact
+from benchmarks.sensor_faults import KINDS, apply
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion import magnitude_of_slip
+from slipcast.learning.inverters import open_posterior
+from slipcast.realtime.nowcast import Nowcast, Result
+from slipcast.records import read_dart
+from slipcast.scenarios.scenario_set import ScenarioSet
+from slipcast.service.api.results import Alerts
+
+HISTORY_S, MINUTES, EVERY_H = 3 * 86400.0, 60, 6
+FIRST_ORIGIN, N_QUIET, N_FAILING, N_WAVES = np.datetime64("2011-06-04T00:00:00"), 100, 20, 20
+QUIET_MW, FIRST_IS_LESS, NOISE_M, SEED = 7.0, 0.3, 0.0015, 82_000
+
+
+@dataclass(frozen=True)
+class Earthquake:
+    """An earthquake as it is first reported."""
+
+    origin_time: str
+    magnitude: float
+    longitude: float = -125.0
+    latitude: float = 45.5
+    name: str = ""
+    simulation: bool = True
+
+
+def code(root: Path = ROOT) -> list[Path]:
+    """Return the files on which the tables depend."""
+    return source_files("benchmarks/studies/failing_sensors.py", "benchmarks/sensor_faults.py", root=root)
+
+
+def quiet_heights(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read eight quiet records: times, s since 1970, and heights, m."""
+    found = []
+    for path in sorted((folder / "quiet2011").glob("*.csv")):
+        series = read_dart(path)
+        known = np.isfinite(series.height_m)
+        found.append((series.time[known].astype("datetime64[s]").astype(float), series.height_m[known]))
+    return found
+
+
+def sent(record: tuple[np.ndarray, np.ndarray], origin: np.datetime64, wave_m, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a buoy sends around an earthquake: s since its origin, and heights, m."""
+    time_s = record[0] - origin.astype("datetime64[s]").astype(float)
+    before = (time_s >= -HISTORY_S) & (time_s < -3600)
+    minutes = 60.0 * np.arange(-60, MINUTES + 1)
+    height = np.interp(minutes, time_s, record[1]) + rng.normal(0, NOISE_M, minutes.size)
+    if wave_m is not None:
+        height[minutes > 0] += wave_m[:MINUTES]
+    return np.append(time_s[before], minutes), np.append(record[1][before], height)
+
+
+def answer(nowcast: Nowcast, event: Earthquake, buoys) -> Result:
+    """Answer from the samples of some buoys, by name."""
+    samples = {
+        (name, "water_column", round(1e3 * float(at))): float(height)
+        for name, (times, heights) in buoys.items()
+        for at, height in zip(times, heights, strict=True)
+        if np.isfinite(height) and at <= 60.0 * MINUTES
+    }
+    found = nowcast.answer(event, samples)
+    if found is None:
+        raise RuntimeError("no sample was used")
+    return found
+
+
+def alarm(nowcast: Nowcast, found: Result) -> bool:
+    """Tell whether an operator would see a tsunami: a wave, or a forecast of advisory or more."""
+    points = [name for name in found.forecast.gauges if name not in nowcast.gauges]
+    highest = float(found.forecast.max_amplitude.sel(gauge=points).max())
+    return highest >= Alerts.advisory_m or "no wave detected yet" not in found.flags
+
+
+def named(found: Result, gauge: str) -> bool:
+    """Tell whether a gauge is named as one whose samples are left out, moved, or not explained."""
+    words = [flag for flag in found.flags if flag.startswith(f"{gauge}:")]
+    return any(
+        any(word in flag for word in ("left out", "not used", "step", "no data", "off before")) for flag in words
+    )
+
+
+def over_quiet(nowcast: Nowcast, records, kind: str, count: int) -> tuple[int, int]:
+    """Count alarms, and culprits named, over quiet seas with one sensor failing ("" for none)."""
+    alarms = culprits = 0
+    for number in range(count):
+        rng = np.random.default_rng([SEED, KINDS.index(kind) if kind else 99, number])
+        origin = FIRST_ORIGIN + np.timedelta64(EVERY_H * number * (N_QUIET // count), "h")
+        event = Earthquake(f"{origin}Z", QUIET_MW)
+        chosen = rng.permutation(len(records))[: len(nowcast.gauges)]
+        buoys = {name: sent(records[i], origin, None, rng) for name, i in zip(nowcast.gauges, chosen, strict=True)}
+        culprit = fail(buoys, kind, rng) if kind else ""
+        found = answer(nowcast, event, buoys)
+        alarms += alarm(nowcast, found)
+        culprits += named(found, culprit)
+    return alarms, culprits
+
+
+def fail(buoys, kind: str, rng) -> str:
+    """Let the sensor of one buoy fail, from half an hour before the earthquake to as much after; return its name."""
+    culprit, other = rng.permutation(list(buoys))[:2]
+    since_s = 60.0 * rng.integers(-30, 31)
+    times, heights = buoys[culprit]
+    buoys[culprit] = apply(kind, times, heights, rng, other_m=np.interp(times, *buoys[other]), since_s=since_s)
+    return str(culprit)
+
+
+def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
+    """Compare magnitude and forecasts with one failing sensor with those of the clean records and the truth."""
+    narrow = bank.with_window(list(nowcast.gauges), MINUTES)
+    scenarios = ScenarioSet.build(narrow, count=3 * N_WAVES, seed=SEED)
+    waves = scenarios.load_records(list(nowcast.gauges), MINUTES).to_numpy()
+    weights = scenarios.load_weights().to_numpy()
+    true = magnitude_of_slip(weights, bank.sources)
+    chosen = np.flatnonzero(np.abs(waves).max(axis=(1, 2)) > 0.05)[:N_WAVES]
+    rows = Rows("fails by", "Mw within 0.1 of clean", "named", "error of maxima over that of clean, median")
+    trials = []
+    for number, at in enumerate(chosen):
+        rng = np.random.default_rng([SEED + 1, number])
+        origin = FIRST_ORIGIN + np.timedelta64(EVERY_H * number, "h")
+        event = Earthquake(f"{origin}Z", float(np.clip(true[at] - FIRST_IS_LESS, 6, 9)))
+        which = rng.permutation(len(records))[: len(nowcast.gauges)]
+        buoys = {
+            name: sent(records[i], origin, wave, rng)
+            for name, i, wave in zip(nowcast.gauges, which, waves[at], strict=True)
+        }
+        trials.append((event, buoys, answer(nowcast, event, buoys), weights[at]))
+    for kind in kinds:
+        within = culprits = 0
+        ratios = []
+        for number, (event, buoys, before, slip_m) in enumerate(trials):
+            rng, failing = np.random.default_rng([SEED + 2, KINDS.index(kind), number]), dict(buoys)
+            culprit = fail(failing, kind, rng)
+            found = answer(nowcast, event, failing)
+            within += abs(found.slip.magnitude - before.slip.magnitude) <= 0.1
+            culprits += named(found, culprit)
+            ratios.append(error(found, bank, slip_m) / max(error(before, bank, slip_m), 0.02))
+        rows.add(kind, f"{within} of {len(trials)}", f"{culprits} of {len(trials)}", f"{np.median(ratios):.2f}")
+    return rows
+
+
+def error(found: Result, bank: GreensBank, weights: np.ndarray) -> float:
+    """Return the median error of maxima at forecast points, of their logarithm."""
+    points = [name for name in found.forecast.gauges if name in bank.gauge_names("forecast")]
+    true_m = (bank.source_response(points).to_numpy() @ weights).max(axis=1)
+    made_m = found.forecast.max_amplitude.sel(gauge=points).to_numpy()
+    return float(np.median(np.abs(np.log(np.maximum(made_m, 0.01) / np.maximum(true_m, 0.01)))))
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("events", type=Path, help="folder of quiet records")
+    parser.add_argument("--bank", type=Path, required=True, help="the bank of the region")
+    parser.add_argument("--model", default="cascadia", help="name or folder of a neural posterior")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "failing_sensors.json")
+    given = parser.parse_args()
+    nowcast, records = Nowcast(open_posterior(given.model), hold_first=True), quiet_heights(given.events)
+    bank = GreensBank.open(given.bank)
+    quiet = Rows("one sensor fails by", "earthquakes", "false alarms", "culprit named")
+    alarms, _ = over_quiet(nowcast, records, "", N_QUIET)
+    quiet.add("none", f"{N_QUIET}", f"{alarms}", "")
+    for kind in KINDS:
+        alarms, culprits = over_quiet(nowcast, records, kind, N_FAILING)
+        quiet.add(kind, f"{N_FAILING}", f"{alarms}", f"{culprits}")
+    waves = over_tsunamis(nowcast, records, bank, KINDS)
+    command = "python -m benchmarks.studies.failing_sensors EVENTS --bank bank.nc"
+    found = {"quiet": quiet.results(), "waves": waves.results()}
+    write_compact(given.json, tables(found, command, code(), bank=bank.id, model=nowcast.model_id))
+
+
+if __name__ == "__main__":
+    main()
