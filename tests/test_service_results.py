@@ -115,6 +115,18 @@ def event_row(**changes) -> EventRow:
     return EventRow(**about | changes)
 
 
+@pytest.mark.parametrize(("wave_m", "hours", "detected"), [(0.1, 30, True), (0.0, 30, False), (0.1, 8, None)])
+def test_a_wave_is_detected_in_heights_that_go_back_half_a_day(wave_m, hours, detected):
+    rng, heights = np.random.default_rng(1), {}
+    for at in (*range(-60 * hours, -60, 15), *range(-60, 61)):
+        wave = wave_m * np.sin((at - 20) * np.pi / 10) if at > 20 else 0.0
+        height = 2793.0 + 0.6 * np.sin(2 * np.pi * at / 745.2) + wave + rng.normal(0, 0.001)
+        heights["46404", "water_column", 60_000 * at] = float(height)
+    found = gauge_levels(event_row(), heights, ["46404"], Region.open("cascadia"))["46404"]
+    assert found.detected is detected
+    assert found.state == ("wave detected" if wave_m else "no wave detected")
+
+
 def test_sea_level_counts_before_the_water_column_of_the_same_time():
     heights = {("46404", "water_column", 60_000 * at): 2793.0 + 0.3 * np.sin(at / 120) for at in range(-600, 30)}
     heights |= {("46404", "sea_level", 60_000 * at): 0.25 for at in range(1, 20)}

@@ -159,7 +159,7 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
 def error(found: Result, bank: GreensBank, weights: np.ndarray) -> float:
     """Return the median error of maxima at forecast points, of their logarithm."""
     points = [name for name in found.forecast.gauges if name in bank.gauge_names("forecast")]
-    true_m = (bank.source_response(points).to_numpy() @ weights).max(axis=1)
+    true_m = np.nanmax(bank.source_response(points).to_numpy() @ weights, axis=1)
     made_m = found.forecast.max_amplitude.sel(gauge=points).to_numpy()
     return float(np.median(np.abs(np.log(np.maximum(made_m, 0.01) / np.maximum(true_m, 0.01)))))
 
