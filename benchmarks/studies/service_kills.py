@@ -204,7 +204,7 @@ def in_one_piece(sampler, samples: list[dict], event: dict) -> dict:
     keys = ("id", "region", "name", "origin_time", "longitude", "latitude", "magnitude", "simulation", "created")
     row = EventRow(row=0, **{key: event[key] for key in keys})
     heights = {(each["gauge"], "sea_level", round(1e3 * each["seconds"])): each["sea_level_m"] for each in samples}
-    nowcast = Nowcast(sampler)
+    nowcast = Nowcast(sampler, hold_first=True)
     found = nowcast.answer(row, heights)
     return summary(found) | detail(found, nowcast, Alerts())
 

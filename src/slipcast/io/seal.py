@@ -93,7 +93,7 @@ def checksum(content: bytes) -> Checksum:
     Examples
     --------
     >>> checksum(b"tsunami")
-    [7, 3364480307]
+    [7, 1327421095]
     """
     return [len(content), zlib.crc32(content)]
 
