@@ -193,7 +193,7 @@ def test_delays_on_the_command_line(slipcast, files, tmp_path):
     expected = timing.noted(invert_by(timing.applied(records), bank, window_min=100, **DAMPED))
     npt.assert_array_equal(found.slip, expected.slip)
     assert found.dataset.attrs["stretch"] == timing.stretch
-    told = out.splitlines()[1]
+    told = out.splitlines()[2]
     assert told.startswith(f"real waves are slower by {100 * timing.stretch:.2f} %; unexplained with it ")
     assert f"{100 * timing.misfit_after:.1f} % of the variance, without {100 * timing.misfit_before:.1f} %" in told
     options = ("--window", 45, "--gauges", "46404,46419", "--shifts")

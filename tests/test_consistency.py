@@ -73,6 +73,22 @@ def test_all_gauges_are_used_when_that_is_asked_for(simulation, model):
     assert "46404" in found.dataset.attrs["gauges"].split()
 
 
+def test_shaking_before_a_wave_can_be_there_is_no_fault(small_bank):
+    inverter = sc.LeastSquares(small_bank, 90, gauges=DARTS[:3], slip_sd_m=5.0, noise_sd_m=0.01)
+    level = inverter.solver.response.to_numpy() @ np.full(len(small_bank.sources), 3.0)
+    times = inverter.times_s
+    level[2] += np.where((times > 300) & (times < 720), 0.6, 0.0)
+    places = [small_bank.region.gauge(name) for name in DARTS[:3]]
+    lon, lat = [place.lon for place in places], [place.lat for place in places]
+    shaken = sc.Records.from_arrays(times, level, gauges=DARTS[:3], lon_deg=lon, lat_deg=lat)
+    assert list(invert_records(shaken, inverter).put_aside) == ["46419"]
+    far = {"epicentre": [240.5, 47.0], "magnitude": 7.0}  # 46419 cannot have a wave for 40 min
+    told = sc.Records(shaken.dataset.assign_attrs(far))
+    assert invert_records(told, inverter).put_aside == {}
+    silent = told.windowed({"46419": (-np.inf, 14.0)})
+    assert list(invert_records(silent, inverter).put_aside) == ["46419"]
+
+
 def test_without_a_good_gauge_there_is_no_answer(simulation, model):
     bad = changed(simulation, "46404", FAULTS["stuck"])
     with pytest.raises(NoGaugeLeft, match=r"records need a gauge that slip explains, got none; .* 46404 by"):

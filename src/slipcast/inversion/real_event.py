@@ -161,7 +161,7 @@ def invert_event(
         )
     records = records if timing is None else timing.applied(records)
     # a fault of a sensor is what no slip on any source explains
-    whole = LeastSquares(bank, longest, gauges=used) if put_aside else inverter
+    whole = LeastSquares(bank, longest, gauges=used, start_min=options.get("start_min", 0.0)) if put_aside else inverter
     aside = contradicting_gauges(records, whole, window_min=windows, gauges=used) if put_aside else {}
     slip = invert_records(records, inverter, window_min=windows, gauges=used, put_aside=aside)
     slip = slip if timing is None else timing.noted(slip)
