@@ -12,8 +12,9 @@ import pytest
 from slipcast.errors import InputError
 from slipcast.geodesy import destination
 from slipcast.records import MASKS, DartSeries, Records, earliest_arrival, parse_origin, read_records, records_of
+from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.quality import QualitySettings
-from slipcast.records.read import _check_span, earliest_arrivals
+from slipcast.records.read import _check_span
 from slipcast.regions.region import Region
 from tide_fixtures import EPICENTRE, ORIGIN, ndbc_text, raw_record, tide_m, wave_m
 

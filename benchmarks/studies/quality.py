@@ -27,8 +27,8 @@ from slipcast.records import (
     read_dart,
     records_of,
 )
+from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.first_wave import first_wave_span
-from slipcast.records.read import earliest_arrivals
 from slipcast.records.tides import rough_tide
 
 EVENTS = {

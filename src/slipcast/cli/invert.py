@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -188,7 +189,7 @@ def _explained(
         names = [name for name in names if name in windows]
     until = float(slip.dataset.attrs["window_min"]) if windows is None else windows
     shares = explained_shares(records, run(slip, waves, gauges=names), names, until)
-    return {name: round(share, 3) if share == share else None for name, share in shares.items()}
+    return {name: None if isnan(share) else round(share, 3) for name, share in shares.items()}
 
 
 def parse_damping(text: str | None) -> Damping | float | None:
@@ -244,7 +245,6 @@ def _windows(
 
     if text == FIRST_WAVE and by_method:
         return text
-
     found: dict[str, float] = {}
     parts = [part.rpartition("=") for part in parse_names(text) or [""]]
     named = [gauge for gauge, _, _ in parts]

@@ -277,41 +277,6 @@ class SlipEstimate(Summarised):
         parts = (part.rpartition("=") for part in str(self.dataset.attrs.get("put_aside", "")).split())
         return {name: float(by) for name, _, by in parts}
 
-    def scaled(self, factor, draws: Sequence[int] | np.ndarray | None = None) -> SlipEstimate:
-        """Return the estimate of one event with some of its posterior samples, and all slip times a factor.
-
-        Parameters
-        ----------
-        factor : float or array, shape (n_draws,)
-            >= 0; one for each sample that is kept, or one for all.
-        draws : sequence of int, optional
-            Places of the samples that are kept, by default all.
-
-        Returns
-        -------
-        estimate : SlipEstimate
-            With the same attributes; its slip is the mean of the samples, where there are any.
-
-        Raises
-        ------
-        InputError
-            If there are several events, or a factor is negative or not finite.
-        """
-        dataset = self.one_event().dataset
-        factor = np.asarray(factor, dtype=float)
-        if not (np.isfinite(factor) & (factor >= 0)).all():
-            raise InputError(f"factor must be finite and >= 0, got {factor.min():g}")
-        kept = slice(None) if draws is None else np.asarray(draws)
-        names = {"slip_sample": "samples_m", "subfault_sample": "subfault_samples_m"}
-        parts = {
-            of_what: dataset[name].to_numpy().astype(float)[kept] * factor[..., np.newaxis]
-            for name, of_what in (names | {"amplitude_sample": "amplitude_samples"}).items()
-            if name in dataset
-        }
-        slip_m = parts["samples_m"].mean(axis=0) if "samples_m" in parts else dataset["slip"].to_numpy() * factor
-        made = SlipEstimate.from_slip(slip_m, self.sources, method="", window_min=0.0, region="", **parts)
-        return SlipEstimate(made.dataset.assign_attrs(dataset.attrs))
-
     def interval(self, probability: float = 0.9) -> xr.DataArray:
         """Compute the central interval of slip.
 

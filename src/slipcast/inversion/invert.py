@@ -25,7 +25,7 @@ from slipcast.inversion.inverter import (
 )
 from slipcast.io.labels import with_reasons
 from slipcast.records import Records
-from slipcast.records.read import earliest_arrivals
+from slipcast.records.arrival import earliest_arrivals
 
 __all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records"]
 
@@ -185,9 +185,9 @@ def _aside(records: Records, inverter: Inverter, sampled: np.ndarray, largest_m:
         columns = records.tide_columns(times_s, gauges).matrix(gauges, times_s)
     checked = Consistency(inverter.record_moments(), times_s, columns)
     found = checked.put_aside(sampled, largest_m=largest_m)
-    if found:  # what moves before a wave can be there is the earthquake's own shaking, and no fault
-        earliest_s = dict(zip(records.gauges, earliest_arrivals(records).tolist(), strict=True))
-        before = times_s < np.array([[earliest_s[name]] for name in gauges])
+    earliest_s = dict(zip(records.gauges, earliest_arrivals(records).tolist(), strict=True)) if found else {}
+    before = times_s < np.array([[earliest_s.get(name, 0.0)] for name in gauges])
+    if before.any():  # what moves before a wave can be there is the earthquake's own shaking, and no fault
         later = np.where(before, np.nan, sampled)
         silent = np.atleast_1d(~np.isfinite(later).any(axis=-1))
         found = {place: by for place, by in found.items() if silent[place]} | checked.put_aside(

@@ -160,9 +160,12 @@ def invert_event(
             half_duration_s=half_duration_s,
         )
     records = records if timing is None else timing.applied(records)
-    # a fault of a sensor is what no slip on any source explains
-    whole = LeastSquares(bank, longest, gauges=used, start_min=options.get("start_min", 0.0)) if put_aside else inverter
-    aside = contradicting_gauges(records, whole, window_min=windows, gauges=used) if put_aside else {}
+    aside: dict[str, float] = {}
+    if put_aside:  # a fault of a sensor is what no slip on any source explains
+        whole = LeastSquares(bank, longest, gauges=used, start_min=options.get("start_min", 0.0))
+        told = {} if epicentre is None else {"epicentre": list(epicentre), "magnitude": magnitude}
+        known = Records(records.dataset.assign_attrs(told))
+        aside = contradicting_gauges(known, whole, window_min=windows, gauges=used)
     slip = invert_records(records, inverter, window_min=windows, gauges=used, put_aside=aside)
     slip = slip if timing is None else timing.noted(slip)
     return EventInversion(slip, records, inverter, windows, names, timing)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
+import xarray as xr
 from scipy.stats import theilslopes
 
 from slipcast.errors import InputError
@@ -14,7 +15,17 @@ from slipcast.geodesy import wrap_longitude
 from slipcast.records import DartSeries, Records, detect, earliest_arrival, flag_summary, parse_origin, records_of
 from slipcast.regions.region import Region
 
-__all__ = ["WAVE_M", "Event", "GaugeLevels", "SampleKey", "gauge_levels", "has_wave", "records_of_levels"]
+__all__ = [
+    "SOURCE_MW",
+    "WAVE_M",
+    "Event",
+    "GaugeLevels",
+    "SampleKey",
+    "gauge_levels",
+    "has_wave",
+    "records_of_levels",
+    "without_offset",
+]
 
 SampleKey = tuple[str, str, int]
 """Gauge, kind of height (sea level, or water column with the tide), and time since the origin, ms."""
@@ -25,11 +36,10 @@ SOURCE_MW = 7.5
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
 
-
 _NAMED_S = 6 * 3600.0  # what is left out since then is named
 _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
-_FEWEST_BEFORE = 5
+_FEWEST_BEFORE, _MOST_BEFORE = 5, 300
 _LEAST_OFFSET_M = 0.005
 _CLEAR = 5.0  # standard deviations
 _NINETY_FIVE = 2 * 1.96  # of a 95 % interval
@@ -81,6 +91,9 @@ class GaugeLevels:
         Whether a tsunami is detected in its heights of the water column since then
         (:func:`~slipcast.records.detection.detect`); None where it sent sea level, or heights of less than half a
         day before the origin: two samples beyond :data:`WAVE_M` are a wave then.
+    tide_m : array, shape (n_columns, n)
+        What is not known of the tide that was taken out here, as columns of unit scatter
+        (:class:`~slipcast.records.tides.TideFit`); none where it was gone already.
     """
 
     time_s: np.ndarray
@@ -88,11 +101,13 @@ class GaugeLevels:
     note: str = ""
     earliest_s: float = 0.0
     detected: bool | None = None
+    tide_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
 
     def within(self, first_s: float, last_s: float) -> GaugeLevels:
         """Return the samples of a span, both ends included."""
         inside = (self.time_s >= first_s) & (self.time_s <= last_s)
-        return replace(self, time_s=self.time_s[inside], level_m=self.level_m[inside])
+        tide_m = self.tide_m[:, inside] if self.tide_m.size else self.tide_m
+        return replace(self, time_s=self.time_s[inside], level_m=self.level_m[inside], tide_m=tide_m)
 
     @property
     def wave_seen(self) -> bool:
@@ -138,12 +153,15 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
     Returns
     -------
     records : Records
-        With the epicentre of the event, NaN where a gauge has no sample.
+        With epicentre and magnitude of the event, and what is not known of tides; NaN where a gauge has no sample.
     """
     time_s = np.unique(np.concatenate([of_gauge.time_s for of_gauge in levels.values()]))
     level = np.full((len(levels), time_s.size), np.nan)
+    tide = np.zeros((len(levels), max(of_gauge.tide_m.shape[0] for of_gauge in levels.values()), time_s.size))
     for row, of_gauge in enumerate(levels.values()):
         level[row, np.searchsorted(time_s, of_gauge.time_s)] = of_gauge.level_m
+        for number, column in enumerate(of_gauge.tide_m):
+            tide[row, number] = np.interp(time_s, of_gauge.time_s, column)
     places = [region.gauge(name) for name in levels]
     made = Records.from_arrays(
         time_s,
@@ -157,7 +175,14 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
     )
     epicentre = [float(wrap_longitude(event.longitude)), event.latitude]
     named = {} if event.magnitude is None else {"magnitude": float(event.magnitude)}
-    return Records(made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation), **named))
+    dataset = made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation), **named)
+    if tide.size:
+        dataset["tide_column"] = (
+            ("gauge", "column", "time"),
+            tide,
+            {"units": "m", "long_name": "uncertainty of the tide"},
+        )
+    return Records(dataset)
 
 
 def gauge_levels(
@@ -195,9 +220,9 @@ def gauge_levels(
             (ready if kind == "sea_level" else raw)[gauge][at_ms] = height_m
     found = {}
     for name in gauges:
-        note, level = "", ready[name]
+        note, level, columns = "", ready[name], None
         if raw[name]:
-            detided, note = _without_tide(event, name, raw[name], region)
+            detided, note, columns = _without_tide(event, name, raw[name], region)
             level = detided | level
         times_ms = sorted(level)
         heights = np.array([level[each] for each in times_ms], dtype=float)
@@ -212,6 +237,9 @@ def gauge_levels(
         else:
             heights, note = without_offset(time_s, heights, earliest_s)
         found[name] = GaugeLevels(time_s, heights, note, earliest_s, detected)
+        if columns is not None:
+            tide_m = columns.interp(time=time_s, kwargs={"fill_value": 0.0}).to_numpy()
+            found[name] = replace(found[name], tide_m=tide_m)
     return found
 
 
@@ -254,12 +282,14 @@ def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -
     before = (time_s > 0) & (time_s < earliest_s)
     if before.sum() < _FEWEST_BEFORE:
         return level_m, ""
-    early_s, early_m = time_s[before], level_m[before]
+    # all pairs are compared: as many samples as there may be are thinned out
+    thin = slice(None, None, -(-int(before.sum()) // _MOST_BEFORE))
+    early_s, early_m = time_s[before][thin], level_m[before][thin]
     trend = theilslopes(early_m, early_s)
     trend_s = trend.slope if abs(trend.slope) > _CLEAR * (trend.high_slope - trend.low_slope) / _NINETY_FIVE else 0.0
     offset_m = float(np.median(early_m - trend_s * early_s))
     scatter_m = 1.4826 * float(np.median(np.abs(early_m - trend_s * early_s - offset_m)))
-    least_m = max(_LEAST_OFFSET_M, _CLEAR * scatter_m / np.sqrt(before.sum()))
+    least_m = max(_LEAST_OFFSET_M, _CLEAR * scatter_m / np.sqrt(early_s.size))
     at_end_m = offset_m + trend_s * early_s[-1]
     if max(abs(offset_m), abs(at_end_m)) <= least_m:
         return level_m, ""
@@ -269,8 +299,8 @@ def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -
 
 def _without_tide(
     event: Event, gauge: str, heights_m: Mapping[int, float], region: Region
-) -> tuple[dict[int, float], str]:
-    """Take the tide out of heights of the water column; return sea level by time, ms, and a note."""
+) -> tuple[dict[int, float], str, xr.DataArray | None]:
+    """Take the tide out of heights of the water column; sea level by time, ms, a note, what is not known."""
     origin = parse_origin(event.origin_time)
     whole_s = {round(at_ms / 1e3): height_m for at_ms, height_m in sorted(heights_m.items())}
     time_s = np.array(sorted(whole_s))
@@ -292,7 +322,7 @@ def _without_tide(
             until_min=float(time_s[-1]) / 60,
         )
     except InputError:
-        return {}, "not used: its tide cannot be taken out yet"
+        return {}, "not used: its tide cannot be taken out yet", None
     level = records.sea_level.to_numpy()[0]
     kept = np.isfinite(level)
     notes = ["tide taken out here"]
@@ -303,4 +333,5 @@ def _without_tide(
     return (
         {round(1e3 * at): float(value) for at, value in zip(records.time_s[kept], level[kept])},
         ", ".join(notes),
+        records.dataset["tide_column"].isel(gauge=0),
     )

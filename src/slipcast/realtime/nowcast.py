@@ -35,7 +35,7 @@ from slipcast.realtime.detiding import (
     records_of_levels,
 )
 from slipcast.records import Records, earliest_arrival
-from slipcast.records.read import earliest_arrivals
+from slipcast.records.arrival import earliest_arrivals
 from slipcast.regions.region import Region
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import Records
+from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.first_wave import first_wave
-from slipcast.records.read import earliest_arrivals
 
 if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint

@@ -8,7 +8,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.io.labels import positions_of
-from slipcast.records.read import earliest_arrivals
+from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.records import Records
 
 __all__ = ["first_wave", "first_wave_ends", "first_wave_span"]
