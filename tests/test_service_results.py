@@ -30,7 +30,7 @@ def nowcast(small_bank):
 
 
 def test_a_gauge_that_no_slip_explains_is_put_aside(nowcast, small_bank, tmp_path):
-    samples = waves(small_bank, minutes=60)
+    samples = waves(small_bank, minutes=100)  # two others need waves for 25 minutes
     with served(nowcast, sqlite(tmp_path)) as client:
         event = create(client)
         post(client, event, samples)

@@ -18,7 +18,8 @@ from benchmarks.markdown import Rows
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from benchmarks.sensor_faults import KINDS, apply
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import magnitude_of_slip
+from slipcast.inversion import LeastSquares, magnitude_of_slip
+from slipcast.inversion.consistency import Consistency
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import read_dart
@@ -27,6 +28,7 @@ from slipcast.service.api.results import Alerts
 
 HISTORY_S, MINUTES, EVERY_H = 3 * 86400.0, 60, 6
 FIRST_ORIGIN, N_QUIET, N_FAILING, N_WAVES = np.datetime64("2011-06-04T00:00:00"), 100, 20, 20
+N_HONEST, WINDOWS_MIN = 100, (10, 20, 30, 45, 60, 90, 120)
 QUIET_MW, FIRST_IS_LESS, NOISE_M, SEED = 7.0, 0.3, 0.0015, 82_000
 
 
@@ -156,6 +158,25 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
     return rows
 
 
+def over_honest(nowcast: Nowcast, bank: GreensBank) -> Rows:
+    """Count tsunamis of which a gauge that does not fail is put aside, by what the waves are held against."""
+    gauges = list(nowcast.gauges)
+    scenarios = ScenarioSet.build(bank.with_window(gauges, max(WINDOWS_MIN)), count=N_HONEST, seed=SEED + 3)
+    waves = scenarios.load_records(gauges, max(WINDOWS_MIN), noise_sd_m=NOISE_M).to_numpy()
+    rows = Rows("minutes", "by", "tsunamis", "a gauge put aside", "contradiction, median", "largest")
+    for window_min in WINDOWS_MIN:
+        of_bank = LeastSquares(bank, window_min, gauges=gauges)
+        of_model = nowcast.inverter.restricted(gauges=gauges, window_min=window_min)
+        for by, inverter in (("model", of_model), ("subfaults of a bank", of_bank)):
+            consistency = Consistency(inverter.record_moments(), inverter.times_s)
+            records = waves[..., : len(inverter.times_s)]
+            farthest = [consistency.contradictions(record).max() for record in records]
+            aside = sum(bool(consistency.put_aside(record)) for record in records)
+            numbers = (f"{np.median(farthest):.1f}", f"{max(farthest):.1f}")
+            rows.add(f"{window_min}", by, f"{N_HONEST}", f"{aside}", *numbers)
+    return rows
+
+
 def error(found: Result, bank: GreensBank, weights: np.ndarray) -> float:
     """Return the median error of maxima at forecast points, of their logarithm."""
     points = [name for name in found.forecast.gauges if name in bank.gauge_names("forecast")]
@@ -182,7 +203,8 @@ def main() -> None:
         quiet.add(kind, f"{N_FAILING}", f"{alarms}", f"{culprits}")
     waves = over_tsunamis(nowcast, records, bank, KINDS)
     command = "python -m benchmarks.studies.failing_sensors EVENTS --bank bank.nc"
-    found = {"quiet": quiet.results(), "waves": waves.results()}
+    honest = over_honest(nowcast, bank)
+    found = {"quiet": quiet.results(), "waves": waves.results(), "honest": honest.results()}
     write_compact(given.json, tables(found, command, code(), bank=bank.id, model=nowcast.model_id))
 
 

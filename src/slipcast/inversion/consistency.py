@@ -14,11 +14,12 @@ __all__ = ["Consistency"]
 
 _BIN_S = 180.0
 _SIZES_M = np.geomspace(0.005, 60.0, 20)  # root mean square slip
-_LIKELY = np.log(1e-3)  # of the most likely size; a less likely one does not count
 _NEAR_S, _CORRELATED_S = 600.0, 600.0
+_LIKELY = np.log(1e-3)  # of the most likely size; less likely ones do not count
+_LARGER = 3.0  # than what others have: a rupture may be strongest before one gauge
+_FIRST_WAVE_S, _BEGUN = 1500.0, 0.1  # for so long two must have had waves, of this share of their later size
 _DRIFT_M_PER_H = 0.009  # of a predicted tide, where nothing says how well it is known (docs/records.md)
 _NORMAL = 1.4826  # standard deviation over the median of the absolute value
-_PASSES = 3  # the error of modelled waves goes by the waves that are found with it
 _ALONE = 2.0  # times the limit, for one gauge against what slip can make: at first it may be all that there is
 
 
@@ -38,8 +39,7 @@ class Consistency:
     noise_sd_m : float, optional
         Standard deviation of a sample, m, at least; that of a noisier record is found from it.
     model_error : float, optional
-        Error of modelled waves, as a share of the largest level so far and in the next ten minutes of the waves that
-        fit all records best.
+        Error of modelled waves, as a share of the largest level so far and in the next ten minutes.
     limit : float, optional
         In standard deviations; a record that is farther from what the others say contradicts them, and one that is
         twice as far from what slip can make is none of an earthquake.
@@ -52,17 +52,21 @@ class Consistency:
     Notes
     -----
     Slip of size :math:`s` makes records of covariance :math:`s^2 M`; to it come white noise, the drift of a predicted
-    tide, and the error of modelled waves, correlated over ten minutes. With :math:`P` the inverse of the sum, the
-    record of gauge :math:`k` differs from what the others say of it, :math:`p`, by :math:`e = P_{kk}^{-1} (P d)_k`
-    with covariance :math:`P_{kk}^{-1}`. Two numbers tell how much: :math:`(e^T P_{kk} e - n)/\sqrt{2 n}`, for one of
-    another shape, and :math:`p^T P_{kk} e / \sqrt{p^T P_{kk} p}`, for one that is too large, too small, or upside
-    down. Of the sizes that the others leave likely the one counts that suits the record best. A gauge alone is held
-    against anything that slip can make. Samples are averaged over three minutes. ``benchmarks/studies/events.py`` holds
-    the six DARTs of the Tohoku tsunami of 2011 against each other; the defaults were chosen while looking at them.
+    tide, and the error of modelled waves, correlated over ten minutes. From the records of the others follows that of
+    a gauge, :math:`p`, with covariance :math:`S`; it counts the error of the waves that are predicted there, and not
+    of those that the gauge has, which may be none. With :math:`e` what the gauge has beside, two numbers tell how far
+    it is: :math:`(e^T S^{-1} e - n)/\sqrt{2 n}`, for one of another shape, and
+    :math:`|p^T S^{-1} e| / \sqrt{p^T S^{-1} p}`, for one that is too large, too small, or upside down. The size counts
+    that suits the gauge best, from the least that the others leave likely to three times the largest: a rupture may be
+    strongest before this gauge. Until two others have had waves for 25 minutes they may have seen but its edge, and
+    any larger size counts. A gauge alone is held against anything that slip can make. Samples are averaged over three
+    minutes.
 
-    It cannot see a delay of a few minutes; a constant level at a gauge over the source, which may have sunk or risen;
-    nor what a fault makes of a record that the others say nothing of, where slip could make it, too. Of two gauges
-    alone it cannot tell which is wrong, unless slip can make but one.
+    It is meant for gross faults, and errs on the side of keeping a gauge. It cannot see a delay of a few minutes; a
+    record that is up to a few times too large, where the others leave open what it should be; nor a fault before the
+    others have a wave, where slip could make it, too. Of two gauges alone it cannot tell which is wrong, unless slip
+    can make but one. ``benchmarks/studies/failing_sensors.py`` counts how many honest gauges are put aside, and how
+    many of those that fail.
     """
 
     moments: np.ndarray
@@ -70,8 +74,7 @@ class Consistency:
     columns: np.ndarray | None = None
     noise_sd_m: float = 0.004
     model_error: float = 0.15
-    limit: float = 5.0
-    delay_s: float = 60.0
+    limit: float = 3.0
 
     def __post_init__(self):
         n_times = len(self.times_s)
@@ -147,11 +150,7 @@ class Consistency:
         bins = bins.of_gauges(gauges)
         noise = np.diag(bins.noise_m**2) + bins.drift() + bins.tide
         sizes_m = _SIZES_M[: max(1, int(np.searchsorted(_SIZES_M, largest_m, side="right")))]
-        fitted_m, distance = bins.level_m, np.zeros(len(gauges))
-        for _ in range(_PASSES):
-            of_model = bins.model_error(self.model_error, fitted_m) + bins.delay(self.delay_s)
-            distance, fitted_m = _from_others(bins, noise + of_model, sizes_m, gauges)
-        return distance
+        return _from_others(bins, noise, self.model_error, sizes_m, gauges)
 
     def _binned(self, records) -> _Bins:
         """Average what is known over bins."""
@@ -207,19 +206,10 @@ class _Bins:
         drift = _DRIFT_M_PER_H * self.time_s / 3600
         return np.where(self.same, np.outer(drift, drift), 0.0)
 
-    def delay(self, delay_s: float) -> np.ndarray:
-        """Return the covariance of a delay of the waves at each gauge, m^2."""
-        slope = np.zeros_like(self.level_m)
-        for gauge in np.unique(self.owner):
-            own = np.flatnonzero(self.owner == gauge)
-            if own.size > 1:
-                slope[own] = np.gradient(self.level_m[own], self.time_s[own])
-        return np.where(self.same, delay_s**2 * np.outer(slope, slope), 0.0)
-
-    def model_error(self, share: float, fitted_m: np.ndarray) -> np.ndarray:
+    def model_error(self, share: float, level_m: np.ndarray) -> np.ndarray:
         """Return the covariance of the error of modelled waves, m^2."""
         lag_s = np.abs(self.time_s[:, np.newaxis] - self.time_s)
-        larger = np.abs(fitted_m)
+        larger = np.abs(level_m)
         before = self.same & (self.time_s <= self.time_s[:, np.newaxis] + _NEAR_S)
         near = np.where(before, larger, 0.0).max(axis=1)
         return np.where(self.same, share**2 * np.outer(near, near) * np.exp(-lag_s / _CORRELATED_S), 0.0)
@@ -232,34 +222,50 @@ def _scatter(level_m: np.ndarray) -> float:
     return float(_NORMAL * np.median(np.abs(np.diff(level_m, 2))) / np.sqrt(6.0))
 
 
-def _from_others(
-    bins: _Bins, noise: np.ndarray, sizes_m: np.ndarray, gauges: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each record is from what the others say, and the waves that fit all of them best, m."""
-    level, shape = bins.level_m, (len(sizes_m), len(gauges))
-    likelihood, distance, of_all = np.empty(shape), np.empty(shape), np.empty(len(sizes_m))
-    fitted = np.empty((len(sizes_m), level.size))
+def _from_others(bins: _Bins, base: np.ndarray, share: float, sizes_m: np.ndarray, gauges: Sequence[int]) -> np.ndarray:
+    """Return how far each record is from what the others say, for the size that suits it best."""
+    level, nearest = bins.level_m, np.full(len(gauges), np.inf)
+    noise = base + bins.model_error(share, level)
     # noise W^-T W^-1, and waves that are independent in its terms: one factorisation for all sizes
     factor = np.linalg.cholesky(noise)
     whitened = solve_triangular(factor, solve_triangular(factor, bins.moments, lower=True).T, lower=True)
     power, turn = np.linalg.eigh((whitened + whitened.T) / 2)
     turn = solve_triangular(factor.T, turn, lower=False)
-    log_noise, turned = 2 * np.log(np.diag(factor)).sum(), turn.T @ level
-    for at, size_m in enumerate(sizes_m):
-        variance = 1.0 + size_m**2 * np.maximum(power, 0.0)
-        solved = turn @ (turned / variance)
-        fitted[at] = level - noise @ solved
-        of_all[at] = -0.5 * (level @ solved + log_noise + np.log(variance).sum())
-        for place, gauge in enumerate(gauges):
-            own = bins.owner == gauge
-            inner = (turn[own] / variance) @ turn[own].T
-            error = np.linalg.solve(inner, solved[own])
-            squared = float(solved[own] @ error)
-            likelihood[at, place] = of_all[at] + 0.5 * (squared - np.linalg.slogdet(inner)[1])
-            said, count = level[own] - error, own.sum()
-            strength = float(said @ inner @ said)
-            too_large = abs(float(said @ solved[own])) / np.sqrt(strength) if strength > 0 else 0.0
-            distance[at, place] = max((squared - count) / np.sqrt(2 * count), too_large)
-    likely = likelihood >= likelihood.max(axis=0) + _LIKELY
-    best = np.where(likely, distance, np.inf).argmin(axis=0)
-    return distance[best, np.arange(len(gauges))], fitted[of_all.argmax()]
+    turned = turn.T @ level
+    for place, gauge in enumerate(gauges):
+        own = np.flatnonzero(bins.owner == gauge)
+        both, of_own = np.ix_(own, own), bins.of_gauges([gauge])
+        for size_m in sizes_m[_likely_sizes(bins, base, sizes_m, own)]:
+            variance = 1.0 + size_m**2 * np.maximum(power, 0.0)
+            unknown = np.linalg.inv((turn[own] / variance) @ turn[own].T)  # with all that is unknown of its record
+            error = unknown @ (turn[own] @ (turned / variance))
+            said = level[own] - error
+            wave = unknown - noise[both]
+            size = np.sqrt(said**2 + np.maximum(np.diag(wave), 0.0))
+            scatter = wave + base[both] + of_own.model_error(share, size)
+            unlike, alike = np.linalg.solve(scatter, np.stack([error, said], axis=1)).T
+            strength = float(said @ alike)
+            wrong_size = abs(float(said @ unlike)) / np.sqrt(strength) if strength > 0 else 0.0
+            wrong_shape = (float(error @ unlike) - own.size) / np.sqrt(2 * own.size)
+            nearest[place] = min(nearest[place], max(wrong_shape, wrong_size))
+    return nearest
+
+
+def _likely_sizes(bins: _Bins, base: np.ndarray, sizes_m: np.ndarray, own: np.ndarray) -> slice:
+    """Return the sizes that the gauges other than one leave open; an error of waves would stand for waves."""
+    others = np.setdiff1d(np.arange(bins.level_m.size), own)
+    if not others.size:
+        return slice(None)
+    both = np.ix_(others, others)
+    factor = np.linalg.cholesky(base[both])
+    whitened = solve_triangular(factor, solve_triangular(factor, bins.moments[both], lower=True).T, lower=True)
+    power, turn = np.linalg.eigh((whitened + whitened.T) / 2)
+    turned = turn.T @ solve_triangular(factor, bins.level_m[others], lower=True)
+    variance = 1.0 + sizes_m[:, np.newaxis] ** 2 * np.maximum(power, 0.0)
+    likelihood = -0.5 * (turned**2 / variance + np.log(variance)).sum(axis=1)
+    likely = np.flatnonzero(likelihood >= likelihood.max() + _LIKELY)
+    swing_m, owner = np.sqrt(np.diag(bins.moments)[others]), bins.owner[others]
+    moving = [swing_m[owner == gauge] > _BEGUN * swing_m[owner == gauge].max() for gauge in np.unique(owner)]
+    if sum(_BIN_S * np.count_nonzero(each) >= _FIRST_WAVE_S for each in moving) < 2:
+        return slice(likely[0], None)
+    return slice(likely[0], int(np.searchsorted(sizes_m, _LARGER * sizes_m[likely[-1]])) + 1)

@@ -14,6 +14,7 @@ from scipy.optimize import nnls
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.inverter import noise_of_records, recorded_gauges
+from slipcast.inversion.record_moments import record_moments
 from slipcast.io.labels import positions_of
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -191,9 +192,8 @@ class LeastSquares:
         return replace(ready, correlated=noise)
 
     def record_moments(self) -> np.ndarray:
-        """Return the second moments of records for 1 m of slip on each unit source, independent of the others, m^2."""
-        response = self.solver.response.to_numpy().reshape(-1, len(self.sources))
-        return response @ response.T
+        """Return the second moments of records of a rupture of which nothing is known, m^2."""
+        return record_moments(self.bank, self.times_s, gauges=self.gauges, sources=self.sources)
 
     def solve(self, records) -> np.ndarray:
         """Find slip, as :meth:`LeastSquaresSolver.solve`."""

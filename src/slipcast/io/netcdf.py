@@ -100,7 +100,7 @@ def read_netcdf(
     Notes
     -----
     A file that is not as it was sealed never reaches the netCDF library. One without a seal does so first in a process
-    of its own, which takes about a quarter of a second.
+    of its own, which takes a moment.
     """
     target = Path(path)
     if not target.is_file():

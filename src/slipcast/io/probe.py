@@ -1,6 +1,6 @@
 """Trial reading of a netCDF file in a process of its own, since damage can bring the netCDF library down.
 
-Run as a script, without importing the package: it begins in a quarter of a second.
+Run as a script, without importing the package: so it begins fast.
 """
 
 from __future__ import annotations
