@@ -318,7 +318,7 @@ def test_samples_may_be_one_second_apart():
     [
         ({"lowest_m": 4999.0}, 0.0, "gross_range"),
         ({"highest_m": 5001.0}, 0.0, "gross_range"),
-        ({"farthest_m": 0.05}, 0.0, "gross_range"),
+        ({"farthest_m": 0.05, "farthest_wave_m": 0.05}, 0.0, "gross_range"),
         ({"spike_m": 0.2}, 0.06, "spike"),
         ({"spike_scatters": 400.0}, 0.06, "spike"),
         ({"spike_growth": 1000.0}, 0.06, "spike"),
@@ -473,3 +473,38 @@ def test_no_good_sample_of_real_tsunamis_is_flagged(path):
     # shaking is rough, and not good: the first two hours
     close = (flags > 0) & (np.abs(level - between) < 0.02) & ((time < 0) | (time > 7200))
     assert close.sum() <= 1e-3 * time.size
+
+
+# first waves of ruptures close to a DART, by the generator, samples of a minute
+SHARP_WAVES_CM = {
+    "0.6 m": "1 3 12 28 50 55 28 -1 16 25 4 -1 3 7 0 3 5 0 3 4 2 2 2 0 1 0 -1 -4 -1 0",
+    "1 m": "1 3 10 23 48 80 100 83 36 5 9 16 17 21 17 18 24 24 30 26 23 20 15 14 12 6 3 3 -5 -10",
+    "turns at once": "0 3 8 31 59 65 -10 -24 -3 -8 12 1 23 28 32 37 26 29 23 22 13 16 7 7 5 7 8 0 9 5",
+    "3.1 m": "-3 2 8 39 102 214 310 302 171 64 67 71 30 23 63 48 72 43 22 48 6 31 30 36 26 8 20 -4 -45 -46",
+}
+
+
+@pytest.mark.parametrize("wave_cm", SHARP_WAVES_CM.values(), ids=SHARP_WAVES_CM)
+def test_the_crest_of_a_sharp_wave_is_good(wave_cm):
+    wave_m = np.array(wave_cm.split(), dtype=float) / 100
+    time, height, interval = mixed(60, wave_m=0.0)
+    begin = int(np.argmax(time >= 1800.0))
+    height[begin : begin + len(wave_m)] += wave_m
+    height[begin + len(wave_m) :] += wave_m[-1]
+    npt.assert_array_equal(check_quality(time, height, interval), 0)
+    spikes = [begin - 60, begin + 120]
+    height[spikes] += 0.12
+    npt.assert_array_equal(np.flatnonzero(check_quality(time, height, interval)), spikes)
+
+
+def test_hardly_a_sample_of_simulated_tsunamis_is_flagged(small_set):
+    records = small_set.load_records(["46404", "46407", "46419"], 120, noise_sd_m=0.0015).to_numpy().astype(float)
+    minutes = np.arange(-60, records.shape[-1]) + 1.0
+    lost = samples = 0
+    for wave in records[np.abs(records).max(axis=(1, 2)) > 0.3][:40].reshape(-1, records.shape[-1]):
+        height = 4000 + 0.001 * np.random.default_rng(1).standard_normal(minutes.size)
+        height[minutes > 0] += wave
+        lost += np.count_nonzero(check_quality(60 * minutes, height, np.full(minutes.size, 60)))
+        samples += wave.size
+    assert samples > 5_000
+    assert lost < 0.001 * samples

@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.inverter import noise_of_records, recorded_gauges
-from slipcast.inversion.record_moments import record_moments
+from slipcast.inversion.unknown_rupture import record_moments
 from slipcast.io.labels import positions_of
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise

@@ -17,6 +17,9 @@ _LONGEST_RATE_S = 7200.0
 _START_MS = 0.005  # of a track that begins within a wave
 _MEMORY_S, _MEMORY = 900.0, 8
 _AROUND = 20
+_AROUND_S = 600.0
+_SHORT, _BESIDE_S, _TIMES = 2, 120.0, 2.0  # a run of few samples is held against the nearest moves alone
+_WAYS = (slice(None), slice(None, None, -1))
 _SCATTER_OF_40_PERCENT = 0.5244  # 40 % of the sizes of a standard normal variable are below
 _FEWEST, _ESTABLISHED, _ESTABLISHED_S = 5, 12, 1200.0
 _PENDING = 20
@@ -139,6 +142,7 @@ def follow(
         breaks.append(found)
     forwards, backwards = states
     bad = ~((forwards == 1) | (backwards == 1)) & ((forwards == -1) | (backwards == -1))
+    bad &= ~_sharp_waves(time_s, level_m, bad, tolerance, growth)
     spans = [(min(pair), max(pair)) for pair in breaks[1]]
     steps = []
     for before, after in breaks[0]:
@@ -186,6 +190,46 @@ def _one_way(
             state[each.members] = 1 if each is home else -1
         main, others = home, []
     return state, breaks
+
+
+def _sharp_waves(
+    time_s: np.ndarray, level_m: np.ndarray, bad: np.ndarray, tolerance_m: np.ndarray, growth: float
+) -> np.ndarray:
+    """Find runs of bad samples that good ones do lead to, by how fast the sea moves on both sides of them.
+
+    A wave that sets in and turns back within minutes is too sharp for what was before it alone, or after it.
+    """
+    left = bad.copy()
+    apart_s = np.diff(time_s)
+    fine, apart_s = apart_s <= _FINE_S, np.maximum(apart_s, _SHORTEST_RATE_S)
+    rate = np.abs(np.diff(level_m)) / apart_s
+    least = tolerance_m[:-1] / apart_s
+    found = True
+    while found:
+        found = False
+        known = np.where(fine & ~left[1:] & ~left[:-1], rate, 0.0)
+        edges = np.flatnonzero(np.diff(left.astype(np.int8), prepend=0, append=0))
+        for first, after in edges.reshape(-1, 2):
+            moves = slice(first - 1, after)
+            if first == 0 or after == left.size or not fine[moves].all():
+                continue
+            around_s, times = (_BESIDE_S, _TIMES) if after - first <= _SHORT else (_AROUND_S, growth)
+            near = (time_s[1:] >= time_s[first - 1] - around_s) & (time_s[:-1] <= time_s[after] + around_s)
+            allowed = np.maximum(least[moves], times * known[near].max())
+            forwards, backwards = (_reach(rate[moves][way], allowed[way], times) for way in _WAYS)
+            if max(forwards, backwards) >= after - first or forwards + backwards > after - first:
+                left[first:after], found = False, True
+    return bad & ~left
+
+
+def _reach(rate: np.ndarray, allowed: np.ndarray, growth: float) -> int:
+    """Count the moves that are each no faster than is allowed, or than those before it lead to."""
+    fastest = 0.0
+    for count, (each, limit) in enumerate(zip(rate.tolist(), allowed.tolist(), strict=True)):
+        if each > max(limit, growth * fastest):
+            return count
+        fastest = max(fastest, each)
+    return rate.size
 
 
 def _established(track: _Track, before: _Track | None = None) -> bool:

@@ -45,6 +45,9 @@ class QualitySettings:
     farthest_m : float
         How far from the record's own tide a height can be, m (``gross_range``). The highest tsunami that a DART has
         recorded was 1.9 m (21418 in 2011).
+    farthest_wave_m : float
+        The same while a tsunami may be there, of samples no more than 4 min apart that move no faster than
+        ``rate_m_per_s``: a DART close to a great rupture may see more than any has yet.
     spike_m : float
         Least distance from where the record leads to, from both sides, of a ``spike``, m.
     spike_scatters : float
@@ -83,6 +86,7 @@ class QualitySettings:
     lowest_m: float = 100.0
     highest_m: float = 11_000.0
     farthest_m: float = 3.0
+    farthest_wave_m: float = 10.0
     spike_m: float = 0.02
     spike_scatters: float = 4.0
     spike_growth: float = 3.0
@@ -321,7 +325,9 @@ def examine(
     level = level - offset
     if at.size:
         middle = np.median(level[at])
-        far = _outside(level[at], middle - settings.farthest_m, middle + settings.farthest_m)
+        off = level[at] - middle
+        far = _outside(off, -settings.farthest_m, settings.farthest_m)
+        far &= ~_high_waves(time[at], off, far, settings, wave_s)
         flags[at[far]] |= MASKS["gross_range"]
         at = at[~far]
     _flag_coarse_spikes(flags, at, time, level, interval, settings)
@@ -368,13 +374,28 @@ def flag_summary(flags: Any, time_s: Any) -> list[dict]:
     ]
 
 
-def _outside(height: np.ndarray, lowest_m: float, highest_m: float) -> np.ndarray:
+def _high_waves(
+    time: np.ndarray, off: np.ndarray, far: np.ndarray, settings: QualitySettings, wave_s: tuple[float, float]
+) -> np.ndarray:
+    """Find runs of far samples that a wave can make: entered and left no faster than the sea moves."""
+    apart = np.diff(time)
+    smooth = (apart <= _COARSE_S) & (np.abs(np.diff(off)) <= settings.rate_m_per_s * apart)
+    led = np.append(smooth, False) & np.insert(smooth, 0, False)
+    led &= (time >= wave_s[0]) & (time <= wave_s[1]) & (np.abs(off) <= settings.farthest_wave_m)
+    waves = far.copy()
+    edges = np.flatnonzero(np.diff(far.astype(np.int8), prepend=0, append=0))
+    for first, after in edges.reshape(-1, 2):
+        waves[first:after] &= led[first:after].all()
+    return waves
+
+
+def _outside(height: np.ndarray, lowest: float, highest: float) -> np.ndarray:
     """Tell which heights are outside a range."""
     from ioos_qc import qartod
 
     if not height.size:
         return np.zeros(0, dtype=bool)
-    return np.asarray(qartod.gross_range_test(height, (lowest_m, highest_m))) == _FAIL
+    return np.asarray(qartod.gross_range_test(height, (lowest, highest))) == _FAIL
 
 
 def _flag_coarse_spikes(

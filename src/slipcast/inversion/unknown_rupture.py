@@ -21,8 +21,8 @@ def record_moments(
     """Compute the second moments of records of a rupture of which nothing is known.
 
     Each unit source slips 1 m and its subfaults 1 m about that (standard deviations, all independent), and each of
-    them begins at once, or two or four minutes later. Real slip is uneven and takes its time, and what gauges sense of
-    it lies farther from the waves of even slip than noise does: a third of the height, in the simulated ocean.
+    them begins at once, or two or four minutes later: real slip is uneven and takes its time, and what gauges sense of
+    it lies farther from the waves of even slip than noise does.
 
     Parameters
     ----------
