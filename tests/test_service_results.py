@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 
 from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
+from slipcast.realtime.replay import replay
+from slipcast.records import DartSeries, records_of
 from slipcast.regions.region import Region
 from slipcast.service.metrics import Metrics
 from slipcast.service.poller import Poller
@@ -125,6 +127,31 @@ def test_a_wave_is_detected_in_heights_that_go_back_half_a_day(wave_m, hours, de
     found = gauge_levels(event_row(), heights, ["46404"], Region.open("cascadia"))["46404"]
     assert found.detected is detected
     assert found.state == ("wave detected" if wave_m else "no wave detected")
+
+
+def test_a_replay_and_the_service_detect_a_wave_alike(nowcast):
+    origin, rng = np.datetime64("2026-01-26T21:00:00"), np.random.default_rng(1)
+    minutes = np.array([*range(-60 * 30, -60, 15), *range(-60, 91)])
+    wave = np.where(minutes > 30, 0.1 * np.sin((minutes - 30) * np.pi / 10), 0.0)
+    height = 2793 + 0.6 * np.sin(2 * np.pi * minutes / 745.2) + wave + rng.normal(0, 0.001, minutes.size)
+    interval = np.where(minutes < -60, 900, 60)
+    series = DartSeries("46404", origin + minutes.astype("timedelta64[m]"), height, interval.astype(np.int16))
+    event = event_row()
+    place = (event.longitude, event.latitude)
+    records = records_of([series], origin=origin, region="cascadia", epicentre=place)
+    seen = []
+    for last in (30, 45, 60, 90):
+        sent = minutes <= last
+        heights = {
+            ("46404", "water_column", 60_000 * int(at)): float(level)
+            for at, level in zip(minutes[sent], height[sent], strict=True)
+        }
+        live = nowcast.answer(event, heights)
+        again = replay(records, nowcast.inverter, minutes=[last], gauges=["46404"])
+        waiting = "no wave detected yet" in live.flags
+        assert ("no wave detected yet" in str(again.dataset["flags"].to_numpy()[0])) is waiting
+        seen.append(not waiting)
+    assert seen == [False, True, True, True]
 
 
 def test_sea_level_counts_before_the_water_column_of_the_same_time():

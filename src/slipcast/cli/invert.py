@@ -149,12 +149,15 @@ def invert(
         return
     shares = _explained(observed, slip, waves, windows)
     if as_json:
-        more = {"predicted": {name: vars(fit) for name, fit in predicted.items()}} if one_out else {}
+        more: dict[str, Any] = {"predicted": {name: vars(fit) for name, fit in predicted.items()}} if one_out else {}
+        more |= {"samples_left_out": slip.samples_left_out}
         print_json(_summary(slip) | {"put_aside": slip.put_aside, "explained": shares} | more)
         return
     write_line(f"{out}: {_in_words(slip)}")
     for name, why in slip.gauges_left_out.items():
         say(f"{name}: left out: {why}")
+    for name, note in slip.samples_left_out.items():
+        say(f"{name}: {note}")
     told = [f"{name} {share:.0%}" for name, share in shares.items() if share is not None]
     if told:
         write_line(f"explained: {', '.join(told)} of the record in the window")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -277,6 +278,12 @@ class SlipEstimate(Summarised):
         parts = (part.rpartition("=") for part in str(self.dataset.attrs.get("put_aside", "")).split())
         return {name: float(by) for name, _, by in parts}
 
+    @property
+    def samples_left_out(self) -> dict[str, str]:
+        """What was left out of the records of gauges that were used: samples, with the test, and steps."""
+        notes = json.loads(self.dataset.attrs.get("samples_left_out", "{}"))
+        return {str(name): str(note) for name, note in notes.items()}
+
     def interval(self, probability: float = 0.9) -> xr.DataArray:
         """Compute the central interval of slip.
 
@@ -390,6 +397,7 @@ class SlipEstimate(Summarised):
             ("window", f"{start} to {end} min after the origin"),
             ("gauges", shortened(str(about.get("gauges", "")).split())),
             *([("left out", shortened(list(self.gauges_left_out)))] if self.gauges_left_out else []),
+            *([("samples left out of", shortened(list(self.samples_left_out)))] if self.samples_left_out else []),
         ]
         if events is None:
             return Summary(

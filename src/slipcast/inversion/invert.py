@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from slipcast.inversion.inverter import (
 from slipcast.io.labels import with_reasons
 from slipcast.records import Records
 from slipcast.records.arrival import earliest_arrivals
+from slipcast.records.level_checks import examined, notes_on_samples
 
 __all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records"]
 
@@ -77,7 +79,8 @@ def invert_records(
         How many, where the method draws them.
     put_aside : bool or mapping of gauge to float, optional
         Leave gauges out whose record no slip explains, alone or beside those of the others
-        (:func:`contradicting_gauges`); or these, which were found before.
+        (:func:`contradicting_gauges`); or these, which were found before. Samples that cannot be the sea are left out
+        of records that no reader has checked (:func:`~slipcast.records.level_checks.examined`). False: use all.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def invert_records(
         Attribute ``tide``: ``"joint"``, else how the records say that it was taken out; ``gauges``: those used;
         ``put_aside``: those whose record contradicts, and by how many standard deviations; ``gauges_left_out``: these,
         those of the records that the method knows without a sample in the window, and those that could not be read,
-        with the reasons.
+        with the reasons; ``samples_left_out``: what was left out of the records of those used.
 
     Raises
     ------
@@ -102,6 +105,8 @@ def invert_records(
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
     records, chosen, known = _chosen(records, inverter, window_min, gauges)
+    if put_aside is not False:
+        records = examined(records, 60.0 * longest_window_min(chosen))
     sampled = _sampled(records, chosen)
     aside = _aside(records, chosen, sampled) if put_aside is True else dict(put_aside or {})
     dropped = [name for name in records.gauges if name in known and name not in chosen.gauges]
@@ -138,8 +143,12 @@ def invert_records(
     if dropped:
         told = "; ".join(f"gauge {name} is left out: {unsampled}" for name in dropped)
         warnings.warn(told, SlipcastWarning, stacklevel=2)
+    notes = {} if sampled.ndim > 2 else notes_on_samples(records, 60.0 * longest_window_min(chosen))
     found = estimate.dataset.assign_attrs(
-        tide=tide, put_aside=" ".join(f"{name}={by:.1f}" for name, by in aside.items()), **learned
+        tide=tide,
+        put_aside=" ".join(f"{name}={by:.1f}" for name, by in aside.items()),
+        samples_left_out=json.dumps({name: note for name, note in notes.items() if name in used}),
+        **learned,
     )
     return SlipEstimate(with_reasons(found, records.gauges_left_out | reasons))
 
@@ -173,6 +182,7 @@ def contradicting_gauges(
         (:class:`~slipcast.inversion.inverter.RecordModel`) or takes its own gauges alone.
     """
     records, chosen, _ = _chosen(records, inverter, window_min, gauges)
+    records = examined(records, 60.0 * longest_window_min(chosen))
     return _aside(records, chosen, _sampled(records, chosen), largest_m)
 
 

@@ -21,6 +21,7 @@ from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.io.labels import with_reasons
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_ends
+from slipcast.records.level_checks import examined
 
 __all__ = ["FIRST_WAVE", "EventInversion", "invert_event"]
 
@@ -123,6 +124,8 @@ def invert_event(
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(bank, GreensBank, "bank", "a GreensBank")
     records = records.one_event()
+    if put_aside:
+        records = examined(records, float(bank.time_s[-1]))
     names = None if gauges is None else list(gauges)
     used = [name for name in records.gauges if name in bank.gauges] if names is None else names
     if isinstance(window_min, str) and window_min != FIRST_WAVE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from scipy.stats import theilslopes
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
 from slipcast.records import DartSeries, Records, detect, earliest_arrival, flag_summary, parse_origin, records_of
+from slipcast.records.level_checks import without_bad_samples, words_for
 from slipcast.regions.region import Region
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Event",
     "GaugeLevels",
     "SampleKey",
+    "detected_at",
     "gauge_levels",
     "has_wave",
     "records_of_levels",
@@ -174,8 +176,11 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
         title=event.name,
     )
     epicentre = [float(wrap_longitude(event.longitude)), event.latitude]
-    named = {} if event.magnitude is None else {"magnitude": float(event.magnitude)}
-    dataset = made.dataset.assign_attrs(epicentre=epicentre, simulation=int(event.simulation), **named)
+    named: dict[str, Any] = {} if event.magnitude is None else {"magnitude": float(event.magnitude)}
+    checked = ("gauge", "time"), np.zeros(level.shape, np.uint8), {"long_name": "what is wrong with a sample"}
+    dataset = made.dataset.assign(flag=checked).assign_attrs(
+        epicentre=epicentre, simulation=int(event.simulation), **named
+    )
     if tide.size:
         dataset["tide_column"] = (
             ("gauge", "column", "time"),
@@ -233,9 +238,14 @@ def gauge_levels(
         time_s = np.array(times_ms, dtype=float) / 1e3
         detected = None
         if raw[name]:
-            detected = _detected(raw[name], earliest_s)
+            known_s = np.array(sorted(raw[name])) / 1e3
+            at_s = detected_at(known_s, np.array([raw[name][round(1e3 * at)] for at in known_s]), earliest_s)
+            detected = None if at_s is None else bool(np.isfinite(at_s))
         else:
+            heights, found_bad = without_bad_samples(time_s, heights)
+            time_s, heights = time_s[np.isfinite(heights)], heights[np.isfinite(heights)]
             heights, note = without_offset(time_s, heights, earliest_s)
+            note = ", ".join(filter(None, (found_bad, note)))
         found[name] = GaugeLevels(time_s, heights, note, earliest_s, detected)
         if columns is not None:
             tide_m = columns.interp(time=time_s, kwargs={"fill_value": 0.0}).to_numpy()
@@ -243,14 +253,29 @@ def gauge_levels(
     return found
 
 
-def _detected(heights_m: Mapping[int, float], earliest_s: float) -> bool | None:
-    """Tell whether heights of the water column by time, ms, show a tsunami since it can be; None for few before it."""
-    times_s = np.array(sorted(heights_m)) / 1e3
-    if times_s[0] > -_LEARNT_S:
+def detected_at(time_s: np.ndarray, height_m: np.ndarray, earliest_s: float) -> float | None:
+    """Tell since when heights of the water column show a tsunami.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        s since the origin, rising.
+    height_m : array, shape (n,)
+        m, with tide, finite.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin.
+
+    Returns
+    -------
+    detected_s : float or None
+        Time of the sample that decided (:func:`~slipcast.records.detection.detect`); infinite where there is none, None
+        where there are too few heights before the origin to tell a tsunami from the tide.
+    """
+    if not time_s.size or time_s[0] > -_LEARNT_S:
         return None
-    recent = times_s >= -_HISTORY_S
-    heights = np.array([heights_m[round(1e3 * at)] for at in times_s[recent]])
-    return any(found.crest_s >= max(earliest_s, 0.0) for found in detect(times_s[recent], heights))
+    recent = time_s >= -_HISTORY_S
+    found = detect(time_s[recent], height_m[recent])
+    return min((each.detected_s for each in found if each.crest_s >= max(earliest_s, 0.0)), default=np.inf)
 
 
 def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:
@@ -328,7 +353,7 @@ def _without_tide(
     notes = ["tide taken out here"]
     for found in flag_summary(records.dataset["flag"].to_numpy()[0], records.time_s):
         if found["test"] != "shaking" and found["last_s"] >= -_NAMED_S:
-            notes.append(f"{found['number']} samples left out ({found['test']})")
+            notes.append(words_for(found))
     notes += [said for said in records.dataset["left_out"].to_numpy()[0].split("; ") if said.startswith("step")]
     return (
         {round(1e3 * at): float(value) for at, value in zip(records.time_s[kept], level[kept])},

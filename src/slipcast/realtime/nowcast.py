@@ -30,12 +30,14 @@ from slipcast.realtime.detiding import (
     Event,
     GaugeLevels,
     SampleKey,
+    detected_at,
     gauge_levels,
     has_wave,
     records_of_levels,
 )
 from slipcast.records import Records, earliest_arrival
 from slipcast.records.arrival import earliest_arrivals
+from slipcast.records.level_checks import examined, notes_on_samples
 from slipcast.regions.region import Region
 
 if TYPE_CHECKING:
@@ -291,7 +293,8 @@ class Nowcast:
         notes : list of str, optional
             Flags about how the records were made.
         waves_seen : mapping of str to bool, optional
-            Where a wave has been seen; by default it is looked for in the records.
+            Where a tsunami has been detected, or not (:meth:`detections`); at other gauges a wave is looked for in the
+            records.
         forecast_gauges : list of str, optional
             By default all.
         known : str, optional
@@ -312,6 +315,8 @@ class Nowcast:
         if (place := _epicentre(records)) is not None:
             self.check_epicentre(*place)
         shortest, longest = self.window_range_min
+        if not (checked := "flag" in records.dataset):
+            records = examined(records, 60.0 * longest)
         time_s = records.time_s
         inside = (time_s >= 0) & (time_s <= 60 * longest)
         level = records.sea_level.to_numpy()[:, inside]
@@ -328,10 +333,12 @@ class Nowcast:
         seen = [name for name, row in zip(used, sampled, strict=True) if np.isfinite(row).any()]
         if not seen:
             return None
-        waves_seen = self._waves_seen(records, used, window_min) if waves_seen is None else waves_seen
+        waves_seen = self._waves_seen(records, used, window_min) | dict(waves_seen or {})
         epicentre = _epicentre(records)
         candidates = self._candidates(epicentre, magnitude)
         flags = list(notes or [])
+        if not checked:
+            flags += [f"{name}: {note}" for name, note in notes_on_samples(records, 60.0 * longest).items()]
         flags += self._record_flags(last_s, newest_s, waves_seen)
         flags += self._place_flags(epicentre, candidates)
         digest = fingerprint(
@@ -452,21 +459,51 @@ class Nowcast:
         """Middles of the unit sources, shape (n_sources, 2), degrees."""
         return np.array([unit_source(name).corners()[:, :2].mean(axis=0) for name in self.sources])
 
+    def detections(self, records: Records) -> dict[str, float]:
+        """Tell since when heights of the water column show a tsunami.
+
+        Parameters
+        ----------
+        records : Records
+            Of one event, as a reader has them.
+
+        Returns
+        -------
+        detected_s : dict of str to float
+            By gauge, s since the origin; infinite where there is none. Gauges are missing whose records hold no heights
+            with tide, or less than half a day before the origin.
+        """
+        if "height" not in records.dataset:
+            return {}
+        height, earliest_s = records.dataset["height"].to_numpy(), self._earliest_s(records)
+        detided = records.dataset["detided"].to_numpy() if "detided" in records.dataset else np.zeros(len(height))
+        found = {}
+        for row, name in enumerate(records.gauges):
+            known = np.isfinite(height[row])
+            at_s = None if detided[row] else detected_at(records.time_s[known], height[row, known], earliest_s[row])
+            if at_s is not None:
+                found[name] = at_s
+        return found
+
     def _waves_seen(self, records: Records, names: list[str], window_min: float) -> dict[str, bool]:
         """Tell at which gauges a wave has been seen, at a time when a tsunami can be there."""
         inside = (records.time_s >= 0) & (records.time_s <= 60 * window_min)
-        from_epicentre_s = earliest_arrivals(records) if "epicentre" in records.dataset.attrs else None
+        earliest_s = self._earliest_s(records)
         found = {}
         for name in names:
             row = records.gauges.index(name)
-            place = tuple(float(records.dataset[key].to_numpy()[row]) for key in ("gauge_lon", "gauge_lat"))
-            earliest_s = self._earliest_from_sources((place[0], place[1]))
-            if from_epicentre_s is not None:
-                earliest_s = min(earliest_s, float(from_epicentre_s[row]))
             level = records.sea_level.to_numpy()[row]
             kept = inside & np.isfinite(level)
-            found[name] = has_wave(records.time_s[kept], level[kept], earliest_s)
+            found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row])
         return found
+
+    def _earliest_s(self, records: Records) -> list[float]:
+        """Return when a tsunami can be at each gauge at the earliest, s since the origin."""
+        places = zip(*(records.dataset[key].to_numpy().tolist() for key in ("gauge_lon", "gauge_lat")), strict=True)
+        earliest = np.array([self._earliest_from_sources((lon, lat)) for lon, lat in places])
+        if "epicentre" in records.dataset.attrs:
+            earliest = np.minimum(earliest, earliest_arrivals(records))
+        return [float(each) for each in earliest]
 
     def _earliest_from_sources(self, place: tuple[float, float]) -> float:
         """Return when a tsunami from any unit source can be at a place at the earliest, s since the origin."""

@@ -224,12 +224,18 @@ def replay(
     rows: list[dict[str, np.ndarray]] = []
     flags: list[str] = []
     latest: Result | None = None
+    detected_s = nowcast.detections(sent.records)
     with shown_progress(progress, "Minutes") as report:
         for place, minute in enumerate(steps):
             seen, last_s[place] = sent.by(minute)
             found = nowcast.update(
                 seen,
                 magnitude=magnitude,
+                waves_seen={
+                    name: detected_s[name] <= at_s
+                    for name, at_s in zip(sent.gauges, last_s[place].tolist(), strict=True)
+                    if name in detected_s
+                },
                 forecast_gauges=targets,
                 known="" if latest is None else latest.digest,
             )

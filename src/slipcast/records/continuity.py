@@ -142,7 +142,7 @@ def follow(
         breaks.append(found)
     forwards, backwards = states
     bad = ~((forwards == 1) | (backwards == 1)) & ((forwards == -1) | (backwards == -1))
-    bad &= ~_sharp_waves(time_s, level_m, bad, tolerance, growth)
+    bad &= ~_sharp_waves(time_s, level_m, bad, tolerance, growth + 1)
     spans = [(min(pair), max(pair)) for pair in breaks[1]]
     steps = []
     for before, after in breaks[0]:
@@ -200,6 +200,7 @@ def _sharp_waves(
     A wave that sets in and turns back within minutes is too sharp for what was before it alone, or after it.
     """
     left = bad.copy()
+    left[1:-1] |= bad[:-2] & bad[2:]  # alone among bad ones, a sample is no better than they
     apart_s = np.diff(time_s)
     fine, apart_s = apart_s <= _FINE_S, np.maximum(apart_s, _SHORTEST_RATE_S)
     rate = np.abs(np.diff(level_m)) / apart_s
@@ -210,13 +211,16 @@ def _sharp_waves(
         known = np.where(fine & ~left[1:] & ~left[:-1], rate, 0.0)
         edges = np.flatnonzero(np.diff(left.astype(np.int8), prepend=0, append=0))
         for first, after in edges.reshape(-1, 2):
-            moves = slice(first - 1, after)
-            if first == 0 or after == left.size or not fine[moves].all():
+            moves = slice(max(first - 1, 0), after)
+            if first == 0 or not fine[moves].all():
                 continue
-            around_s, times = (_BESIDE_S, _TIMES) if after - first <= _SHORT else (_AROUND_S, growth)
-            near = (time_s[1:] >= time_s[first - 1] - around_s) & (time_s[:-1] <= time_s[after] + around_s)
+            around_s, times = (_BESIDE_S, _TIMES) if after - first <= _SHORT and after < left.size else (_AROUND_S, growth)
+            ends_s = time_s[min(after, time_s.size - 1)] + around_s
+            near = (time_s[1:] >= time_s[first - 1] - around_s) & (time_s[:-1] <= ends_s)
             allowed = np.maximum(least[moves], times * known[near].max())
             forwards, backwards = (_reach(rate[moves][way], allowed[way], times) for way in _WAYS)
+            if after == left.size:  # nothing follows yet
+                backwards = 0
             if max(forwards, backwards) >= after - first or forwards + backwards > after - first:
                 left[first:after], found = False, True
     return bad & ~left

@@ -16,6 +16,7 @@ __all__ = [
     "MASKS",
     "Checked",
     "QualitySettings",
+    "check_levels",
     "check_quality",
     "checked_series",
     "examine",
@@ -307,20 +308,7 @@ def examine(
         flags[among[_flat_line(time[among], height[among], tide[among], settings)]] |= MASKS["flat_line"]
     at = at[flags[at] == 0]
     level = height - tide
-    bad, steps = follow(
-        time[at],
-        level[at],
-        least_m=settings.spike_m,
-        scatters=settings.spike_scatters,
-        growth=settings.spike_growth,
-        wave_s=wave_s,
-        farthest_m=settings.farthest_m,
-    )
-    flags[at[bad]] |= MASKS["spike"]
-    at = at[~bad]
-    offset[at] = level_offsets(time[at], steps, about_s=0.0, longest_gap_s=settings.level_gap_s)
-    flags[at[np.isnan(offset[at])]] |= MASKS["level"]
-    offset = np.nan_to_num(offset)
+    flags[at], offset[at], steps = _continuity(time[at], level[at], settings, wave_s)
     at = at[flags[at] == 0]
     level = level - offset
     if at.size:
@@ -335,7 +323,64 @@ def examine(
     for run in sampling_runs(time[at], interval[at]):
         among = at[run]
         flags[among[_fast(time[among], level[among], settings)]] |= MASKS["rate_of_change"]
-    return Checked(flags, offset, tuple(steps))
+    return Checked(flags, offset, steps)
+
+
+def check_levels(time_s: Any, level_m: Any, settings: QualitySettings | None = None) -> Checked:
+    """Check levels without tide, of any origin, for samples and steps that cannot be the sea.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        Seconds since the origin, rising.
+    level_m : array, shape (n,)
+        m; NaN where missing.
+    settings : QualitySettings, optional
+        Thresholds; by default those of :class:`QualitySettings`.
+
+    Returns
+    -------
+    checked : Checked
+        ``spike`` and ``level`` alone: what is the same for minutes, or high, may be a simulation.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> level_m = np.zeros(120)
+    >>> level_m[30] = 0.4
+    >>> np.flatnonzero(check_levels(60.0 * np.arange(120), level_m).flags).tolist()
+    [30]
+    """
+    time, level = np.asarray(time_s, dtype=float), np.asarray(level_m, dtype=float)
+    if time.shape != level.shape:
+        raise InputError(f"level_m must have shape {time.shape}, as time_s, got {level.shape}")
+    flags, offset = np.zeros(time.size, dtype=np.uint8), np.zeros(time.size)
+    at = np.flatnonzero(np.isfinite(level))
+    flags[at], offset[at], steps = _continuity(time[at], level[at], settings or QualitySettings(), _EVER)
+    return Checked(flags, offset, steps)
+
+
+def _continuity(
+    time: np.ndarray, level: np.ndarray, settings: QualitySettings, wave_s: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[Step, ...]]:
+    """Flag what the record does not lead to, and other levels of the sensor; measure steps."""
+    bad, steps = follow(
+        time,
+        level,
+        least_m=settings.spike_m,
+        scatters=settings.spike_scatters,
+        growth=settings.spike_growth,
+        wave_s=wave_s,
+        farthest_m=settings.farthest_m,
+    )
+    flags, offset = np.where(bad, MASKS["spike"], 0).astype(np.uint8), np.zeros(time.size)
+    offset[~bad] = level_offsets(time[~bad], steps, about_s=0.0, longest_gap_s=settings.level_gap_s)
+    flags[np.isnan(offset)] |= MASKS["level"]
+    return flags, np.nan_to_num(offset), tuple(steps)
 
 
 def flag_summary(flags: Any, time_s: Any) -> list[dict]:
