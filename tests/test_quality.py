@@ -125,12 +125,12 @@ def test_all_of_a_flat_line_is_flagged(interval_s, stuck):
 
 
 def test_an_hour_without_change_is_not_yet_flat_where_its_tide_stands():
-    time, height, interval = series(60)
+    time, height, interval = series(60, noise_m=0.0002)
     slack = int(np.argmin(np.abs(np.gradient(tide(time))[100:900]))) + 100
     height[slack - 5 : slack + 6] = height[slack]
     npt.assert_array_equal(check_quality(time, height, interval), 0)
-    small = height - 0.99 * (tide(time) - 5000.0)
-    small[slack - 5 : slack + 6] = np.round(small[slack - 5 : slack + 6] + 0.001 * (-1.0) ** np.arange(11), 3)
+    small = (height - 0.99 * (tide(time) - 5000.0)).round(3)
+    small[slack - 5 : slack + 6] += 0.001 * (-1.0) ** np.arange(11)
     small[300:360] = small[300]
     npt.assert_array_equal(check_quality(time, small, interval), 0)
 
@@ -142,6 +142,18 @@ def test_half_an_hour_without_change_is_flat_where_its_tide_moves(offset_m):
     flags = check_quality(time, height, interval)
     npt.assert_array_equal(np.flatnonzero(flags), np.arange(300, 330))
     npt.assert_array_equal(flags[300:330], MASKS["flat_line"])
+
+
+@pytest.mark.parametrize(("count", "stuck"), [(15, False), (16, True)])
+def test_noise_that_stops_is_a_stuck_sensor(count, stuck):
+    time, height, interval = series(60)
+    small = height - 0.99 * (tide(time) - 5000.0)
+    small[299], small[300 + count] = small[300] - 0.002, small[300] + 0.002
+    small[300 : 300 + count] = small[300]
+    flagged = np.flatnonzero(check_quality(time, small, interval))
+    npt.assert_array_equal(flagged, np.arange(300, 300 + count) if stuck else [])
+    later = QualitySettings(flat_line_count=20)
+    npt.assert_array_equal(check_quality(time, small, interval, settings=later), 0)
 
 
 def test_an_origin_between_whole_seconds_changes_nothing():
@@ -332,13 +344,14 @@ def test_samples_may_be_one_second_apart():
 def test_every_threshold_changes_what_is_flagged(setting, change_m, mask):
     time, height, interval = series(60)
     height[1000:1050] += 0.1 * np.sin(np.arange(50) * np.pi / 50) ** 2
+    base = {} if change_m is not None else {"flat_line_count": 1000}
     if change_m is None:
         height[500:540] = height[500]  # for 40 minutes
     else:
         height[500] += change_m
     one, other = (
         (check_quality(time, height, interval, settings=QualitySettings(**given)) & MASKS[mask]) > 0
-        for given in ({}, setting)
+        for given in (base, base | setting)
     )
     assert (one != other).any()
 

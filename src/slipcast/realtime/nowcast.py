@@ -339,10 +339,18 @@ class Nowcast:
         flags = list(notes or [])
         if not checked:
             flags += [f"{name}: {note}" for name, note in notes_on_samples(records, 60.0 * longest).items()]
-        flags += self._record_flags(last_s, newest_s, waves_seen)
+        flags += self._record_flags(last_s, newest_s)
         flags += self._place_flags(epicentre, candidates)
         digest = fingerprint(
-            used, round(window_min, 4), sampled, flags, self.model_id, self.bank_id, self.inverter.method, magnitude
+            used,
+            round(window_min, 4),
+            sampled,
+            flags,
+            sorted(waves_seen.items()),
+            self.model_id,
+            self.bank_id,
+            self.inverter.method,
+            magnitude,
         )
         if digest == known:
             return None
@@ -354,6 +362,8 @@ class Nowcast:
                 f"{name}: not used, its record contradicts the others or what slip can make, by {by:.0f} sd"
                 for name, by in aside.items()
             ]
+            wave_seen = any(waves_seen[name] for name in used if name not in aside)
+            flags += [] if wave_seen else ["no wave detected yet"]
             if first is not None:
                 alone = self._explained(slip, records, used, window_min, waves_seen)
                 agreed = [name for name, share in alone.items() if share >= _EXPLAINED and name not in aside]
@@ -361,7 +371,7 @@ class Nowcast:
                     slip,
                     N_SAMPLES,
                     np.random.default_rng(0),
-                    wave_seen=any(waves_seen[name] for name in used if name not in aside),
+                    wave_seen=wave_seen,
                     supported=len(agreed) > 1,
                     lowest=_MAGNITUDES[0],
                 )
@@ -409,7 +419,7 @@ class Nowcast:
             self._by_sources[sources] = self.inverter.with_sources(sources)
         return self._by_sources[sources]
 
-    def _record_flags(self, last_s: Mapping[str, float], newest_s: float, waves_seen: Mapping[str, bool]) -> list[str]:
+    def _record_flags(self, last_s: Mapping[str, float], newest_s: float) -> list[str]:
         """Tell what is special about the samples."""
         flags = []
         for name in self.gauges:
@@ -419,8 +429,6 @@ class Nowcast:
                 flags.append(f"{name}: no data since minute {last_s[name] / 60:.0f}")
         if newest_s < 60 * self.window_range_min[0]:
             flags.append(f"window shorter than {self.window_range_min[0]:g} min")
-        if not any(waves_seen.values()):
-            flags.append("no wave detected yet")
         return flags
 
     def _place_flags(self, epicentre: tuple[float, float] | None, candidates: list[str]) -> list[str]:

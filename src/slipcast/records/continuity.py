@@ -17,9 +17,7 @@ _LONGEST_RATE_S = 7200.0
 _START_MS = 0.005  # of a track that begins within a wave
 _MEMORY_S, _MEMORY = 900.0, 8
 _AROUND = 20
-_AROUND_S = 600.0
-_SHORT, _BESIDE_S, _TIMES = 2, 120.0, 2.0  # a run of few samples is held against the nearest moves alone
-_WAYS = (slice(None), slice(None, None, -1))
+_BESIDE, _SHORT, _TIMES = 3, 2, 2.0
 _SCATTER_OF_40_PERCENT = 0.5244  # 40 % of the sizes of a standard normal variable are below
 _FEWEST, _ESTABLISHED, _ESTABLISHED_S = 5, 12, 1200.0
 _PENDING = 20
@@ -142,7 +140,7 @@ def follow(
         breaks.append(found)
     forwards, backwards = states
     bad = ~((forwards == 1) | (backwards == 1)) & ((forwards == -1) | (backwards == -1))
-    bad &= ~_sharp_waves(time_s, level_m, bad, tolerance, growth + 1)
+    bad &= ~_sharp_waves(time_s, level_m, bad, least_m, growth + 1)
     spans = [(min(pair), max(pair)) for pair in breaks[1]]
     steps = []
     for before, after in breaks[0]:
@@ -192,9 +190,7 @@ def _one_way(
     return state, breaks
 
 
-def _sharp_waves(
-    time_s: np.ndarray, level_m: np.ndarray, bad: np.ndarray, tolerance_m: np.ndarray, growth: float
-) -> np.ndarray:
+def _sharp_waves(time_s: np.ndarray, level_m: np.ndarray, bad: np.ndarray, least_m: float, growth: float) -> np.ndarray:
     """Find runs of bad samples that good ones do lead to, by how fast the sea moves on both sides of them.
 
     A wave that sets in and turns back within minutes is too sharp for what was before it alone, or after it.
@@ -204,7 +200,7 @@ def _sharp_waves(
     apart_s = np.diff(time_s)
     fine, apart_s = apart_s <= _FINE_S, np.maximum(apart_s, _SHORTEST_RATE_S)
     rate = np.abs(np.diff(level_m)) / apart_s
-    least = tolerance_m[:-1] / apart_s
+    least = least_m / _SHORTEST_RATE_S
     found = True
     while found:
         found = False
@@ -214,11 +210,13 @@ def _sharp_waves(
             moves = slice(max(first - 1, 0), after)
             if first == 0 or not fine[moves].all():
                 continue
-            around_s, times = (_BESIDE_S, _TIMES) if after - first <= _SHORT and after < left.size else (_AROUND_S, growth)
-            ends_s = time_s[min(after, time_s.size - 1)] + around_s
-            near = (time_s[1:] >= time_s[first - 1] - around_s) & (time_s[:-1] <= ends_s)
-            allowed = np.maximum(least[moves], times * known[near].max())
-            forwards, backwards = (_reach(rate[moves][way], allowed[way], times) for way in _WAYS)
+            before, later = known[max(first - 1 - _BESIDE, 0) : first - 1], known[after : after + _BESIDE]
+            times = growth
+            if after - first <= _SHORT and after < left.size:
+                before = later = np.append(before, later)
+                times = _TIMES
+            forwards = _reach(rate[moves], max(least, times * before.max(initial=0.0)), times)
+            backwards = _reach(rate[moves][::-1], max(least, times * later.max(initial=0.0)), times)
             if after == left.size:  # nothing follows yet
                 backwards = 0
             if max(forwards, backwards) >= after - first or forwards + backwards > after - first:
@@ -226,13 +224,12 @@ def _sharp_waves(
     return bad & ~left
 
 
-def _reach(rate: np.ndarray, allowed: np.ndarray, growth: float) -> int:
+def _reach(rate: np.ndarray, allowed: float, growth: float) -> int:
     """Count the moves that are each no faster than is allowed, or than those before it lead to."""
-    fastest = 0.0
-    for count, (each, limit) in enumerate(zip(rate.tolist(), allowed.tolist(), strict=True)):
-        if each > max(limit, growth * fastest):
+    for count, each in enumerate(rate.tolist()):
+        if each > allowed:
             return count
-        fastest = max(fastest, each)
+        allowed = max(allowed, growth * each)
     return rate.size
 
 

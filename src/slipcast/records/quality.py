@@ -32,6 +32,7 @@ _SUSPECT, _FAIL = 3, 4
 _NEIGHBOURS = 10
 _NEAREST = 5
 _COARSE_S = 240.0
+_EQUAL_M, _LEAST_USUAL, _CALM, _NO_CHANCE = 1e-4, 0.05, 0.5, np.log(1e-8)
 _EVER = (-np.inf, np.inf)
 
 
@@ -68,6 +69,9 @@ class QualitySettings:
         Heights that differ by less than this, m, are the same.
     flat_line_moving_s, flat_line_tide_m : float
         It is stuck already after this long, s, in six samples or more, where its tide moved by this much, m.
+    flat_line_count : int
+        It is stuck, too, once it has sent the same height this many times running after the first, if its noise makes
+        that as good as impossible. The most in samples of 1 min of real records were 6.
     level_gap_s : float
         Where a level changes over a longer gap than this, s, a sensor was deployed again, and the samples of the
         other deployment are flagged ``level``; smaller steps are measured and taken out.
@@ -98,6 +102,7 @@ class QualitySettings:
     flat_line_m: float = 0.0005
     flat_line_moving_s: float = 1200.0
     flat_line_tide_m: float = 0.01
+    flat_line_count: int = 15
     level_gap_s: float = 3 * 3600.0
 
     def __post_init__(self):
@@ -514,4 +519,14 @@ def _flat_line(time: np.ndarray, height: np.ndarray, tide: np.ndarray, settings:
             since = max(int(last) - length, 0)
             if severity == _FAIL or np.ptp(tide[since : last + 1]) >= settings.flat_line_tide_m:
                 flat[since : last + 1] = True
+    same = np.append(np.abs(np.diff(height)) < _EQUAL_M, False)
+    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+    for first, last in edges.reshape(-1, 2):
+        stretch, count = slice(first, last + 1), int(last - first)
+        moved = time[last] - time[first] >= soon_s and np.ptp(tide[stretch]) >= settings.flat_line_tide_m
+        usual = (same.sum() - count) / max(height.size - count, 1)  # share of samples that are as those before them
+        # a sensor as calm as its last decimal says the same for long
+        noisy = usual <= _CALM and count * np.log(max(usual, _LEAST_USUAL)) < _NO_CHANCE
+        if moved or (count >= settings.flat_line_count and noisy):
+            flat[stretch] = True
     return flat
