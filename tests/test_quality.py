@@ -156,6 +156,27 @@ def test_noise_that_stops_is_a_stuck_sensor(count, stuck):
     npt.assert_array_equal(check_quality(time, small, interval, settings=later), 0)
 
 
+@pytest.mark.parametrize("interval_s", [15, 60])
+@pytest.mark.parametrize(("count", "lag"), [(25, 40), (60, 60), (30, 120)])
+def test_a_packet_that_comes_again_is_flagged(interval_s, count, lag):
+    time, height, interval = series(interval_s, 12.0)
+    height[250 + lag : 250 + lag + count] = height[250 : 250 + count]
+    flags = check_quality(time, height, interval)
+    repeated = np.flatnonzero(flags & MASKS["repeated"])
+    npt.assert_array_equal(np.intersect1d(repeated, np.arange(250 + lag, 250 + lag + count)).size, count)
+    assert repeated.size <= count + 1
+
+
+def test_another_buoy_under_the_name_of_one_is_flagged():
+    time, height, interval = series(60)
+    height[1500:] += 463.0
+    flags = check_quality(time, height, interval)
+    npt.assert_array_equal(flags[:1500], 0)
+    npt.assert_array_equal(flags[1500:], MASKS["level"])
+    far = QualitySettings(level_step_m=1000.0, highest_m=11_000.0)
+    npt.assert_array_equal(check_quality(time, height, interval, settings=far), 0)
+
+
 def test_an_origin_between_whole_seconds_changes_nothing():
     time, height, interval = series(60)
     height[100] += 0.4

@@ -23,12 +23,15 @@ from slipcast.inversion.consistency import Consistency
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import read_dart
+from slipcast.records.quality import check_levels
 from slipcast.scenarios.scenario_set import ScenarioSet
 from slipcast.service.api.results import Alerts
 
 HISTORY_S, MINUTES, EVERY_H = 3 * 86400.0, 60, 6
 FIRST_ORIGIN, N_QUIET, N_FAILING, N_WAVES = np.datetime64("2011-06-04T00:00:00"), 100, 20, 20
 N_HONEST, WINDOWS_MIN = 100, (10, 20, 30, 45, 60, 90, 120)
+TABLES = ("quiet", "waves", "honest", "samples")
+OFF_M = 0.02  # as much as a wave must have to be detected
 QUIET_MW, FIRST_IS_LESS, NOISE_M, SEED = 7.0, 0.3, 0.0015, 82_000
 
 
@@ -99,19 +102,41 @@ def named(found: Result, gauge: str) -> bool:
     )
 
 
-def over_quiet(nowcast: Nowcast, records, kind: str, count: int) -> tuple[int, int]:
+@dataclass
+class Culprits:
+    """How many failing sensors are named, and among those that send something else than the sea in the window."""
+
+    trials: int = 0
+    named: int = 0
+    off: int = 0
+    off_named: int = 0
+
+    def add(self, found: Result, culprit: str, before: tuple[np.ndarray, ...], came: tuple[np.ndarray, ...]) -> None:
+        """Count one, with what its sensor would have sent, and what came."""
+        used = np.isfinite(came[1]) & (came[0] >= -1800.0) & (came[0] <= 60.0 * MINUTES)
+        differs = np.abs(came[1][used] - np.interp(came[0][used], *before)).max(initial=0.0) > OFF_M
+        is_named = named(found, culprit)
+        self.trials += 1
+        self.named += is_named
+        self.off += bool(differs)
+        self.off_named += bool(differs and is_named)
+
+
+def over_quiet(nowcast: Nowcast, records, kind: str, count: int) -> tuple[int, Culprits]:
     """Count alarms, and culprits named, over quiet seas with one sensor failing ("" for none)."""
-    alarms = culprits = 0
+    alarms, culprits = 0, Culprits()
     for number in range(count):
         rng = np.random.default_rng([SEED, KINDS.index(kind) if kind else 99, number])
         origin = FIRST_ORIGIN + np.timedelta64(EVERY_H * number * (N_QUIET // count), "h")
         event = Earthquake(f"{origin}Z", QUIET_MW)
         chosen = rng.permutation(len(records))[: len(nowcast.gauges)]
         buoys = {name: sent(records[i], origin, None, rng) for name, i in zip(nowcast.gauges, chosen, strict=True)}
+        before = dict(buoys)
         culprit = fail(buoys, kind, rng) if kind else ""
         found = answer(nowcast, event, buoys)
         alarms += alarm(nowcast, found)
-        culprits += named(found, culprit)
+        if culprit:
+            culprits.add(found, culprit, before[culprit], buoys[culprit])
     return alarms, culprits
 
 
@@ -132,7 +157,13 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
     weights = scenarios.load_weights().to_numpy()
     true = magnitude_of_slip(weights, bank.sources)
     chosen = np.flatnonzero(np.abs(waves).max(axis=(1, 2)) > 0.05)[:N_WAVES]
-    rows = Rows("fails by", "Mw within 0.1 of clean", "named", "error of maxima over that of clean, median")
+    rows = Rows(
+        "fails by",
+        "Mw within 0.1 of clean",
+        "named",
+        "of those off by 2 cm",
+        "error of maxima over that of clean, median",
+    )
     trials = []
     for number, at in enumerate(chosen):
         rng = np.random.default_rng([SEED + 1, number])
@@ -145,16 +176,36 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
         }
         trials.append((event, buoys, answer(nowcast, event, buoys), weights[at]))
     for kind in kinds:
-        within = culprits = 0
-        ratios = []
+        within, culprits, ratios = 0, Culprits(), []
         for number, (event, buoys, before, slip_m) in enumerate(trials):
             rng, failing = np.random.default_rng([SEED + 2, KINDS.index(kind), number]), dict(buoys)
             culprit = fail(failing, kind, rng)
             found = answer(nowcast, event, failing)
             within += abs(found.slip.magnitude - before.slip.magnitude) <= 0.1
-            culprits += named(found, culprit)
+            culprits.add(found, culprit, buoys[culprit], failing[culprit])
             ratios.append(error(found, bank, slip_m) / max(error(before, bank, slip_m), 0.02))
-        rows.add(kind, f"{within} of {len(trials)}", f"{culprits} of {len(trials)}", f"{np.median(ratios):.2f}")
+        counts = f"{culprits.named} of {culprits.trials}", f"{culprits.off_named} of {culprits.off}"
+        rows.add(kind, f"{within} of {len(trials)}", *counts, f"{np.median(ratios):.2f}")
+    return rows
+
+
+def over_good_samples(bank: GreensBank, gauges: list[str]) -> Rows:
+    """Count good samples of tsunamis that are flagged, in whole records and in what has been sent each minute."""
+    longest = max(WINDOWS_MIN)
+    scenarios = ScenarioSet.build(bank.with_window(gauges, longest), count=N_HONEST, seed=SEED + 4)
+    waves = scenarios.load_records(gauges, longest, noise_sd_m=NOISE_M).to_numpy().astype(float)
+    time_s = 60.0 * np.arange(1, waves.shape[-1] + 1)
+    whole, minutes = [], []
+    for wave in waves.reshape(-1, time_s.size):
+        flags = check_levels(time_s, wave).flags > 0
+        whole.append((flags.sum(), bool(flags[np.abs(wave) > 0.8 * np.abs(wave).max()].any())))
+        minutes += [bool(check_levels(time_s[:last], wave[:last]).flags.any()) for last in range(10, 91)]
+    flagged, crests = (np.array(column) for column in zip(*whole, strict=True))
+    rows = Rows(
+        "records", "samples", "flagged", "records with one flagged", "in their highest wave", "minutes with one"
+    )
+    counts = len(whole), len(whole) * time_s.size, flagged.sum(), np.count_nonzero(flagged), crests.sum()
+    rows.add(*(f"{count}" for count in counts), f"{np.mean(minutes):.2%}")
     return rows
 
 
@@ -195,16 +246,18 @@ def main() -> None:
     given = parser.parse_args()
     nowcast, records = Nowcast(open_posterior(given.model), hold_first=True), quiet_heights(given.events)
     bank = GreensBank.open(given.bank)
-    quiet = Rows("one sensor fails by", "earthquakes", "false alarms", "culprit named")
+    quiet = Rows("one sensor fails by", "earthquakes", "false alarms", "culprit named", "of those off by 2 cm")
     alarms, _ = over_quiet(nowcast, records, "", N_QUIET)
-    quiet.add("none", f"{N_QUIET}", f"{alarms}", "")
+    quiet.add("none", f"{N_QUIET}", f"{alarms}", "", "")
     for kind in KINDS:
         alarms, culprits = over_quiet(nowcast, records, kind, N_FAILING)
-        quiet.add(kind, f"{N_FAILING}", f"{alarms}", f"{culprits}")
+        counts = f"{culprits.named}", f"{culprits.off_named} of {culprits.off}"
+        quiet.add(kind, f"{N_FAILING}", f"{alarms}", *counts)
     waves = over_tsunamis(nowcast, records, bank, KINDS)
     command = "python -m benchmarks.studies.failing_sensors EVENTS --bank bank.nc"
     honest = over_honest(nowcast, bank)
-    found = {"quiet": quiet.results(), "waves": waves.results(), "honest": honest.results()}
+    samples = over_good_samples(bank, list(nowcast.gauges))
+    found = {name: rows.results() for name, rows in zip(TABLES, (quiet, waves, honest, samples), strict=True)}
     write_compact(given.json, tables(found, command, code(), bank=bank.id, model=nowcast.model_id))
 
 

@@ -277,7 +277,9 @@ def _leads_to(time_s: np.ndarray, level_m: np.ndarray, at_s: float) -> float:
     return float(np.median(level_m[nearest]))
 
 
-def level_offsets(time_s: np.ndarray, steps: list[Step], *, about_s: float, longest_gap_s: float) -> np.ndarray:
+def level_offsets(
+    time_s: np.ndarray, steps: list[Step], *, about_s: float, longest_gap_s: float, largest_m: float
+) -> np.ndarray:
     """Return how much higher the sensor's level is than about a time, m; NaN where it is another deployment's.
 
     Parameters
@@ -291,6 +293,8 @@ def level_offsets(time_s: np.ndarray, steps: list[Step], *, about_s: float, long
     longest_gap_s : float
         Over longer gaps a step is that of another deployment, s. A level of less than six hours that the sensor came
         back from does not count either.
+    largest_m : float
+        A larger step is that of another buoy, m.
 
     Returns
     -------
@@ -306,7 +310,7 @@ def level_offsets(time_s: np.ndarray, steps: list[Step], *, about_s: float, long
         if at != home and lasted_s <= _GAP_S and abs(left_m + sizes[at]) <= _BACK_M + _BACK * abs(left_m):
             away.append(at)
             sizes[at] = -left_m
-    lost = [step.gap_s > longest_gap_s for step in steps]
+    lost = [step.gap_s > longest_gap_s or abs(step.size_m) > largest_m for step in steps]
     offset = np.zeros(len(steps) + 1)
     for at in range(home, len(steps)):
         offset[at + 1] = np.nan if lost[at] else offset[at] + sizes[at]

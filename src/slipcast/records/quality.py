@@ -10,6 +10,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.records.continuity import Step, follow, level_offsets
+from slipcast.records.stuck import clock, flat_line, repeated_packets
 from slipcast.records.tides import rough_tide
 
 __all__ = [
@@ -24,15 +25,15 @@ __all__ = [
     "sampling_runs",
 ]
 
-MASKS = {"gross_range": 1, "spike": 2, "rate_of_change": 4, "flat_line": 8, "shaking": 16, "level": 32}
+MASKS = {"gross_range": 1, "spike": 2, "rate_of_change": 4, "flat_line": 8, "shaking": 16, "level": 32, "repeated": 64}
 """Bits of a flag, by test; 0 is good. ``shaking`` is for the span that :mod:`slipcast.records.shaking` finds,
-``level`` for samples of another deployment, or of a level that the sensor left again."""
+``level`` for samples of another deployment or buoy, or of a level that the sensor left again, ``repeated`` for those
+of a packet that came before."""
 
-_SUSPECT, _FAIL = 3, 4
+_FAIL = 4
 _NEIGHBOURS = 10
 _NEAREST = 5
 _COARSE_S = 240.0
-_EQUAL_M, _LEAST_USUAL, _CALM, _NO_CHANCE = 1e-4, 0.05, 0.5, np.log(1e-8)
 _EVER = (-np.inf, np.inf)
 
 
@@ -75,6 +76,8 @@ class QualitySettings:
     level_gap_s : float
         Where a level changes over a longer gap than this, s, a sensor was deployed again, and the samples of the
         other deployment are flagged ``level``; smaller steps are measured and taken out.
+    level_step_m : float
+        Where a level changes by more than this, m, the samples are those of another buoy, and flagged ``level``, too.
 
     Raises
     ------
@@ -104,6 +107,7 @@ class QualitySettings:
     flat_line_tide_m: float = 0.01
     flat_line_count: int = 15
     level_gap_s: float = 3 * 3600.0
+    level_step_m: float = 20.0
 
     def __post_init__(self):
         for field in fields(self):
@@ -257,7 +261,9 @@ def check_quality(
     (:func:`~slipcast.records.tides.rough_tide`), is followed forwards and backwards: a sample is good where the last
     good ones lead to it from either side, within a tolerance from the scatter and the rates around it. What neither
     side leads to is a ``spike``, one sample or many; or, from twelve samples and 20 min on, another level of the
-    sensor. All samples of a flat line are flagged, not only those after its first ``flat_line_s``.
+    sensor. All samples of a flat line are flagged, not only those after its first ``flat_line_s``. Eight heights or
+    more, no more than 4 min apart, that come again within three hours in their order are ``repeated``, where noise
+    would not do so.
 
     It cannot see spikes below ``spike_m``, those in samples of 15 min of less than ``coarse_spike_m`` while a tsunami
     may be there, a drift, or a slow step; and it does not know shaking from sea level.
@@ -310,7 +316,11 @@ def examine(
     tide[at] = rough_tide(time[at], height[at])
     for run in sampling_runs(time[at], interval[at]):
         among = at[run]
-        flags[among[_flat_line(time[among], height[among], tide[among], settings)]] |= MASKS["flat_line"]
+        flags[among[flat_line(time[among], height[among], tide[among], settings)]] |= MASKS["flat_line"]
+    at = at[flags[at] == 0]
+    for run in sampling_runs(time[at], interval[at]):
+        among = at[run]
+        flags[among[repeated_packets(time[among], height[among])]] |= MASKS["repeated"]
     at = at[flags[at] == 0]
     level = height - tide
     flags[at], offset[at], steps = _continuity(time[at], level[at], settings, wave_s)
@@ -383,7 +393,9 @@ def _continuity(
         farthest_m=settings.farthest_m,
     )
     flags, offset = np.where(bad, MASKS["spike"], 0).astype(np.uint8), np.zeros(time.size)
-    offset[~bad] = level_offsets(time[~bad], steps, about_s=0.0, longest_gap_s=settings.level_gap_s)
+    offset[~bad] = level_offsets(
+        time[~bad], steps, about_s=0.0, longest_gap_s=settings.level_gap_s, largest_m=settings.level_step_m
+    )
     flags[np.isnan(offset)] |= MASKS["level"]
     return flags, np.nan_to_num(offset), tuple(steps)
 
@@ -486,11 +498,6 @@ def _coarse_spikes(level: np.ndarray, limits: QualitySettings) -> np.ndarray:
     return spike & (standing >= np.insert(standing[:-1], 0, 0.0)) & (standing >= np.append(standing[1:], 0.0))
 
 
-def _clock(time: np.ndarray) -> np.ndarray:
-    """Return times for ioos-qc: it cuts steps to whole seconds, and 59.999... would become 59."""
-    return np.round(1e3 * time).astype("datetime64[ms]")
-
-
 def _fast(time: np.ndarray, level: np.ndarray, settings: QualitySettings) -> np.ndarray:
     """Tell which samples of one run changed too fast since the last."""
     from ioos_qc import qartod
@@ -498,35 +505,5 @@ def _fast(time: np.ndarray, level: np.ndarray, settings: QualitySettings) -> np.
     if time.size < 3:
         return np.zeros(time.size, dtype=bool)
     rate = settings.rate_m_per_s
-    tested = qartod.rate_of_change_test(level, _clock(time), threshold=rate, fail_threshold=rate)
+    tested = qartod.rate_of_change_test(level, clock(time), threshold=rate, fail_threshold=rate)
     return np.ma.filled(tested, 0) == _FAIL
-
-
-def _flat_line(time: np.ndarray, height: np.ndarray, tide: np.ndarray, settings: QualitySettings) -> np.ndarray:
-    """Tell which samples of one run belong to a flat line."""
-    from ioos_qc import qartod
-
-    flat = np.zeros(height.size, dtype=bool)
-    if height.size < 3:
-        return flat
-    apart_s = float(np.median(np.diff(time)))
-    soon_s = min(max(settings.flat_line_moving_s, 5 * apart_s), settings.flat_line_s)
-    limits = {"suspect_threshold": soon_s, "fail_threshold": settings.flat_line_s}
-    tested = np.ma.filled(qartod.flat_line_test(height, _clock(time), tolerance=settings.flat_line_m, **limits), 0)
-    for severity, span_s in ((_SUSPECT, soon_s), (_FAIL, settings.flat_line_s)):
-        length = int(span_s / apart_s)
-        for last in np.flatnonzero(tested >= severity):
-            since = max(int(last) - length, 0)
-            if severity == _FAIL or np.ptp(tide[since : last + 1]) >= settings.flat_line_tide_m:
-                flat[since : last + 1] = True
-    same = np.append(np.abs(np.diff(height)) < _EQUAL_M, False)
-    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
-    for first, last in edges.reshape(-1, 2):
-        stretch, count = slice(first, last + 1), int(last - first)
-        moved = time[last] - time[first] >= soon_s and np.ptp(tide[stretch]) >= settings.flat_line_tide_m
-        usual = (same.sum() - count) / max(height.size - count, 1)  # share of samples that are as those before them
-        # a sensor as calm as its last decimal says the same for long
-        noisy = usual <= _CALM and count * np.log(max(usual, _LEAST_USUAL)) < _NO_CHANCE
-        if moved or (count >= settings.flat_line_count and noisy):
-            flat[stretch] = True
-    return flat

@@ -324,7 +324,8 @@ def _clean(
     _check_span(series, time_s, origin, may_arrive_s if epicentre is not None and until_min is None else None)
     settings, column_m = quality or QualitySettings(), height_m
     if series.tide_removed:  # without a tide a calm sea is flatter than a sensor that works would be with it
-        settings, column_m = replace(settings, flat_line_m=_STUCK_M), height_m + _NOMINAL_M
+        calm = replace(settings, flat_line_m=_STUCK_M, flat_line_count=max(1, time_s.size))
+        settings, column_m = calm, height_m + _NOMINAL_M
     checked = examine(time_s, column_m, interval_s, settings, wave_s=(may_arrive_s, may_arrive_s + _TSUNAMI_S))
     flags = checked.flags.copy()
     span = None
@@ -361,6 +362,8 @@ def _words(step: Step, origin: np.datetime64, settings: QualitySettings) -> str:
     moment = origin + np.timedelta64(round(step.time_s), "s")
     if step.gap_s > settings.level_gap_s:
         return f"level changes by {step.size_m:+.2f} m at {moment} UTC after a gap: another deployment, flagged level"
+    if abs(step.size_m) > settings.level_step_m:
+        return f"level changes by {step.size_m:+.2f} m at {moment} UTC: another buoy, flagged level"
     return f"step of {step.size_m:+.2f} m at {moment} UTC, counted as tide"
 
 

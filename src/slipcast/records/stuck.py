@@ -1,0 +1,103 @@
+"""Heights that are the same again: sensors that are stuck, and packets that come twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from slipcast.records.quality import QualitySettings
+
+__all__ = ["clock", "flat_line", "repeated_packets"]
+
+_SUSPECT, _FAIL = 3, 4
+_COARSE_S = 240.0
+_PACKET, _PACKET_S = 8, 3 * 3600.0
+_EQUAL_M, _LEAST_USUAL, _CALM, _NO_CHANCE = 1e-4, 0.05, 0.5, np.log(1e-8)
+
+
+def clock(time_s: np.ndarray) -> np.ndarray:
+    """Return times for ioos-qc: it cuts steps to whole seconds, and 59.999... would become 59."""
+    return np.round(1e3 * time_s).astype("datetime64[ms]")
+
+
+def flat_line(time_s: np.ndarray, height_m: np.ndarray, tide_m: np.ndarray, settings: QualitySettings) -> np.ndarray:
+    """Tell which samples of one run belong to a flat line.
+
+    Parameters
+    ----------
+    time_s, height_m : array, shape (n,)
+        Of samples that are one interval apart, s and m.
+    tide_m : array, shape (n,)
+        Its rough tide, m.
+    settings : QualitySettings
+        Thresholds.
+
+    Returns
+    -------
+    flat : array of bool, shape (n,)
+    """
+    from ioos_qc import qartod
+
+    flat = np.zeros(height_m.size, dtype=bool)
+    if height_m.size < 3:
+        return flat
+    apart_s = float(np.median(np.diff(time_s)))
+    soon_s = min(max(settings.flat_line_moving_s, 5 * apart_s), settings.flat_line_s)
+    limits = {"suspect_threshold": soon_s, "fail_threshold": settings.flat_line_s}
+    tested = np.ma.filled(qartod.flat_line_test(height_m, clock(time_s), tolerance=settings.flat_line_m, **limits), 0)
+    for severity, span_s in ((_SUSPECT, soon_s), (_FAIL, settings.flat_line_s)):
+        length = int(span_s / apart_s)
+        for last in np.flatnonzero(tested >= severity):
+            since = max(int(last) - length, 0)
+            if severity == _FAIL or np.ptp(tide_m[since : last + 1]) >= settings.flat_line_tide_m:
+                flat[since : last + 1] = True
+    same = np.append(np.abs(np.diff(height_m)) < _EQUAL_M, False)
+    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+    for first, last in edges.reshape(-1, 2):
+        stretch, count = slice(first, last + 1), int(last - first)
+        moved = time_s[last] - time_s[first] >= soon_s and np.ptp(tide_m[stretch]) >= settings.flat_line_tide_m
+        usual = (same.sum() - count) / max(height_m.size - count, 1)  # share of samples that are as those before them
+        if moved or (count >= settings.flat_line_count and _no_chance(count, usual)):
+            flat[stretch] = True
+    return flat
+
+
+def _no_chance(count: int, usual: float, tries: int = 1) -> bool:
+    """Tell whether noise hardly leaves so many samples equal, of which a share usually is.
+
+    A sensor as calm as its last decimal says the same for long.
+    """
+    return usual <= _CALM and count * np.log(max(usual, _LEAST_USUAL)) < _NO_CHANCE - np.log(tries)
+
+
+def repeated_packets(time_s: np.ndarray, height_m: np.ndarray) -> np.ndarray:
+    """Tell which samples of one run are those of a packet that came before.
+
+    Parameters
+    ----------
+    time_s, height_m : array, shape (n,)
+        Of samples that are one interval apart, s and m.
+
+    Returns
+    -------
+    repeated : array of bool, shape (n,)
+    """
+    repeated = np.zeros(height_m.size, dtype=bool)
+    if height_m.size <= _PACKET or np.median(np.diff(time_s)) > _COARSE_S:
+        return repeated
+    changes = np.abs(np.diff(height_m, prepend=np.nan)) >= _EQUAL_M
+    usual = 1.0 - float(np.mean(changes[1:]))
+    longest = min(int(_PACKET_S / np.median(np.diff(time_s))), height_m.size - _PACKET)
+    for lag in range(2, longest + 1):
+        same = np.abs(height_m[lag:] - height_m[:-lag]) < _EQUAL_M
+        if np.count_nonzero(same) < _PACKET:
+            continue
+        edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+        for first, after in edges.reshape(-1, 2):
+            packet = slice(first + lag, after + lag)
+            count = int(np.count_nonzero(changes[packet]))
+            if count >= _PACKET and _no_chance(count, usual, longest):
+                repeated[packet] = True
+    return repeated
