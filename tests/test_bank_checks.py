@@ -49,6 +49,7 @@ def test_a_bank_that_another_program_copied_is_read(small_bank, tmp_path):
     assert GreensBank.open(tmp_path / "copy.nc").id == small_bank.id
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_of_a_response_names_its_gauge(small_bank, tmp_path):
     path = tmp_path / "bank.nc"
     small_bank.save(path)

@@ -59,6 +59,7 @@ def test_pages_are_what_their_results_give():
         assert page(ROOT) == (ROOT / path).read_text(encoding="utf-8"), f"{path}: run `python -m benchmarks.pages`"
 
 
+@pytest.mark.slow
 def test_a_changed_constant_is_red_for_cheap_results_and_a_note_for_others(tree):
     kept = json.loads((tree / "docs" / "benchmarks" / "representation_coarse.json").read_text())
     kept["made_by"]["code"] = code_digest(representation.code(tree), root=tree)
@@ -92,6 +93,7 @@ def test_an_edited_page_and_an_edited_result_are_red(tree):
     assert "| 9.99 |" in (tree / "docs" / "events.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_cheap_results_are_computed_again(tree, monkeypatch):
     name = "representation_coarse"
     path = tree / "docs" / "benchmarks" / f"{name}.json"

@@ -89,6 +89,7 @@ def test_uncertainty_is_a_band_and_a_second_map():
     assert "standard deviation of slip" in " ".join([*texts(axes[4]), axes[4].get_title(loc="left")])
 
 
+@pytest.mark.slow
 def test_five_gauges_are_laid_out_in_two_columns(tmp_path, recwarn):
     axes = figure(5, slip_sd_m=[1.0, 2.0], used=[], gauges={"21418": (148.7, 38.7)})
     assert axes.shape == (7,)

@@ -120,6 +120,7 @@ WRITE_AGAIN_AND_AGAIN = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "read"), [("netcdf", read_netcdf), ("zarr", read_zarr)])
 def test_kill_9_at_any_moment_leaves_a_whole_file_or_none(tmp_path, kind, read):
     target = tmp_path / "target"

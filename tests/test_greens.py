@@ -376,6 +376,7 @@ def test_a_bank_that_does_not_say_what_it_is(small_bank, tmp_path, lost):
         GreensBank.open(tmp_path / "bank.nc")
 
 
+@pytest.mark.slow
 def test_a_file_with_a_flipped_bit_is_refused_or_whole(small_bank, tmp_path):
     small_bank.save(tmp_path / "bank.nc")
     content = (tmp_path / "bank.nc").read_bytes()
@@ -398,6 +399,7 @@ def test_a_file_with_a_flipped_bit_is_refused_or_whole(small_bank, tmp_path):
     assert "\n" not in "".join(refused)
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_is_refused(small_bank, tmp_path):
     small_bank.save(tmp_path / "bank.nc")
     content = (tmp_path / "bank.nc").read_bytes()

@@ -350,6 +350,7 @@ def test_sizes_are_left_alone_where_there_are_few_records():
 # --- the sampler
 
 
+@pytest.mark.slow
 def test_draws_fit_and_say_how_sure_they_are(sampler, unseen):
     true = unseen.load_weights().to_numpy()
     errors = []

@@ -466,3 +466,18 @@ def test_quarters_of_an_hour_alone_keep_the_wave():
     npt.assert_array_equal(found.dataset["flag"], 0)
     soon = (time_s > 0) & (time_s < 2 * 3600)
     npt.assert_allclose(found.sea_level[0, soon], 0.2 * wave_m(time_s)[soon], rtol=0, atol=0.01)
+
+
+def test_a_still_sea_without_tide_is_no_stuck_sensor():
+    minutes, origin = np.arange(-60, 120), np.datetime64("2026-01-26T21:00:00")
+    level = np.where(minutes > 30, 0.3 * np.sin((minutes - 30) / 8), 0.0)
+    made = DartSeries(
+        "46404",
+        origin + minutes.astype("timedelta64[m]"),
+        level,
+        np.full(minutes.size, 60, np.int16),
+        tide_removed=True,
+    )
+    records = records_of([made], origin=origin, region="cascadia")
+    npt.assert_array_equal(records.dataset["flag"].to_numpy(), 0)
+    npt.assert_array_equal(records.sea_level.to_numpy()[0], level)

@@ -282,6 +282,7 @@ def test_the_detided_record_of_the_package():
     assert 190 < minute < 215
 
 
+@pytest.mark.slow
 def test_all_files_of_events_are_read():
     origins = {
         "samoa2009": ("2009-09-29T17:48:10Z", (-172.10, -15.49)),

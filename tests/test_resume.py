@@ -202,6 +202,7 @@ BUILD = """
 """
 
 
+@pytest.mark.slow
 def test_kill_9_while_a_bank_is_built(quick_bank, tmp_path, computed):
     (tmp_path / "region.json").write_text(quick_region().json_text())
     target = tmp_path / "bank.nc"

@@ -239,6 +239,7 @@ def test_the_same_randomness_gives_the_same_rupture(generator):
     assert not np.array_equal(first.slip_m, other.slip_m)
 
 
+@pytest.mark.slow
 def test_all_parts_of_the_fault_slip_alike():
     # on a fault much longer than its ruptures, cells away from the ends slip in about as many of them
     long = RuptureGenerator(fault([f"acsza{n}" for n in range(20, 40)], 25.0), RuptureSettings(magnitude=(7.8, 7.8)))

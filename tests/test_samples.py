@@ -146,6 +146,7 @@ def test_true_samples_of_15_s_beside_repeated_rows_stay(interval_s):
     assert notes[0].startswith("heights of 4 times differ, by ")
 
 
+@pytest.mark.slow
 def test_nothing_else_is_left_out_of_real_files():
     """Every row of NDBC's files but the repeated ones is read, and these are found by a second reader."""
     n_repeated = n_moved = 0

@@ -214,6 +214,7 @@ _BODIES = st.binary(max_size=60) | st.fixed_dictionaries(
 ).map(lambda content: json.dumps(content).encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=_BODIES)
 def test_broken_batches_make_no_fault_and_leave_no_nonsense(client, fuzzed, body):

@@ -199,6 +199,7 @@ def records_of(bank, **attributes) -> Records:
     return Records(made.dataset.assign_attrs(attributes))
 
 
+@pytest.mark.slow
 def test_an_event_is_played_as_it_was_sent(engine, small_bank, tmp_path):
     records = records_of(small_bank, simulation=1, magnitude=8.4, epicentre=[235.0, 46.0])
     minutes = []

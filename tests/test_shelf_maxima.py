@@ -33,6 +33,7 @@ def test_the_reference_has_both_halves_along_the_whole_margin():
     assert SERIES.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_before_the_coast_answers_linear_and_nonlinear_waves_are_alike():
     # the first wave of a metre in 80 m of water is as good as linear: two solvers that share no line agree
     reference = some("b59_10m")["b59_10m"]

@@ -61,6 +61,7 @@ def test_works_are_timed_in_turn():
     assert 0 <= found["p50_ms"] <= found["p99_ms"]
 
 
+@pytest.mark.slow
 def test_the_plain_loop_learns(small_set):
     torch.manual_seed(0)
     loop = PlainLoop(small_set, TrainConfig(window_min=16, seed=1, learning_rate=5e-3, device="cpu"))
@@ -141,6 +142,7 @@ def test_sizes_that_do_not_fit_are_refused(options, message):
         SpeedConfig(**options)
 
 
+@pytest.mark.slow
 def test_a_bank_without_a_dart_is_refused(small_bank, tmp_path):
     points = small_bank.with_window(["westport"], 60)
     with pytest.raises(InputError, match="bank must have a DART whose records are inverted, got none"):

@@ -75,6 +75,7 @@ def test_of_equal_values_the_first_of_a_pair_takes_the_derivative():
         npt.assert_allclose(ours, theirs.grad, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(MOMENTS))
 @pytest.mark.parametrize(("rates", "decays"), [((0.01, 0.01), (0.0, 0.0)), ((0.01, 0.003), (0.1, 0.0))])
 def test_steps_are_those_of_torch(kind, rates, decays):
