@@ -20,13 +20,15 @@ serve: $(STAMP)
 	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --speed 60 --token-file runs/serve/token; \
 	wait $$serving || true
 
-# one thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine;
-# two processes, each of which runs whole files, since these share what is costly to make
+# One thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine. Compiled code
+# is kept, since tests start many processes. Two at a time, each of which runs whole files: these share what is costly to make.
+TESTING := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+
 test: $(STAMP)
-	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(TESTING) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(STAMP)
-	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	$(TESTING) $(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests benchmarks training

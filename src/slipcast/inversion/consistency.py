@@ -57,10 +57,10 @@ class Consistency:
     of those that the gauge has, which may be none. With :math:`e` what the gauge has beside, two numbers tell how far
     it is: :math:`(e^T S^{-1} e - n)/\sqrt{2 n}`, for one of another shape, and
     :math:`|p^T S^{-1} e| / \sqrt{p^T S^{-1} p}`, for one that is too large, too small, or upside down. The size counts
-    that suits the gauge best, from the least that the others leave likely to three times the largest: a rupture may be
-    strongest before this gauge. Until two others have had waves for 25 minutes they may have seen but its edge, and
-    any larger size counts. A gauge alone is held against anything that slip can make. Samples are averaged over three
-    minutes.
+    that suits the gauge best, from the least that the others leave likely to three times the largest that one of them
+    does by itself: a rupture may be strongest before this gauge. Until two others have had waves for 25 minutes they
+    may have seen but its edge, and any larger size counts. A gauge alone is held against anything that slip can make.
+    Samples are averaged over three minutes.
 
     It is meant for gross faults, and errs on the side of keeping a gauge. It cannot see a delay of a few minutes; a
     record that is up to a few times too large, where the others leave open what it should be; nor a fault before the
@@ -252,20 +252,29 @@ def _from_others(bins: _Bins, base: np.ndarray, share: float, sizes_m: np.ndarra
 
 
 def _likely_sizes(bins: _Bins, base: np.ndarray, sizes_m: np.ndarray, own: np.ndarray) -> slice:
-    """Return the sizes that the gauges other than one leave open; an error of waves would stand for waves."""
+    """Return the sizes that the gauges other than one leave open: from the least to three times the largest of any."""
     others = np.setdiff1d(np.arange(bins.level_m.size), own)
     if not others.size:
         return slice(None)
-    both = np.ix_(others, others)
+    first = _likely(bins, base, sizes_m, others)[0]
+    swing_m, owner = np.sqrt(np.diag(bins.moments)[others]), bins.owner[others]
+    of_gauge = [others[owner == gauge] for gauge in np.unique(owner)]
+    moving = [swing_m[owner == gauge] > _BEGUN * swing_m[owner == gauge].max() for gauge in np.unique(owner)]
+    known = [at for at, begun in zip(of_gauge, moving) if _BIN_S * np.count_nonzero(begun) >= _FIRST_WAVE_S]
+    if len(known) < 2:
+        return slice(first, None)
+    # each by itself: a rupture that is strongest before one gauge is small before another
+    last = max(_likely(bins, base, sizes_m, at)[-1] for at in known)
+    return slice(first, int(np.searchsorted(sizes_m, _LARGER * sizes_m[last])) + 1)
+
+
+def _likely(bins: _Bins, base: np.ndarray, sizes_m: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return which sizes some bins leave likely; an error of waves would stand for waves, and is left out."""
+    both = np.ix_(among, among)
     factor = np.linalg.cholesky(base[both])
     whitened = solve_triangular(factor, solve_triangular(factor, bins.moments[both], lower=True).T, lower=True)
     power, turn = np.linalg.eigh((whitened + whitened.T) / 2)
-    turned = turn.T @ solve_triangular(factor, bins.level_m[others], lower=True)
+    turned = turn.T @ solve_triangular(factor, bins.level_m[among], lower=True)
     variance = 1.0 + sizes_m[:, np.newaxis] ** 2 * np.maximum(power, 0.0)
     likelihood = -0.5 * (turned**2 / variance + np.log(variance)).sum(axis=1)
-    likely = np.flatnonzero(likelihood >= likelihood.max() + _LIKELY)
-    swing_m, owner = np.sqrt(np.diag(bins.moments)[others]), bins.owner[others]
-    moving = [swing_m[owner == gauge] > _BEGUN * swing_m[owner == gauge].max() for gauge in np.unique(owner)]
-    if sum(_BIN_S * np.count_nonzero(each) >= _FIRST_WAVE_S for each in moving) < 2:
-        return slice(likely[0], None)
-    return slice(likely[0], int(np.searchsorted(sizes_m, _LARGER * sizes_m[likely[-1]])) + 1)
+    return np.flatnonzero(likelihood >= likelihood.max() + _LIKELY)
