@@ -30,10 +30,12 @@ from slipcast.inversion import (
     SlipEstimate,
     Timing,
     candidate_sources,
+    contradicting_gauges,
     fit_timing,
     usual_half_duration,
 )
 from slipcast.inversion import invert_records as invert
+from slipcast.inversion.consistency import Consistency
 from slipcast.realtime.replay import replay
 from slipcast.records import (
     MASKS,
@@ -50,7 +52,8 @@ from slipcast.reports.replay import draw_replay, findings
 ORIGIN, EPICENTRE = "2011-03-11T05:46:24Z", (142.37, 38.30)
 BUOYS = ("21418", "21401", "21413", "21419", "21414", "21415")
 USED, NEAR = BUOYS[:3], BUOYS[:4]
-NOISE_M, SLIP_M = 0.02, 5.0
+NOISE_M, SLIP_M, SHORTER_MW = 0.02, 5.0, 8.4
+HELD_MIN = (45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 230.0)
 CHILE = (287.1, -36.12)
 
 
@@ -199,9 +202,12 @@ def invert_tohoku(folder: Path, bank: GreensBank, figures: Path) -> dict[str, Ro
         found.add(*row_of(name, slip, fit_waves(records, forecast(slip, bank), used=USED)))
     print(f"\n{len(chosen)} of {len(bank.sources)} unit sources are within reach of Mw 9.0 at the epicentre.\n")
     arrivals = Rows("DART", "crest (m)", "modelled (m)", "arrival (min)", "modelled (min)")
-    for fit in fits:
+    later = read(folder, magnitude=SHORTER_MW)  # the tide is fitted up to where a wave of a shorter rupture could be
+    longer_fits = fit_waves(later, forecast(plain, bank), used=USED)
+    known = f", tide as for Mw {SHORTER_MW:g}"
+    for fit, more in [*((fit, "") for fit in fits), *((fit, known) for fit in longer_fits[len(NEAR) :])]:
         minutes = (f"{seconds / 60:.0f}" for seconds in (fit.observed_arrival_s, fit.modelled_arrival_s))
-        name = fit.gauge if fit.used else f"{fit.gauge}, not used"
+        name = (fit.gauge if fit.used else f"{fit.gauge}, not used") + more
         arrivals.add(name, f"{fit.observed_m:.2f}", f"{fit.modelled_m:.2f}", *minutes)
     left_out = Rows("left out", "explained variance", "crest (m)", "modelled (m)", "Mw from the others")
     for name, (slip, fit) in leave_one_out(records, damped(bank, 110), bank, gauges=NEAR).items():
@@ -213,7 +219,24 @@ def invert_tohoku(folder: Path, bank: GreensBank, figures: Path) -> dict[str, Ro
     plots.save_figure(draw_replay(played, reference_magnitude=8.9), figures / "tohoku_replay.png")
     gaussian_slip = kept["Gaussian posterior, joint tide"]
     plots.save_figure(draw_event(records, gaussian_slip, bank, title="Tohoku 2011"), figures / "tohoku_gaussian.png")
-    return {"tohoku": found, "arrivals": arrivals, "left_out": left_out}
+    held = hold_against_each_other(records, bank)
+    return {"tohoku": found, "arrivals": arrivals, "left_out": left_out, "held": held}
+
+
+def hold_against_each_other(records: Records, bank: GreensBank) -> Rows:
+    """Find how far the record of each DART is from what the others say of it, by window."""
+    rows = Rows("minutes", *BUOYS, "put aside")
+    for window_min in HELD_MIN:
+        inverter = LeastSquares(bank, window_min, gauges=list(BUOYS))
+        sampled = records.resample(inverter.times_s, list(BUOYS)).to_numpy()
+        columns = records.tide_columns(inverter.times_s, list(BUOYS)).matrix(list(BUOYS), inverter.times_s)
+        consistency = Consistency(inverter.record_moments(), inverter.times_s, columns)
+        there = [place for place, record in enumerate(sampled) if np.isfinite(record).any()]
+        found = dict(zip(there, consistency.contradictions(sampled, there).tolist(), strict=True))
+        cells = (f"{found[place]:.1f}" if place in found else "–" for place in range(len(BUOYS)))
+        aside = contradicting_gauges(records, inverter)
+        rows.add(f"{window_min:g}", *cells, ", ".join(aside) or "none")
+    return rows
 
 
 def _harmonic(folder: Path, short: Records) -> Records:
