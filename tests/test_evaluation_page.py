@@ -21,6 +21,9 @@ from slipcast.reports.evaluation import draw_scenario, example_scenarios, write_
 DARTS = ["46404", "46407", "46419"]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def judged(small_set):
     methods = {f"least squares {minutes} min": LeastSquares(small_set, minutes, gauges=DARTS) for minutes in (45, 120)}

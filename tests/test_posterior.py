@@ -364,6 +364,7 @@ def test_draws_fit_and_say_how_sure_they_are(sampler, unseen):
     assert errors[-1] < 0.01 * true.var()
 
 
+@pytest.mark.slow
 def test_what_is_missing_does_not_matter(sampler, unseen):
     records = window(unseen, 60, gauges=(0, 2))[:5]
     found = sampler.sample(records, 20, np.random.default_rng(2))
@@ -388,6 +389,7 @@ def test_what_is_missing_does_not_matter(sampler, unseen):
         sampler.sample(records, 0, np.random.default_rng(3))
 
 
+@pytest.mark.slow
 def test_twice_the_records_and_the_noise_are_twice_the_slip(sampler, unseen):
     records = window(unseen, 60)[:8]
     louder = NeuralPosterior(**{**vars(sampler), "noise_sd_m": 2 * sampler.noise_sd_m})
@@ -397,6 +399,7 @@ def test_twice_the_records_and_the_noise_are_twice_the_slip(sampler, unseen):
     npt.assert_allclose(twice, 2 * once, rtol=1e-2, atol=1e-3 * twice.max())
 
 
+@pytest.mark.slow
 def test_noise_alone_is_no_earthquake(sampler, unseen):
     noise = 0.005 * np.random.default_rng(5).standard_normal((20, 3, 120))
     slip = sampler.solve(noise)
@@ -404,6 +407,7 @@ def test_noise_alone_is_no_earthquake(sampler, unseen):
     assert slip.max() < 0.02 * unseen.load_weights().to_numpy().max()
 
 
+@pytest.mark.slow
 def test_a_sampler_comes_back(sampler, folder, small_bank, tmp_path):
     assert isinstance(open_model(folder), NeuralPosterior)
     sampler.save(tmp_path / "copy")
@@ -435,6 +439,7 @@ def test_trainings_that_cannot_be(small_bank, tmp_path):
         train_posterior(small_bank, SMALL.model_copy(update={"usual_gauges": ("46411",), "n_scenarios": 700}), tmp_path)
 
 
+@pytest.mark.slow
 def test_parts_that_do_not_fit(sampler):
     for change, message in (
         ({"sources": ["acsza57"]}, "sources of a posterior must be 1, got 9"),
@@ -492,6 +497,7 @@ def test_files_that_are_damaged(folder, tmp_path):
 # --- through the door
 
 
+@pytest.mark.slow
 def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     records = simulated_records(unseen, 4, DARTS, window_min=120, noise_sd_m=0.005)
     found = invert(records, sampler, window_min=60)
@@ -526,6 +532,7 @@ def test_from_records_to_a_forecast(sampler, small_bank, unseen, tmp_path):
     npt.assert_allclose(invert(early, sampler).slip, invert(some, sampler, window_min=30).slip)
 
 
+@pytest.mark.slow
 def test_what_the_door_refuses(sampler, small_bank, unseen):
     records = simulated_records(unseen, 4, DARTS, window_min=120)
     with pytest.raises(
