@@ -455,6 +455,7 @@ def test_parts_that_do_not_fit(sampler):
             replace(sampler, **change)
 
 
+@pytest.mark.slow
 def test_files_that_are_damaged(folder, tmp_path):
     copy = tmp_path / "copy"
 
