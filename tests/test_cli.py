@@ -303,6 +303,7 @@ def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch, in_compiled_code):
     assert "nothing is half-written" in err
 
 
+@pytest.mark.slow
 def test_the_reader_of_a_pipe_may_leave():
     command = f"{sys.executable} -m slipcast.cli.main regions show cascadia | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)

@@ -133,6 +133,7 @@ def test_what_does_not_fit():
 # from records and slip
 
 
+@pytest.mark.slow
 def test_an_event_is_drawn_from_its_parts(small_bank, small_set):
     gauges, records = DARTS, records_of(small_bank)
     options = {"window_min": 60, "gauges": gauges[:2]}

@@ -93,6 +93,7 @@ def test_tasks_in_this_process(how):
     assert not list(run_tasks(add, [], **how))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("take_part", [False, True])
 def test_tasks_in_processes(take_part):
     tasks = [(100 * (task % 2), task) for task in range(400 if take_part else 20)]

@@ -260,6 +260,7 @@ def test_a_check_finds_what_was_changed(small_bank):
             bank.check()
 
 
+@pytest.mark.slow
 def test_files_that_are_no_bank(small_bank, small_set, tmp_path):
     small_bank.save(tmp_path / "bank.nc")
     content = (tmp_path / "bank.nc").read_bytes()

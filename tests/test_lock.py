@@ -151,6 +151,7 @@ TAKE_TURNS = """
 """
 
 
+@pytest.mark.slow
 def test_no_two_of_three_processes_are_inside(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(TAKE_TURNS), str(tmp_path / "parts"), str(tmp_path / "inside")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -60,6 +60,7 @@ def test_messages_and_annotations_are_left_alone():
         assert not text.splitlines()[mutant.line - 1].startswith("__all__")
 
 
+@pytest.mark.slow
 def test_a_sample_is_that_of_its_seed():
     one, again, other = (draw(["physics"], 10, seed) for seed in (1, 1, 2))
     assert one == again

@@ -276,6 +276,7 @@ def test_scores_of_draws():
 # --- amplitude calibration
 
 
+@pytest.mark.slow
 def test_what_the_waves_of_draws_lack_is_found_and_put_back():
     rng = np.random.default_rng(12)
     spread = rng.uniform(0.02, 0.6, 6000)

@@ -101,6 +101,7 @@ def test_lines_break_at_gaps_and_not_between_quarter_hours():
     assert axes[0, 1].get_ylabel() == "sea level (m)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_gauges", [1, 8])
 def test_one_to_eight_gauges_are_laid_out(tmp_path, n_gauges, recwarn):
     axes = figure(raw(n_gauges), shaking={"21400": (0.0, 600.0)})

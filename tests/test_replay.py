@@ -410,6 +410,7 @@ def test_the_interactive_figure(with_draws):
     assert fills[0] != fills[1]
 
 
+@pytest.mark.slow
 def test_many_minutes_few_frames(whole):
     steps = np.linspace(5.0, 120.0, 200)
     many = Replay(whole.dataset.sel(minute=steps, method="nearest").assign_coords(minute=steps))
@@ -470,6 +471,7 @@ def paths(tmp_path_factory, records, small_bank):
     return folder
 
 
+@pytest.mark.slow
 def test_the_command(command, paths, records, small_bank):
     arguments = [paths / "records.nc", "--bank", paths / "bank.nc", "--method", "tikhonov", "--noise", "0.01"]
     arguments += ["--gauges", "46404,46407", "--until", "60", "--every", "5", "--latency", "46407=3", "--slip-sd", "4"]

@@ -198,6 +198,7 @@ def test_the_same_report_is_the_same_file(tmp_path):
     assert page_of(tmp_path, section) == page_of(tmp_path, section)
 
 
+@pytest.mark.slow
 def test_plotly_and_matplotlib_wait():
     code = (
         "import sys, slipcast.reports.html, slipcast.reports.interactive\n"

@@ -183,6 +183,7 @@ def test_a_forecast_draws_all_gauges(made, plain, small_bank):
     assert f"{float(sharp.max_amplitude.sel(gauge='newport')):.2f}" in [text.get_text() for text in sharp.plot().texts]
 
 
+@pytest.mark.slow
 def test_plotting_waits_for_a_plot():
     code = (
         "import sys, slipcast.inversion.estimate, slipcast.forecasting.forecast, slipcast.io.summary\n"

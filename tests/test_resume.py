@@ -361,7 +361,8 @@ WRITE = """
 """
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_kill_9_while_scenarios_are_written(quick_bank, in_one_go, tmp_path, workers):
     bank, target = tmp_path / "bank.nc", tmp_path / "set.zarr"
     quick_bank.save(bank)

@@ -259,6 +259,7 @@ def test_a_trial_in_another_process(tmp_path, saved):
     assert not bears_reading(path)
 
 
+@pytest.mark.slow
 def test_a_library_that_crashes_or_hangs_is_an_error_in_one_line(tmp_path, monkeypatch):
     path = foreign(records().dataset, tmp_path / "r.nc", "records")
     for script in ("import os; os.abort()", "import time; time.sleep(60)"):

@@ -95,6 +95,7 @@ def outcomes(client) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
     path = "/data/realtime2/46404.dart"
     lines = [line(minute, tide(minute), 1) for minute in range(-1440, 0, 15)]

@@ -160,6 +160,7 @@ def test_scenarios_of_a_wrong_kind():
         train_many("set.zarr", [SHORT])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_both_learners_find_the_same(scenarios):
     config = SHORT.with_settings(dropout=0.0, weight_decay=0.01)
     task, device = Task.load(scenarios, config), torch.device("cpu")

@@ -48,6 +48,7 @@ def weather(time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.linalg.cholesky(covariance) @ rng.standard_normal(time_s.size)
 
 
+@pytest.mark.slow
 def test_errors_are_as_large_as_stated():
     """Draw tides and weather as they are expected; the error of an honest fit over its size is 1 in the mean square."""
     time_s, ahead_s = before(10, step_s=450.0), np.array([1800.0, 3600.0, 7200.0, 14400.0])

@@ -263,6 +263,7 @@ def test_logs_for_tensorboard(scenarios, tmp_path):
 # --- networks of the user's own
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own")
 def test_a_network_of_the_users_own(scenarios, tmp_path):
     options = FEW | {"model": "own_networks:Dense", "network": {"width": 8}, "learning_rate": 0.01}

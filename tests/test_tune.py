@@ -318,6 +318,7 @@ def test_a_file_of_settings_and_a_search(tmp_path):
         open_search(tmp_path / "nowhere.toml")
 
 
+@pytest.mark.slow
 def test_the_verb_and_its_figures(scenarios, tmp_path):
     scenarios.save(tmp_path / "set.zarr")
     (tmp_path / "tune.toml").write_text("[search]\nhidden = [5, 40]\nbatch_size = [10, 20]\n")

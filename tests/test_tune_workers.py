@@ -53,6 +53,7 @@ def assert_whole(found, folder: Path, count: int) -> None:
     assert best.config == found.best
 
 
+@pytest.mark.slow
 def test_trials_at_once_share_an_architecture(scenarios, tmp_path):
     found = tune(scenarios, tmp_path, config=CONFIG, space=SPACE, trials=7, together=3)
     assert_whole(found, tmp_path, 7)
@@ -65,6 +66,7 @@ def test_trials_at_once_share_an_architecture(scenarios, tmp_path):
     assert found.trials[0]["validation_loss_m2"] == pytest.approx(alone["validation_loss_m2"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_trials_at_once_are_the_same_after_a_kill(scenarios, tmp_path):
     def stop(done: int, total: int, note: str) -> None:
         raise KeyboardInterrupt
