@@ -25,7 +25,7 @@ from benchmarks.studies.service_process import HEADERS, Service
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast
 from slipcast.service.api.results import Alerts, detail, summary
-from slipcast.service.storage.store import EventRow
+from slipcast.service.storage.store import EventRow, Store
 
 N_EVENTS = 3
 N_SENDERS = 4
@@ -72,18 +72,27 @@ class Load:
                 for each in batch:
                     self.acknowledged[each["gauge"], each["seconds"]] = each["sea_level_m"]
 
-    def lost(self, client: httpx.Client) -> int:
-        """Count acknowledged samples that are not there, or not with the value last acknowledged."""
-        there = {
-            (each["gauge"], at): level
-            for each in ask(client, f"/api/events/{self.id}/records")["gauges"]
-            for at, level in zip(each["seconds"], each["sea_level_m"])
-        }
+    def lost(self, store: Store) -> int:
+        """Count acknowledged samples that are not kept, or not with the value last acknowledged."""
+        event = store.event(self.id)
+        if event is None:
+            return len(self.acknowledged)
+        kept, _, _ = store.samples(event.row)
+        there = {(gauge, at_ms / 1e3): height_m for (gauge, _, at_ms), height_m in kept.items()}
         return sum(
             1
             for key, level in self.acknowledged.items()
             if key not in there or (key not in self.uncertain and there[key] != level)
         )
+
+
+def count_lost(database: str, loads: list[Load]) -> int:
+    """Count acknowledged samples that a database lacks: what a client is shown may leave out bad ones."""
+    store = Store(database)
+    try:
+        return sum(load.lost(store) for load in loads)
+    finally:
+        store.close()
 
 
 def ask(client: httpx.Client, path: str):
@@ -157,7 +166,7 @@ def main() -> None:
                         for load in loads[number]:
                             load.id = id_
                 else:
-                    lost += sum(load.lost(client) for load in every)
+                    lost += count_lost(service.database, every)
                     checked += sum(len(load.acknowledged) for load in every)
             begun, stopping = sum(load.n_batches for load in every), threading.Event()
             threads = [threading.Thread(target=load.run, args=(service.address, stopping)) for load in every]
@@ -175,7 +184,7 @@ def main() -> None:
             )
         service = Service(folder, options.database)
         with httpx.Client(base_url=service.address, timeout=TIMEOUT_S) as client:
-            lost += sum(load.lost(client) for load in every)
+            lost += count_lost(service.database, every)
             checked += sum(len(load.acknowledged) for load in every)
             for of_event, (load, *_) in zip(samples, loads):
                 answer = client.post(f"/api/events/{load.id}/samples", json={"samples": of_event}, headers=HEADERS)
