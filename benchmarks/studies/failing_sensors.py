@@ -150,7 +150,7 @@ class Culprits:
 
 
 def over_months(nowcast: Nowcast, folder: Path) -> tuple[int, int]:
-    """Count earthquakes and alarms over the month before each event; each sensor that reports is good, or is not."""
+    """Count earthquakes and alarms over the month before each event, with the sensors as they were."""
     earthquakes = alarms = 0
     for event, (origin_time, _, _) in EVENTS.items():
         records = heights_before(folder, event)

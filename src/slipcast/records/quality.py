@@ -72,7 +72,7 @@ class QualitySettings:
         It is stuck already after this long, s, in six samples or more, where its tide moved by this much, m.
     flat_line_count : int
         It is stuck, too, once it has sent the same height this many times running after the first, if its noise makes
-        that as good as impossible. The most in samples of 1 min of real records were 6.
+        that as good as impossible.
     level_gap_s : float
         Where a level changes over a longer gap than this, s, a sensor was deployed again, and the samples of the
         other deployment are flagged ``level``; smaller steps are measured and taken out.
