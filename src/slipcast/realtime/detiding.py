@@ -12,19 +12,16 @@ from scipy.stats import theilslopes
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
-from slipcast.records import DartSeries, Records, detect, earliest_arrival, flag_summary, parse_origin, records_of
+from slipcast.realtime.waves_seen import detected_at, earliest_from, has_wave
+from slipcast.records import DartSeries, Records, earliest_arrival, flag_summary, parse_origin, records_of
 from slipcast.records.level_checks import without_bad_samples, words_for
 from slipcast.regions.region import Region
 
 __all__ = [
-    "SOURCE_MW",
-    "WAVE_M",
     "Event",
     "GaugeLevels",
     "SampleKey",
-    "detected_at",
     "gauge_levels",
-    "has_wave",
     "records_of_levels",
     "without_offset",
 ]
@@ -32,15 +29,7 @@ __all__ = [
 SampleKey = tuple[str, str, int]
 """Gauge, kind of height (sea level, or water column with the tide), and time since the origin, ms."""
 
-SOURCE_MW = 7.5
-"""The largest earthquake of one unit source of 100 km: wherever others slip too, these are sources themselves."""
-
-WAVE_M = 0.02
-"""Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
-
 _NAMED_S = 6 * 3600.0  # what is left out since then is named
-_HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
-_LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 _FEWEST_BEFORE, _MOST_BEFORE = 5, 300
 _LEAST_OFFSET_M = 0.005
 _CLEAR = 5.0  # standard deviations
@@ -92,7 +81,7 @@ class GaugeLevels:
     detected : bool or None
         Whether a tsunami is detected in its heights of the water column since then
         (:func:`~slipcast.records.detection.detect`); None where it sent sea level, or heights of less than half a
-        day before the origin: two samples beyond :data:`WAVE_M` are a wave then.
+        day before the origin: two samples beyond :data:`~slipcast.realtime.waves_seen.WAVE_M` are a wave then.
     tide_m : array, shape (n_columns, n)
         What is not known of the tide that was taken out here, as columns of unit scatter
         (:class:`~slipcast.records.tides.TideFit`); none where it was gone already.
@@ -124,20 +113,6 @@ class GaugeLevels:
         if not (self.time_s >= 0).any():
             return "no data"
         return "wave detected" if self.wave_seen else "no wave detected"
-
-
-def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> bool:
-    """Tell whether two samples running are beyond :data:`WAVE_M` on one side, since a tsunami can be there.
-
-    Examples
-    --------
-    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=0.0)
-    True
-    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=100.0)
-    False
-    """
-    level = level_m[time_s >= max(earliest_s, 0.0)]
-    return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
 
 
 def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: Region) -> Records:
@@ -233,8 +208,7 @@ def gauge_levels(
         heights = np.array([level[each] for each in times_ms], dtype=float)
         place = region.gauge(name)
         earliest_s = earliest_arrival((event.longitude, event.latitude), place.lon, place.lat, event.magnitude)
-        for point in sources:
-            earliest_s = min(earliest_s, earliest_arrival(point, place.lon, place.lat, SOURCE_MW))
+        earliest_s = min(earliest_s, earliest_from(tuple(sources), (place.lon, place.lat)))
         time_s = np.array(times_ms, dtype=float) / 1e3
         detected = None
         if raw[name]:
@@ -251,31 +225,6 @@ def gauge_levels(
             tide_m = columns.interp(time=time_s, kwargs={"fill_value": 0.0}).to_numpy()
             found[name] = replace(found[name], tide_m=tide_m)
     return found
-
-
-def detected_at(time_s: np.ndarray, height_m: np.ndarray, earliest_s: float) -> float | None:
-    """Tell since when heights of the water column show a tsunami.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        s since the origin, rising.
-    height_m : array, shape (n,)
-        m, with tide, finite.
-    earliest_s : float
-        Before it no tsunami can be there, s since the origin.
-
-    Returns
-    -------
-    detected_s : float or None
-        Time of the sample that decided (:func:`~slipcast.records.detection.detect`); infinite where there is none, None
-        where there are too few heights before the origin to tell a tsunami from the tide.
-    """
-    if not time_s.size or time_s[0] > -_LEARNT_S:
-        return None
-    recent = time_s >= -_HISTORY_S
-    found = detect(time_s[recent], height_m[recent])
-    return min((each.detected_s for each in found if each.crest_s >= max(earliest_s, 0.0)), default=np.inf)
 
 
 def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:

@@ -26,17 +26,14 @@ from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.physics.unit_sources import unit_source
 from slipcast.realtime.detiding import (
-    SOURCE_MW,
     Event,
     GaugeLevels,
     SampleKey,
-    detected_at,
     gauge_levels,
-    has_wave,
     records_of_levels,
 )
-from slipcast.records import Records, earliest_arrival
-from slipcast.records.arrival import earliest_arrivals
+from slipcast.realtime.waves_seen import waves_in_levels
+from slipcast.records import Records
 from slipcast.records.level_checks import examined, notes_on_samples
 from slipcast.regions.region import Region
 
@@ -130,7 +127,6 @@ class Nowcast:
     bank: GreensBank | None = None
     hold_first: bool = False
     _by_sources: LRUCache = field(default_factory=lambda: LRUCache(_KEPT_METHODS), init=False, repr=False)
-    _earliest: dict[tuple[float, float], float] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
         inverter = open_inverter(self.inverter)
@@ -229,13 +225,12 @@ class Nowcast:
 
     def _distance_m(self, lon_deg: float, lat_deg: float) -> float:
         """Return the distance to the nearest unit source, m."""
-        return float(great_circle_distance(lon_deg, lat_deg, self._middles[:, 0], self._middles[:, 1]).min())
+        return float(great_circle_distance(lon_deg, lat_deg, *np.array(self.source_middles).T).min())
 
     def levels(self, event: Event, heights_m: Mapping[SampleKey, float]) -> dict[str, GaugeLevels]:
         """Return the samples of every DART of the region without the tide, by name."""
         names = list(dict.fromkeys([*self.gauges, *self.region.gauge_names("dart")]))
-        middles = [(lon, lat) for lon, lat in self._middles.tolist()]
-        return gauge_levels(event, heights_m, names, self.region, middles)
+        return gauge_levels(event, heights_m, names, self.region, self.source_middles)
 
     def records(self, event: Event, levels: Mapping[str, GaugeLevels]) -> Records:
         """Put the gauges that have sent samples on common times."""
@@ -293,8 +288,8 @@ class Nowcast:
         notes : list of str, optional
             Flags about how the records were made.
         waves_seen : mapping of str to bool, optional
-            Where a tsunami has been detected, or not (:meth:`detections`); at other gauges a wave is looked for in the
-            records.
+            Where a tsunami has been detected, or not (:func:`~slipcast.realtime.waves_seen.detections`); at others a
+            wave is looked for in the records.
         forecast_gauges : list of str, optional
             By default all.
         known : str, optional
@@ -333,7 +328,8 @@ class Nowcast:
         seen = [name for name, row in zip(used, sampled, strict=True) if np.isfinite(row).any()]
         if not seen:
             return None
-        waves_seen = self._waves_seen(records, used, window_min) | dict(waves_seen or {})
+        in_levels = waves_in_levels(records, used, self.source_middles, 60 * window_min)
+        waves_seen = in_levels | dict(waves_seen or {})
         epicentre = _epicentre(records)
         candidates = self._candidates(epicentre, magnitude)
         flags = list(notes or [])
@@ -463,62 +459,10 @@ class Nowcast:
         return flags
 
     @cached_property
-    def _middles(self) -> np.ndarray:
-        """Middles of the unit sources, shape (n_sources, 2), degrees."""
-        return np.array([unit_source(name).corners()[:, :2].mean(axis=0) for name in self.sources])
-
-    def detections(self, records: Records) -> dict[str, float]:
-        """Tell since when heights of the water column show a tsunami.
-
-        Parameters
-        ----------
-        records : Records
-            Of one event, as a reader has them.
-
-        Returns
-        -------
-        detected_s : dict of str to float
-            By gauge, s since the origin; infinite where there is none. Gauges are missing whose records hold no heights
-            with tide, or less than half a day before the origin.
-        """
-        if "height" not in records.dataset:
-            return {}
-        height, earliest_s = records.dataset["height"].to_numpy(), self._earliest_s(records)
-        detided = records.dataset["detided"].to_numpy() if "detided" in records.dataset else np.zeros(len(height))
-        found = {}
-        for row, name in enumerate(records.gauges):
-            known = np.isfinite(height[row])
-            at_s = None if detided[row] else detected_at(records.time_s[known], height[row, known], earliest_s[row])
-            if at_s is not None:
-                found[name] = at_s
-        return found
-
-    def _waves_seen(self, records: Records, names: list[str], window_min: float) -> dict[str, bool]:
-        """Tell at which gauges a wave has been seen, at a time when a tsunami can be there."""
-        inside = (records.time_s >= 0) & (records.time_s <= 60 * window_min)
-        earliest_s = self._earliest_s(records)
-        found = {}
-        for name in names:
-            row = records.gauges.index(name)
-            level = records.sea_level.to_numpy()[row]
-            kept = inside & np.isfinite(level)
-            found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row])
-        return found
-
-    def _earliest_s(self, records: Records) -> list[float]:
-        """Return when a tsunami can be at each gauge at the earliest, s since the origin."""
-        places = zip(*(records.dataset[key].to_numpy().tolist() for key in ("gauge_lon", "gauge_lat")), strict=True)
-        earliest = np.array([self._earliest_from_sources((lon, lat)) for lon, lat in places])
-        if "epicentre" in records.dataset.attrs:
-            earliest = np.minimum(earliest, earliest_arrivals(records))
-        return [float(each) for each in earliest]
-
-    def _earliest_from_sources(self, place: tuple[float, float]) -> float:
-        """Return when a tsunami from any unit source can be at a place at the earliest, s since the origin."""
-        if place not in self._earliest:
-            points = [(lon, lat) for lon, lat in self._middles.tolist()]
-            self._earliest[place] = min(earliest_arrival(point, *place, SOURCE_MW) for point in points)
-        return self._earliest[place]
+    def source_middles(self) -> tuple[tuple[float, float], ...]:
+        """Longitudes and latitudes of the middles of the unit sources, degrees."""
+        corners = [unit_source(name).corners()[:, :2] for name in self.sources]
+        return tuple((float(lon), float(lat)) for lon, lat in (each.mean(axis=0) for each in corners))
 
 
 def _last(time_s: np.ndarray, level_m: np.ndarray) -> float:

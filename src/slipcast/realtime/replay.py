@@ -25,6 +25,7 @@ from slipcast.io.summary import Summarised, Summary, shortened
 from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.realtime.nowcast import Nowcast, Result
+from slipcast.realtime.waves_seen import detections
 from slipcast.records import Records
 from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.first_wave import first_wave
@@ -224,7 +225,7 @@ def replay(
     rows: list[dict[str, np.ndarray]] = []
     flags: list[str] = []
     latest: Result | None = None
-    detected_s = nowcast.detections(sent.records)
+    detected_s = detections(sent.records, nowcast.source_middles)
     with shown_progress(progress, "Minutes") as report:
         for place, minute in enumerate(steps):
             seen, last_s[place] = sent.by(minute)

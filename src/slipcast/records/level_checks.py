@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from slipcast.records.continuity import Step
-from slipcast.records.quality import check_levels, flag_summary
+from slipcast.records.quality import QualitySettings, check_levels, flag_summary
 from slipcast.records.records import Records
 
 __all__ = ["examined", "notes_on_samples", "without_bad_samples", "words_for", "words_of"]
@@ -36,10 +36,8 @@ def examined(records: Records, until_s: float) -> Records:
     level = records.sea_level.to_numpy().copy()
     flag, steps = np.zeros(level.shape, np.uint8), []
     for row, of_gauge in enumerate(level):
-        checked = check_levels(records.time_s[inside], of_gauge[inside])
-        flag[row, inside] = checked.flags
-        of_gauge[inside] = np.where(checked.flags > 0, np.nan, of_gauge[inside] - checked.offset_m)
-        steps.append(", ".join(words_of(step) for step in checked.steps))
+        of_gauge[inside], flag[row, inside], told = _cleaned(records.time_s[inside], of_gauge[inside])
+        steps.append(", ".join(told))
     return Records(
         dataset.assign(
             sea_level=records.sea_level.copy(data=level),
@@ -73,15 +71,34 @@ def without_bad_samples(time_s: np.ndarray, level_m: np.ndarray) -> tuple[np.nda
     >>> without_bad_samples(60.0 * np.arange(60), level_m)[1]
     '1 sample left out (spike)'
     """
+    cleaned_m, flags, steps = _cleaned(time_s, level_m)
+    return cleaned_m, ", ".join([*map(words_for, flag_summary(flags, time_s)), *steps])
+
+
+def _cleaned(time_s: np.ndarray, level_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return levels without steps, NaN where flagged; the flags; and what was done about each step."""
     checked = check_levels(time_s, level_m)
-    notes = [words_for(found) for found in flag_summary(checked.flags, time_s)]
-    notes += [words_of(step) for step in checked.steps]
-    return np.where(checked.flags > 0, np.nan, level_m - checked.offset_m), ", ".join(notes)
+    steps = [words_of(step, f"at minute {step.time_s / 60:.0f}", "taken out") for step in checked.steps]
+    return np.where(checked.flags > 0, np.nan, level_m - checked.offset_m), checked.flags, steps
 
 
-def words_of(step: Step) -> str:
-    """Say that a step was taken out."""
-    return f"step of {step.size_m:+.2f} m at minute {step.time_s / 60:.0f}, taken out"
+def words_of(step: Step, when: str, done: str, settings: QualitySettings | None = None) -> str:
+    """Say what was done about a step: another deployment or buoy, whose samples are flagged, or what is given.
+
+    Examples
+    --------
+    >>> words_of(Step(600.0, 0.5, 60.0), "at minute 10", "taken out")
+    'step of +0.50 m at minute 10, taken out'
+    >>> words_of(Step(600.0, 25.0, 60.0), "at minute 10", "taken out")
+    'level changes by +25.00 m at minute 10: another buoy, flagged level'
+    """
+    settings = settings or QualitySettings()
+    changes = f"level changes by {step.size_m:+.2f} m {when}"
+    if step.gap_s > settings.level_gap_s:
+        return f"{changes} after a gap: another deployment, flagged level"
+    if abs(step.size_m) > settings.level_step_m:
+        return f"{changes}: another buoy, flagged level"
+    return f"step of {step.size_m:+.2f} m {when}, {done}"
 
 
 def notes_on_samples(records: Records, until_s: float) -> dict[str, str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from slipcast.errors import InputError
 from slipcast.records.continuity import Step, follow, level_offsets
-from slipcast.records.stuck import clock, flat_line, repeated_packets
+from slipcast.records.qartod import outside, too_fast
+from slipcast.records.stuck import flat_line, repeated_packets
 from slipcast.records.tides import rough_tide
 
 __all__ = [
@@ -30,7 +31,6 @@ MASKS = {"gross_range": 1, "spike": 2, "rate_of_change": 4, "flat_line": 8, "sha
 ``level`` for samples of another deployment or buoy, or of a level that the sensor left again, ``repeated`` for those
 of a packet that came before."""
 
-_FAIL = 4
 _NEIGHBOURS = 10
 _NEAREST = 5
 _COARSE_S = 240.0
@@ -308,7 +308,7 @@ def examine(
     time, height, interval = checked_series(time_s, height_m, interval_s)
     flags, offset = np.zeros(time.size, dtype=np.uint8), np.zeros(time.size)
     at = np.flatnonzero(np.isfinite(height))
-    flags[at[_outside(height[at], settings.lowest_m, settings.highest_m)]] |= MASKS["gross_range"]
+    flags[at[outside(height[at], settings.lowest_m, settings.highest_m)]] |= MASKS["gross_range"]
     at = at[flags[at] == 0]
     if not at.size:
         return Checked(flags, offset, ())
@@ -329,7 +329,7 @@ def examine(
     if at.size:
         middle = np.median(level[at])
         off = level[at] - middle
-        far = _outside(off, -settings.farthest_m, settings.farthest_m)
+        far = outside(off, -settings.farthest_m, settings.farthest_m)
         far &= ~_high_waves(time[at], off, far, settings, wave_s)
         flags[at[far]] |= MASKS["gross_range"]
         at = at[~far]
@@ -337,7 +337,7 @@ def examine(
     at = at[flags[at] == 0]
     for run in sampling_runs(time[at], interval[at]):
         among = at[run]
-        flags[among[_fast(time[among], level[among], settings)]] |= MASKS["rate_of_change"]
+        flags[among[too_fast(time[among], level[among], settings.rate_m_per_s)]] |= MASKS["rate_of_change"]
     return Checked(flags, offset, steps)
 
 
@@ -451,15 +451,6 @@ def _high_waves(
     return waves
 
 
-def _outside(height: np.ndarray, lowest: float, highest: float) -> np.ndarray:
-    """Tell which heights are outside a range."""
-    from ioos_qc import qartod
-
-    if not height.size:
-        return np.zeros(0, dtype=bool)
-    return np.asarray(qartod.gross_range_test(height, (lowest, highest))) == _FAIL
-
-
 def _flag_coarse_spikes(
     flags: np.ndarray,
     at: np.ndarray,
@@ -496,14 +487,3 @@ def _coarse_spikes(level: np.ndarray, limits: QualitySettings) -> np.ndarray:
         spike[i] = stands_out and abs(level[i] - np.median(level[near])) > limits.coarse_spike_m
     standing = np.where(spike, back, 0.0)
     return spike & (standing >= np.insert(standing[:-1], 0, 0.0)) & (standing >= np.append(standing[1:], 0.0))
-
-
-def _fast(time: np.ndarray, level: np.ndarray, settings: QualitySettings) -> np.ndarray:
-    """Tell which samples of one run changed too fast since the last."""
-    from ioos_qc import qartod
-
-    if time.size < 3:
-        return np.zeros(time.size, dtype=bool)
-    rate = settings.rate_m_per_s
-    tested = qartod.rate_of_change_test(level, clock(time), threshold=rate, fail_threshold=rate)
-    return np.ma.filled(tested, 0) == _FAIL

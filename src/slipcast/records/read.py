@@ -17,8 +17,8 @@ from slipcast.errors import InputError, SlipcastWarning, check_kind, unknown_nam
 from slipcast.geodesy import wrap_longitude
 from slipcast.io.labels import with_reasons
 from slipcast.records.arrival import check_magnitude, earliest_arrival
-from slipcast.records.continuity import Step
 from slipcast.records.dart import DartSeries, check_station
+from slipcast.records.level_checks import words_of
 from slipcast.records.origin import parse_origin
 from slipcast.records.quality import MASKS, QualitySettings, examine
 from slipcast.records.raw_files import check_heights, read_files
@@ -346,7 +346,11 @@ def _clean(
     except InputError as error:
         raise InputError(f"record of {series.station}: {error}") from error
     found = replace(found, level_m=found.level_m + checked.offset_m)
-    left_out = [*series.left_out, *(_words(step, origin, settings) for step in checked.steps)]
+    steps = [
+        words_of(step, f"at {origin + np.timedelta64(round(step.time_s), 's')} UTC", "counted as tide", settings)
+        for step in checked.steps
+    ]
+    left_out = [*series.left_out, *steps]
     return _Cleaned(time_s, height_m, flags, found, span, place, "; ".join(left_out), series.tide_removed)
 
 
@@ -355,16 +359,6 @@ def _no_tide(
 ) -> TideFit:
     """Return the tide of a record that came without one."""
     return TideFit("short", np.zeros(at_s.size), np.zeros((at_s.size, 0)))
-
-
-def _words(step: Step, origin: np.datetime64, settings: QualitySettings) -> str:
-    """Say what was done about a step."""
-    moment = origin + np.timedelta64(round(step.time_s), "s")
-    if step.gap_s > settings.level_gap_s:
-        return f"level changes by {step.size_m:+.2f} m at {moment} UTC after a gap: another deployment, flagged level"
-    if abs(step.size_m) > settings.level_step_m:
-        return f"level changes by {step.size_m:+.2f} m at {moment} UTC: another buoy, flagged level"
-    return f"step of {step.size_m:+.2f} m at {moment} UTC, counted as tide"
 
 
 def _check_span(series: DartSeries, time_s: np.ndarray, origin: np.datetime64, may_arrive_s: float | None) -> None:

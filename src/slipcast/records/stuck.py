@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slipcast.records.qartod import the_same_for
+
 if TYPE_CHECKING:
     from slipcast.records.quality import QualitySettings
 
-__all__ = ["clock", "flat_line", "repeated_packets"]
+__all__ = ["flat_line", "repeated_packets"]
 
-_SUSPECT, _FAIL = 3, 4
 _COARSE_S = 240.0
 _PACKET, _PACKET_S = 8, 3 * 3600.0
 _EQUAL_M, _LEAST_USUAL, _CALM, _NO_CHANCE = 1e-4, 0.05, 0.5, np.log(1e-8)
-
-
-def clock(time_s: np.ndarray) -> np.ndarray:
-    """Return times for ioos-qc: it cuts steps to whole seconds, and 59.999... would become 59."""
-    return np.round(1e3 * time_s).astype("datetime64[ms]")
 
 
 def flat_line(time_s: np.ndarray, height_m: np.ndarray, tide_m: np.ndarray, settings: QualitySettings) -> np.ndarray:
@@ -38,20 +34,16 @@ def flat_line(time_s: np.ndarray, height_m: np.ndarray, tide_m: np.ndarray, sett
     -------
     flat : array of bool, shape (n,)
     """
-    from ioos_qc import qartod
-
     flat = np.zeros(height_m.size, dtype=bool)
     if height_m.size < 3:
         return flat
     apart_s = float(np.median(np.diff(time_s)))
     soon_s = min(max(settings.flat_line_moving_s, 5 * apart_s), settings.flat_line_s)
-    limits = {"suspect_threshold": soon_s, "fail_threshold": settings.flat_line_s}
-    tested = np.ma.filled(qartod.flat_line_test(height_m, clock(time_s), tolerance=settings.flat_line_m, **limits), 0)
-    for severity, span_s in ((_SUSPECT, soon_s), (_FAIL, settings.flat_line_s)):
+    for span_s in (soon_s, settings.flat_line_s):
         length = int(span_s / apart_s)
-        for last in np.flatnonzero(tested >= severity):
+        for last in np.flatnonzero(the_same_for(time_s, height_m, span_s, settings.flat_line_m)):
             since = max(int(last) - length, 0)
-            if severity == _FAIL or np.ptp(tide_m[since : last + 1]) >= settings.flat_line_tide_m:
+            if span_s == settings.flat_line_s or np.ptp(tide_m[since : last + 1]) >= settings.flat_line_tide_m:
                 flat[since : last + 1] = True
     same = np.append(np.abs(np.diff(height_m)) < _EQUAL_M, False)
     edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
