@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.known_fault import odds_of_naming
 from benchmarks.markdown import Rows
 from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from benchmarks.sensor_faults import KINDS, apply
@@ -22,6 +23,7 @@ from benchmarks.studies.quality import EVENTS
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import LeastSquares, magnitude_of_slip
 from slipcast.inversion.consistency import Consistency
+from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast, Result
 from slipcast.records import parse_origin, read_dart
@@ -34,6 +36,7 @@ FIRST_ORIGIN, N_QUIET, N_FAILING, N_WAVES = np.datetime64("2011-06-04T00:00:00")
 N_HONEST, WINDOWS_MIN = 100, (10, 20, 30, 45, 60, 90, 120)
 TABLES = ("quiet", "waves", "honest", "samples")
 OFF_M = 0.02  # as much as a wave must have to be detected
+KNOWING = "by a test that knows the fault"
 FEWEST = 3
 QUIET_MW, FIRST_IS_LESS, NOISE_M, SEED = 7.0, 0.3, 0.0015, 82_000
 
@@ -122,11 +125,28 @@ def alarm(nowcast: Nowcast, found: Result) -> bool:
 
 
 def named(found: Result, gauge: str) -> bool:
-    """Tell whether a gauge is named as one whose samples are left out, moved, or not explained."""
+    """Tell whether a gauge is named as one whose samples are left out or moved, or that is not used."""
     words = [flag for flag in found.flags if flag.startswith(f"{gauge}:")]
     return any(
         any(word in flag for word in ("left out", "not used", "step", "no data", "off before")) for flag in words
     )
+
+
+class Odds:
+    """How often a test that knows what a sensor adds to its record would name it, from all gauges and minutes."""
+
+    def __init__(self, nowcast: Nowcast):
+        known = nowcast.inverter.restricted(gauges=list(nowcast.gauges), window_min=MINUTES)
+        self.gauges, self.times_s, self.moments = list(nowcast.gauges), known.times_s, known.record_moments()
+
+    def of(self, culprit: str, before, came, size_m: float, waves_m) -> float:
+        """Compute the odds for one."""
+        fault = np.full(self.times_s.size, np.nan)
+        for at, height in zip(*came, strict=True):
+            place = int(np.argmin(np.abs(self.times_s - at)))
+            if abs(self.times_s[place] - at) <= 30.0 and np.isfinite(height):
+                fault[place] = height - np.interp(at, *before)
+        return odds_of_naming(self.moments, self.times_s, size_m, waves_m, self.gauges.index(culprit), fault)
 
 
 @dataclass
@@ -137,9 +157,10 @@ class Culprits:
     named: int = 0
     off: int = 0
     off_named: int = 0
+    known: float = 0.0
 
-    def add(self, found: Result, culprit: str, before: tuple[np.ndarray, ...], came: tuple[np.ndarray, ...]) -> None:
-        """Count one, with what its sensor would have sent, and what came."""
+    def add(self, found: Result, culprit: str, before, came, odds: Odds, size_m: float, waves_m) -> None:
+        """Count one, with what its sensor would have sent, and what came; the earthquake's size, m, and waves, m."""
         used = np.isfinite(came[1]) & (came[0] >= -1800.0) & (came[0] <= 60.0 * MINUTES)
         differs = np.abs(came[1][used] - np.interp(came[0][used], *before)).max(initial=0.0) > OFF_M
         is_named = named(found, culprit)
@@ -147,6 +168,11 @@ class Culprits:
         self.named += is_named
         self.off += bool(differs)
         self.off_named += bool(differs and is_named)
+        self.known += odds.of(culprit, before, came, size_m, waves_m) if differs else 0.0
+
+    def words(self) -> tuple[str, str]:
+        """Return how many of those that are off are named, and would be by a test that knows the fault."""
+        return f"{self.off_named} of {self.off}", f"{self.known:.1f}"
 
 
 def over_months(nowcast: Nowcast, folder: Path) -> tuple[int, int]:
@@ -169,7 +195,9 @@ def over_months(nowcast: Nowcast, folder: Path) -> tuple[int, int]:
 
 def over_quiet(nowcast: Nowcast, records, kind: str, count: int) -> tuple[int, Culprits]:
     """Count alarms, and culprits named, over quiet seas with one sensor failing ("" for none)."""
-    alarms, culprits = 0, Culprits()
+    alarms, culprits, odds = 0, Culprits(), Odds(nowcast)
+    size_m = FirstMagnitude(QUIET_MW).largest_size_m(nowcast.sources)
+    still = np.zeros((len(nowcast.gauges), MINUTES))
     for number in range(count):
         rng = np.random.default_rng([SEED, KINDS.index(kind) if kind else 99, number])
         origin = FIRST_ORIGIN + np.timedelta64(EVERY_H * number * (N_QUIET // count), "h")
@@ -181,7 +209,7 @@ def over_quiet(nowcast: Nowcast, records, kind: str, count: int) -> tuple[int, C
         found = answer(nowcast, event, buoys)
         alarms += alarm(nowcast, found)
         if culprit:
-            culprits.add(found, culprit, before[culprit], buoys[culprit])
+            culprits.add(found, culprit, before[culprit], buoys[culprit], odds, size_m, still)
     return alarms, culprits
 
 
@@ -207,9 +235,10 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
         "Mw within 0.1 of clean",
         "named",
         "of those off by 2 cm",
+        KNOWING,
         "error of maxima over that of clean, median",
     )
-    trials = []
+    odds, trials = Odds(nowcast), []
     for number, at in enumerate(chosen):
         rng = np.random.default_rng([SEED + 1, number])
         origin = FIRST_ORIGIN + np.timedelta64(EVERY_H * number, "h")
@@ -219,17 +248,18 @@ def over_tsunamis(nowcast: Nowcast, records, bank: GreensBank, kinds) -> Rows:
             name: sent(records[i], origin, wave, rng)
             for name, i, wave in zip(nowcast.gauges, which, waves[at], strict=True)
         }
-        trials.append((event, buoys, answer(nowcast, event, buoys), weights[at]))
+        trials.append((event, buoys, answer(nowcast, event, buoys), weights[at], waves[at]))
     for kind in kinds:
         within, culprits, ratios = 0, Culprits(), []
-        for number, (event, buoys, before, slip_m) in enumerate(trials):
+        for number, (event, buoys, before, slip_m, wave) in enumerate(trials):
             rng, failing = np.random.default_rng([SEED + 2, KINDS.index(kind), number]), dict(buoys)
             culprit = fail(failing, kind, rng)
             found = answer(nowcast, event, failing)
             within += abs(found.slip.magnitude - before.slip.magnitude) <= 0.1
-            culprits.add(found, culprit, buoys[culprit], failing[culprit])
+            size_m = float(np.sqrt(np.mean(slip_m**2)))
+            culprits.add(found, culprit, buoys[culprit], failing[culprit], odds, size_m, wave)
             ratios.append(error(found, bank, slip_m) / max(error(before, bank, slip_m), 0.02))
-        counts = f"{culprits.named} of {culprits.trials}", f"{culprits.off_named} of {culprits.off}"
+        counts = f"{culprits.named} of {culprits.trials}", *culprits.words()
         rows.add(kind, f"{within} of {len(trials)}", *counts, f"{np.median(ratios):.2f}")
     return rows
 
@@ -291,14 +321,14 @@ def main() -> None:
     given = parser.parse_args()
     nowcast, records = Nowcast(open_posterior(given.model), hold_first=True), quiet_heights(given.events)
     bank = GreensBank.open(given.bank)
-    quiet = Rows("one sensor fails by", "earthquakes", "false alarms", "culprit named", "of those off by 2 cm")
+    quiet = Rows("one sensor fails by", "earthquakes", "false alarms", "culprit named", "of those off by 2 cm", KNOWING)
     alarms, _ = over_quiet(nowcast, records, "", N_QUIET)
-    quiet.add("none", f"{N_QUIET}", f"{alarms}", "", "")
+    quiet.add("none", f"{N_QUIET}", f"{alarms}", "", "", "")
     earthquakes, alarms = over_months(nowcast, given.events)
-    quiet.add("none, the months before four tsunamis", f"{earthquakes}", f"{alarms}", "", "")
+    quiet.add("none, the months before four tsunamis", f"{earthquakes}", f"{alarms}", "", "", "")
     for kind in KINDS:
         alarms, culprits = over_quiet(nowcast, records, kind, N_FAILING)
-        counts = f"{culprits.named}", f"{culprits.off_named} of {culprits.off}"
+        counts = f"{culprits.named}", *culprits.words()
         quiet.add(kind, f"{N_FAILING}", f"{alarms}", *counts)
     waves = over_tsunamis(nowcast, records, bank, KINDS)
     command = "python -m benchmarks.studies.failing_sensors EVENTS --bank bank.nc"

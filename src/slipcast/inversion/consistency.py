@@ -16,7 +16,7 @@ _BIN_S = 180.0
 _SIZES_M = np.geomspace(0.005, 60.0, 20)  # root mean square slip
 _NEAR_S, _CORRELATED_S = 600.0, 600.0
 _LIKELY = np.log(1e-3)  # of the most likely size; less likely ones do not count
-_LARGER = 3.0  # than what others have: a rupture may be strongest before one gauge
+_LARGER = 2.0  # than what others have: a rupture may be strongest before one gauge
 _FIRST_WAVE_S, _BEGUN = 1500.0, 0.1  # for so long two must have had waves, of this share of their later size
 _DRIFT_M_PER_H = 0.009  # of a predicted tide, where nothing says how well it is known (docs/records.md)
 _NORMAL = 1.4826  # standard deviation over the median of the absolute value
@@ -57,7 +57,7 @@ class Consistency:
     of those that the gauge has, which may be none. With :math:`e` what the gauge has beside, two numbers tell how far
     it is: :math:`(e^T S^{-1} e - n)/\sqrt{2 n}`, for one of another shape, and
     :math:`|p^T S^{-1} e| / \sqrt{p^T S^{-1} p}`, for one that is too large, too small, or upside down. The size counts
-    that suits the gauge best, from the least that the others leave likely to three times the largest that one of them
+    that suits the gauge best, from the least that the others leave likely to twice the largest that one of them
     does by itself: a rupture may be strongest before this gauge. Until two others have had waves for 25 minutes they
     may have seen but its edge, and any larger size counts. A gauge alone is held against anything that slip can make.
     Samples are averaged over three minutes.
@@ -252,7 +252,7 @@ def _from_others(bins: _Bins, base: np.ndarray, share: float, sizes_m: np.ndarra
 
 
 def _likely_sizes(bins: _Bins, base: np.ndarray, sizes_m: np.ndarray, own: np.ndarray) -> slice:
-    """Return the sizes that the gauges other than one leave open: from the least to three times the largest of any."""
+    """Return the sizes that the gauges other than one leave open: from the least to twice the largest of any."""
     others = np.setdiff1d(np.arange(bins.level_m.size), own)
     if not others.size:
         return slice(None)

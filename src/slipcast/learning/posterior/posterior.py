@@ -233,7 +233,8 @@ class NeuralPosterior:
         """Fingerprint of names, scaling and weights."""
         tensors = self._tensors()
         labels = [list(self.gauges), list(self.sources), self.window_min, self.noise_sd_m, self.region]
-        labels += [list(self.drift_m), list(self.senses), list(self.gauge_depth_m.items())]
+        depths = [(name, self.gauge_depth_m[name]) for name in self.waves]  # in whichever order they are given
+        labels += [list(self.drift_m), list(self.senses), depths]
         return fingerprint(*labels, *(part for name in sorted(tensors) for part in (name, tensors[name].numpy())))
 
     @property
