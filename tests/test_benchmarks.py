@@ -7,8 +7,10 @@ import runpy
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from benchmarks import pages
+from benchmarks.known_fault import odds_of_naming
 from benchmarks.markdown import Rows, fill, made_by_words, table
 from benchmarks.provenance import ROOT, code_digest
 from benchmarks.studies import representation
@@ -179,3 +181,26 @@ def test_rows_are_printed_and_kept(capsys):
 
 def test_provenance_in_words():
     assert made_by_words({"code": "1", "commit": "2", "model": "3"}) == "code `1`, commit `2`, model `3`"
+
+
+def test_the_odds_of_naming_a_fault_that_is_known():
+    times_s = 60.0 * np.arange(1, 31)
+    # one wave, the same at two gauges; a third has one of its own
+    shape = np.sin(times_s / 300.0)
+    same = np.kron(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.outer(shape, shape))
+    waves_m = np.tile(0.3 * shape, (3, 1))
+
+    def odds(failing, fault_m, size_m=0.3):
+        return odds_of_naming(same, times_s, size_m, waves_m, failing, fault_m)
+
+    assert odds(0, np.zeros(30)) == pytest.approx(1e-3, rel=1e-6)
+    assert odds(0, np.full(30, np.nan)) == pytest.approx(1e-3, rel=1e-6)
+    # upside down: known from the twin; at the third gauge the wave may as well be that
+    turned = -2 * waves_m[0]
+    assert odds(0, turned) > 0.99 > 0.2 > odds(2, turned)
+    # a fault that no wave makes is known at any gauge, the larger the better, and the less where samples are missing
+    spike = np.where(np.arange(30) == 4, 0.2, 0.0)
+    assert odds(2, spike) > odds(2, spike / 3)
+    assert odds(2, np.where(np.arange(30) == 4, np.nan, spike)) == pytest.approx(1e-3, rel=1e-6)
+    # an earthquake of nothing leaves nothing open but noise and tide
+    assert odds(2, turned / 10, size_m=0.0) > odds(2, turned / 10)

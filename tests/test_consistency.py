@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -88,6 +90,23 @@ def test_bad_samples_are_left_out_by_name(simulation, model, nowcast, fault, gau
     npt.assert_allclose(result.slip.magnitude, found.magnitude, atol=0.02)
     as_they_are = sc.invert(bad, model, window_min=45, put_aside=False)
     assert as_they_are.samples_left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("jump_m", "note"),
+    [
+        (2.0, r"step of \+\d\.\d\d m at minute 61, taken out"),
+        (
+            30.0,
+            r"60 samples left out \(level\), level changes by \+29\.\d\d m at minute 61: another buoy, flagged level",
+        ),
+    ],
+)
+def test_a_step_is_taken_out_and_levels_of_another_buoy_are_left_out(simulation, model, jump_m, note):
+    jumps = changed(simulation, "46411", lambda level: level + jump_m * (MINUTES > 60))
+    found = sc.invert(jumps, model, window_min=120).samples_left_out
+    assert list(found) == ["46411"]
+    assert re.fullmatch(note, found["46411"]), found
 
 
 @pytest.mark.parametrize("window_min", [20, 45, 90])

@@ -429,6 +429,9 @@ def test_the_same_seed_trains_the_same_sampler(small_bank, tmp_path):
     second = train_posterior(small_bank, quick, tmp_path / "second", workers=2)
     third = train_posterior(small_bank, quick.model_copy(update={"seed": 2}), tmp_path / "third")
     assert first.id == second.id != third.id
+    backwards = dict(reversed(first.gauge_depth_m.items()))
+    assert replace(first, gauge_depth_m=backwards).id == first.id
+    assert replace(first, gauge_depth_m={name: 1.0 + depth_m for name, depth_m in backwards.items()}).id != first.id
 
 
 def test_trainings_that_cannot_be(small_bank, tmp_path):
