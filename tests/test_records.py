@@ -23,11 +23,31 @@ def make(time_s=TIME_S, level_m=LEVEL_M, gauges=("46404", "46407"), **options) -
 
 
 def test_interpolation_never_bridges_a_gap():
-    found = make().resample([-1.0, 0.0, 30.0, 120.0, 200.0, 300.0, 330.0, 360.0, 420.0, 421.0])
-    # 180 s without a sample are too many, 120 s around a missing one are not
+    records = make(time_s=np.array([0.0, 60.0, 120.0, 420.0, 480.0, 540.0]))
+    found = records.resample([-1.0, 0.0, 30.0, 120.0, 200.0, 420.0, 450.0, 480.0, 540.0, 541.0])
+    # five minutes without a sample are too many, two around a missing one are not
     expected = [np.nan, 0.0, 0.5, 2.0, np.nan, 5.0, 5.5, 6.0, 7.0, np.nan]
     npt.assert_allclose(found.sel(gauge="46404"), expected)
     npt.assert_allclose(found.sel(gauge="46407")[[4]], [np.nan])
+
+
+@pytest.mark.parametrize(("period_min", "most"), [(12, 0.2), (15, 0.15), (20, 0.08), (30, 0.04)])
+def test_three_missing_minutes_are_bridged_by_a_curve(period_min, most):
+    time_s = 60.0 * np.arange(200) + 28.0
+
+    def wave(at_s):
+        return np.sin(2 * np.pi * at_s / 60 / period_min + 0.4)
+
+    lost = np.isin(np.arange(200) % 8, (3, 4, 5))
+    level = np.array([np.where(lost, np.nan, wave(time_s))])
+    records = Records.from_arrays(time_s, level, gauges=["a"], lon_deg=[1.0], lat_deg=[2.0])
+    at_s = 60.0 * np.arange(1, 199)
+    off = np.abs(records.resample(at_s).to_numpy()[0] - wave(at_s))
+    assert 0.5 * most < off.max() < most
+    # one more is a gap
+    level[0, np.flatnonzero(lost)[:3].max() + 1] = np.nan
+    wider = Records.from_arrays(time_s, level, gauges=["a"], lon_deg=[1.0], lat_deg=[2.0])
+    assert np.isnan(wider.resample(at_s).to_numpy()[0]).sum() == 5
 
 
 def test_a_silent_gauge_stays_silent():

@@ -23,7 +23,7 @@ from slipcast.regions.region import SENSES
 
 __all__ = ["Records"]
 
-_LONGEST_BRIDGE_S = 150.0
+_LINE_S, _CURVE_S = 150.0, 241.0  # 4 min, whatever an origin between seconds leaves
 _LONE_S = 30.0
 _MOST_M = 100.0
 
@@ -336,8 +336,10 @@ class Records(Summarised):
         Returns
         -------
         sea_level : xarray.DataArray, dims ([event,] gauge, time)
-            m, float64. Linear between samples of a gauge no more than 150 s apart. A sample that is alone in these,
-            as of 15 min, counts at the nearest time that is asked for, up to 30 s from its own. NaN elsewhere.
+            m, float64. Linear between samples of a gauge no more than 150 s apart, and a smooth curve (modified Akima)
+            between those no more than 4 min apart, as where three bad ones of a minute are left out. A sample that is
+            farther from both its neighbours, as of 15 min, counts at the nearest time that is asked for, up to 30 s
+            from its own. NaN elsewhere.
 
         Raises
         ------
@@ -369,7 +371,7 @@ def _numbers(values: Any, argument: str) -> np.ndarray:
 
 
 def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Interpolate one series linearly over neighbouring samples, never over a gap."""
+    """Interpolate one series over neighbouring samples, never over a gap."""
     known = np.isfinite(values)
     if not known.any():
         return np.full(times.shape, np.nan)
@@ -377,10 +379,14 @@ def _interpolate(times: np.ndarray, at: np.ndarray, values: np.ndarray) -> np.nd
     after = np.clip(np.searchsorted(at, times), 0, at.size - 1)
     before = np.where(at[after] == times, after, after - 1)
     inside = (times >= at[0]) & (times <= at[-1])
-    near = at[after] - at[np.maximum(before, 0)] <= _LONGEST_BRIDGE_S
-    found = np.where(inside & near, np.interp(times, at, values), np.nan)
+    span_s = np.where(inside, at[after] - at[np.maximum(before, 0)], np.inf)
+    found = np.where(span_s <= _LINE_S, np.interp(times, at, values), np.nan)
+    if (bridged := (span_s > _LINE_S) & (span_s <= _CURVE_S)).any():
+        from scipy.interpolate import Akima1DInterpolator
+
+        found[bridged] = Akima1DInterpolator(at, values, method="makima")(times[bridged])
     apart = np.diff(at, prepend=-np.inf, append=np.inf)
-    for lone in np.flatnonzero(np.minimum(apart[:-1], apart[1:]) > _LONGEST_BRIDGE_S):
+    for lone in np.flatnonzero(np.minimum(apart[:-1], apart[1:]) > _CURVE_S):
         closest = int(np.argmin(np.abs(times - at[lone]))) if times.size else 0
         if times.size and abs(times[closest] - at[lone]) <= _LONE_S and np.isnan(found[closest]):
             found[closest] = values[lone]
