@@ -92,6 +92,22 @@ def test_bad_samples_are_left_out_by_name(simulation, model, nowcast, fault, gau
     assert as_they_are.samples_left_out == {}
 
 
+def test_an_event_far_from_the_sources_is_refused_by_every_way(simulation, model, nowcast):
+    far = sc.Records(simulation.dataset.assign_attrs(epicentre=[160.0, 52.5]))
+    line = "epicentre must be within 500 km of the unit sources of region cascadia, got 160 52.5, 4764 km away"
+    for way in (
+        lambda: sc.invert(far, model, window_min=45),
+        lambda: sc.invert(far, model, window_min=45, put_aside=False),
+        lambda: sc.replay(far, model, minutes=[45]),
+        lambda: nowcast.update(far),
+        lambda: nowcast.check_epicentre(160.0, 52.5),
+    ):
+        with pytest.raises(InputError, match=line):
+            way()
+    near = sc.Records(simulation.dataset.assign_attrs(epicentre=[-129.0, 45.0]))
+    assert sc.invert(near, model, window_min=45).magnitude == sc.invert(simulation, model, window_min=45).magnitude
+
+
 @pytest.mark.parametrize(
     ("jump_m", "note"),
     [

@@ -296,3 +296,68 @@ def test_all_files_of_events_are_read():
             found = read_records(*files, origin=origin, epicentre=epicentre)
         assert found.gauges == [path.stem for path in files]
         assert json.loads(found.dataset.attrs.get("gauges_left_out", "{}")) == {}
+
+
+# files that went wrong, through the reader
+
+CHILE = {"origin": "2015-09-16T22:54:32Z", "epicentre": (-71.67, -31.57)}
+OTHER_CHILE = {"origin": "2014-03-07T12:00:00Z", "epicentre": (-70.77, -19.61)}
+
+
+def read_quietly(name: str, station: str, **options) -> Records:
+    """Read a file of the cases."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlipcastWarning)
+        return read_records(case(name, f"{station}.txt"), **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["B-clean", "B1-burst", "B3-spike-doubled", "C1-small-spikes"])
+def test_what_is_left_is_the_wave(name):
+    records = read_quietly(name, "32402", **CHILE)
+    time_s = records.time_s
+    level, flag = (records.dataset[key].to_numpy()[0] for key in ("sea_level", "flag"))
+    early = (time_s > 0) & (time_s < 5 * 3600) & np.isfinite(level)
+    assert early.sum() > 200
+    assert np.abs(level - 0.15 * np.exp(-(((time_s - 3600) / 400) ** 2)))[early].max() < 0.05
+    bad = {"B-clean": 0, "B1-burst": 30}
+    if name in bad:
+        assert np.count_nonzero(flag[np.abs(time_s) < 5 * 3600]) == bad[name]
+
+
+def test_only_the_deployment_around_the_origin_counts_in_a_file():
+    records = read_quietly("F1-relocated", "32401", **OTHER_CHILE)
+    height_m, at_min = crest(records, "32401", after_min=0)
+    assert abs(height_m - 0.149) < 0.003
+    assert abs(at_min - 60) < 1.5
+    assert "another deployment, flagged level" in records.dataset["left_out"].to_numpy()[0]
+
+
+def test_a_real_step_is_named_and_leaves_the_crest():
+    crests = {}
+    for name in ("F3-clean-real", "F3-step-30cm-real"):
+        records = read_quietly(name, "32402", **CHILE)
+        crests[name] = crest(records.windowed({"32402": (-np.inf, 120.0)}), "32402", after_min=0)[0]
+        named = "step of +0.30 m" in records.dataset["left_out"].to_numpy()[0]
+        assert named == (name == "F3-step-30cm-real")
+    assert abs(crests["F3-step-30cm-real"] - 0.134) < 0.02
+    npt.assert_allclose(crests["F3-step-30cm-real"], crests["F3-clean-real"], atol=0.002)
+
+
+def test_quarters_of_an_hour_have_samples_in_a_window():
+    records = read_quietly("G1-fifteen-minutes", "32402", **CHILE)
+    sampled = records.resample(60.0 * np.arange(1, 151)).to_numpy()[0]
+    assert np.isfinite(sampled).sum() == 10
+
+
+def test_shaking_is_found_beside_rows_of_a_false_time():
+    records = read_quietly("A1-shadow", "32412", origin="2014-04-01T23:46:47Z", epicentre=(-70.77, -19.61))
+    shaken = records.time_s[records.dataset["flag"].to_numpy()[0] & MASKS["shaking"] > 0] / 60
+    npt.assert_allclose([shaken.min(), shaken.max()], [11, 64], atol=2)
+    assert "120 rows" in records.dataset["left_out"].to_numpy()[0]
+
+
+def test_lines_without_a_height_are_no_samples():
+    found = read_dart(case("J1-right-MM", "46413.dart"))
+    known = np.isfinite(found.height_m)
+    assert np.count_nonzero(known) == 237

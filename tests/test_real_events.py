@@ -14,7 +14,7 @@ from inversion_fixtures import invert_by, named
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves, leave_one_out
 from slipcast.inversion import candidate_sources, fit_timing
-from slipcast.records import DartSeries, packaged_records, read_dart, read_records, records_of
+from slipcast.records import packaged_records, read_records
 
 CASES = Path(__file__).parents[2] / "shared" / "cases" / "records"
 DARTS = ["21418", "21401", "21413", "21419", "21414", "21415"]
@@ -123,12 +123,8 @@ def test_faults_of_one_sensor_leave_the_magnitude():
     bank = build_quietly("chile", gauges=["32402"], hours=4)
     found = {}
     for case in ("B-clean", "B1-burst", "B3-spike-doubled", "C1-small-spikes"):
-        series = read_dart(CASES / case / "32402.txt")
-        # rows that repeat others half a minute later are left out elsewhere
-        kept = (series.interval_s != 60) | (series.time.astype(int) % 60 == 0)
-        series = DartSeries("32402", series.time[kept], series.height_m[kept], series.interval_s[kept])
-        records = records_of(
-            [series],
+        records = read_records(
+            CASES / case / "32402.txt",
             origin="2015-09-16T22:54:32Z",
             positions={"32402": (-73.983, -26.743)},
             epicentre=(-71.67, -31.57),

@@ -65,7 +65,7 @@ def invert(
     ] = False,
     shifts: Annotated[bool, typer.Option("--shifts", help="Find a delay at each gauge, within 3 min.")] = False,
     keep_all: Annotated[
-        bool, typer.Option("--keep-all", help="Use gauges whose record contradicts the others, too.")
+        bool, typer.Option("--keep-all", help="Use gauges whose record contradicts the others, and bad samples, too.")
     ] = False,
     one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="Predict each DART from the others, too; writes nothing of that.")

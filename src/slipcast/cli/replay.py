@@ -102,6 +102,8 @@ def replay(
         )
         return
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
+    if epicentre is not None:
+        observed = Records(observed.dataset.assign_attrs(epicentre=[float(degrees) for degrees in epicentre]))
     names = parse_names(gauges)
     responses = None if bank is None else GreensBank.open(bank)
     options = {

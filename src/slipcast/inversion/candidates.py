@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,9 +11,9 @@ from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
 from slipcast.physics.unit_sources import unit_source
 
-__all__ = ["candidate_sources"]
+__all__ = ["candidate_sources", "check_epicentre", "distance_to_sources", "source_middles"]
 
-_MARGIN_M = 100e3
+_MARGIN_M, _TOO_FAR_M = 100e3, 500e3
 _MAGNITUDES = (6.0, 9.6)
 
 
@@ -59,3 +60,47 @@ def candidate_sources(sources: Sequence[str], epicentre: tuple[float, float], ma
             f"{sources[nearest]}; an earthquake of Mw {magnitude:g} reaches {reach_m / 1e3:.0f} km"
         )
     return [name for name, is_near in zip(sources, near, strict=True) if is_near]
+
+
+def check_epicentre(sources: Sequence[str], epicentre: tuple[float, float], region: str = "") -> None:
+    """Refuse an earthquake that none of the unit sources can stand for.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Names of unit sources.
+    epicentre : (float, float)
+        Longitude and latitude, degrees.
+    region : str, optional
+        Whose they are, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is more than 500 km from the middles of all of them.
+    """
+    if (distance_m := distance_to_sources(sources, epicentre)) > _TOO_FAR_M:
+        of_region = f" of region {region}" if region else ""
+        raise InputError(
+            f"epicentre must be within {_TOO_FAR_M / 1e3:.0f} km of the unit sources{of_region}, "
+            f"got {epicentre[0]:g} {epicentre[1]:g}, {distance_m / 1e3:.0f} km away; "
+            "give a model or bank of another region"
+        )
+
+
+def distance_to_sources(sources: Sequence[str], epicentre: tuple[float, float]) -> float:
+    """Return the distance to the middle of the nearest unit source, m.
+
+    Examples
+    --------
+    >>> f"{distance_to_sources(['acsza57', 'acszb57'], (-125.0, 45.5)) / 1e3:.0f} km"
+    '294 km'
+    """
+    return float(great_circle_distance(*epicentre, *np.array(source_middles(tuple(sources))).T).min())
+
+
+@lru_cache(maxsize=64)
+def source_middles(sources: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
+    """Return longitudes and latitudes of the middles of unit sources, degrees."""
+    corners = [unit_source(name).corners()[:, :2].mean(axis=0) for name in sources]
+    return tuple((float(lon), float(lat)) for lon, lat in corners)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from slipcast.errors import InputError, SlipcastWarning, check_kind
+from slipcast.inversion.candidates import check_epicentre
 from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import (
@@ -95,7 +96,8 @@ def invert_records(
     InputError
         If an argument is of a wrong kind, a name is unknown, the window does not fit the method, more samples are
         missing than the method can do without (a gauge that was named must have a sample in the window), a gauge senses
-        something else than the method was made for, or no gauge is left.
+        something else than the method was made for, no gauge is left, or the epicentre that the records name is more
+        than 500 km from all unit sources of the method.
 
     Warns
     -----
@@ -105,6 +107,9 @@ def invert_records(
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(inverter, Inverter, "inverter", "an Inverter, or the name or folder of a model")
     records, chosen, known = _chosen(records, inverter, window_min, gauges)
+    if "epicentre" in records.dataset.attrs:
+        lon, lat = (float(value) for value in records.dataset.attrs["epicentre"])
+        check_epicentre(chosen.sources, (lon, lat), provenance_of(chosen).get("region", ""))
     if put_aside is not False:
         records = examined(records, 60.0 * longest_window_min(chosen))
     sampled = _sampled(records, chosen)

@@ -13,9 +13,8 @@ from cachetools import LRUCache
 from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import Forecast, forecast, wave_source
 from slipcast.forecasting.wave_fit import explained_shares
-from slipcast.geodesy import great_circle_distance
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.candidates import candidate_sources
+from slipcast.inversion.candidates import candidate_sources, check_epicentre, distance_to_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records
@@ -24,7 +23,6 @@ from slipcast.io.identity import fingerprint
 from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.ruptures import RuptureSettings
-from slipcast.physics.unit_sources import unit_source
 from slipcast.realtime.detiding import (
     Event,
     GaugeLevels,
@@ -46,7 +44,7 @@ SHORTEST_MIN = 5.0
 """Shortest window, minutes after the origin, where the method has no shortest one of its own."""
 
 _LATE_S = 600.0
-_FAR_M, _TOO_FAR_M = 300e3, 500e3
+_FAR_M = 300e3
 _EXPLAINED = 0.5
 _MAGNITUDES = RuptureSettings().magnitude
 _LEAST_MAGNITUDE, _LARGEST_MAGNITUDE = 6.0, 9.6  # that choose unit sources
@@ -216,16 +214,7 @@ class Nowcast:
         InputError
             If it is more than 500 km from all of them.
         """
-        distance_m = self._distance_m(lon_deg, lat_deg)
-        if distance_m > _TOO_FAR_M:
-            raise InputError(
-                f"epicentre must be within {_TOO_FAR_M / 1e3:.0f} km of the unit sources of region {self.region.name}, "
-                f"got {lon_deg:g} {lat_deg:g}, {distance_m / 1e3:.0f} km away; give a model or bank of another region"
-            )
-
-    def _distance_m(self, lon_deg: float, lat_deg: float) -> float:
-        """Return the distance to the nearest unit source, m."""
-        return float(great_circle_distance(lon_deg, lat_deg, *np.array(self.source_middles).T).min())
+        check_epicentre(self.sources, (lon_deg, lat_deg), self.region.name)
 
     def levels(self, event: Event, heights_m: Mapping[SampleKey, float]) -> dict[str, GaugeLevels]:
         """Return the samples of every DART of the region without the tide, by name."""
@@ -431,7 +420,7 @@ class Nowcast:
         """Tell what is special about where the event is."""
         if epicentre is None:
             return []
-        if self._distance_m(*epicentre) > _FAR_M:
+        if distance_to_sources(self.sources, epicentre) > _FAR_M:
             return ["extrapolated: epicentre far from the unit sources"]
         if not candidates:
             return ["extrapolated: no unit source is near enough for the magnitude, all are used"]
@@ -458,11 +447,10 @@ class Nowcast:
         flags += [f"{name}: not explained by the slip found" for name, share in explained.items() if share < _EXPLAINED]
         return flags
 
-    @cached_property
+    @property
     def source_middles(self) -> tuple[tuple[float, float], ...]:
         """Longitudes and latitudes of the middles of the unit sources, degrees."""
-        corners = [unit_source(name).corners()[:, :2] for name in self.sources]
-        return tuple((float(lon), float(lat)) for lon, lat in (each.mean(axis=0) for each in corners))
+        return source_middles(tuple(self.sources))
 
 
 def _last(time_s: np.ndarray, level_m: np.ndarray) -> float:
