@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -269,6 +271,18 @@ def test_a_library_that_crashes_or_hangs_is_an_error_in_one_line(tmp_path, monke
             patched.setattr(probe, "_SECONDS", 1.0)
             with pytest.raises(InputError, match=r"r\.nc cannot be read as netCDF"):
                 Records.open(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no bound of processor time on Windows")
+def test_a_trial_ends_though_nobody_waits_for_it(tmp_path):
+    (tmp_path / "r.nc").write_bytes(b"endless")
+    script = Path(probe.__file__).read_text(encoding="utf-8")
+    shorter = script.replace("_SECONDS, _BYTES_PER_S = 60.0, 20e6", "_SECONDS, _BYTES_PER_S = 0.1, 20e6")
+    endless = shorter.replace("    import netCDF4\n", "    while True:\n        pass\n", 1)
+    assert len({script, shorter, endless}) == 3
+    (tmp_path / "script.py").write_text(endless, encoding="utf-8")
+    command = [sys.executable, "-P", str(tmp_path / "script.py"), str(tmp_path / "r.nc"), "whole"]
+    assert subprocess.run(command, timeout=60, check=False).returncode < 0
 
 
 def test_a_file_that_tells_of_more_than_it_can_hold(tmp_path):

@@ -4,8 +4,8 @@
 
 Each input is a whole one with one to three damages: bits, bytes, lines, digits, blocks; input k of a kind depends on k
 alone. They are read in processes of their own, so that a crash is counted and the next one goes on. What is done is
-kept in ``--out``, from which the same command resumes. Writes docs/benchmarks/damaged_files.json; the whole takes some
-hours on two cores. The table stands in docs/damaged-files.md after ``python -m benchmarks.pages``.
+kept in ``--out``, from which the same command resumes. Writes docs/benchmarks/damaged_files.json; the whole takes an
+hour on two cores. The table stands in docs/damaged-files.md after ``python -m benchmarks.pages``.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _run_apart(path: Path, *arguments: str) -> str | None:
     """Return what this file says as a script; None where it ends in an error, a crash or not in time."""
     command = [sys.executable, "-P", str(Path(__file__)), str(path.absolute()), *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    timeout_s = _SECONDS + path.stat().st_size / _BYTES_PER_S
+    timeout_s = _patience_s(path.stat().st_size)
     try:
         done = subprocess.run(
             command,
@@ -77,13 +77,19 @@ def _run_apart(path: Path, *arguments: str) -> str | None:
     return done.stdout.decode("ascii") if done.returncode == 0 else None
 
 
+def _patience_s(file_bytes: int) -> float:
+    """Return for how long a file may be read, s."""
+    return _SECONDS + file_bytes / _BYTES_PER_S
+
+
 def _bound_process(file_bytes: int) -> None:
-    """Bound the memory of this process, and leave no core, where the system can."""
+    """Bound memory and time of this process, and leave no core, where the system can: who waits may be gone."""
     try:
         import resource
     except ImportError:  # Windows
         return
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES + 8 * file_bytes,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(_patience_s(file_bytes)) + 1,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

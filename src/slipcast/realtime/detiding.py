@@ -30,6 +30,7 @@ SampleKey = tuple[str, str, int]
 """Gauge, kind of height (sea level, or water column with the tide), and time since the origin, ms."""
 
 _NAMED_S = 6 * 3600.0  # what is left out since then is named
+_ABOUT_LEVEL = ("step", "level changes")
 _FEWEST_BEFORE, _MOST_BEFORE = 5, 300
 _LEAST_OFFSET_M = 0.005
 _CLEAR = 5.0  # standard deviations
@@ -303,7 +304,7 @@ def _without_tide(
     for found in flag_summary(records.dataset["flag"].to_numpy()[0], records.time_s):
         if found["test"] != "shaking" and found["last_s"] >= -_NAMED_S:
             notes.append(words_for(found))
-    notes += [said for said in records.dataset["left_out"].to_numpy()[0].split("; ") if said.startswith("step")]
+    notes += [said for said in records.dataset["left_out"].to_numpy()[0].split("; ") if said.startswith(_ABOUT_LEVEL)]
     return (
         {round(1e3 * at): float(value) for at, value in zip(records.time_s[kept], level[kept])},
         ", ".join(notes),

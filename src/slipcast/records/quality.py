@@ -56,7 +56,7 @@ class QualitySettings:
     spike_scatters : float
         The same in standard deviations of the changes between samples around it; the larger of the two counts.
     spike_growth : float
-        A sample may also move by this many times the fastest change in the half hour on either side: so a wave may
+        A sample may also move by this many times the fastest change of the last quarter of an hour: so a wave may
         set in, but not from one sample to the next.
     coarse_spike_m, coarse_spike_ratio : float
         In samples more than 4 min apart, while a tsunami may be there, which may take only one of them, a spike turns
