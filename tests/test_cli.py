@@ -308,3 +308,25 @@ def test_the_reader_of_a_pipe_may_leave():
     command = f"{sys.executable} -m slipcast.cli.main regions show cascadia | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.startswith("cascadia"), done.stderr) == (0, True, "")
+
+
+LEFT_PENDING = """
+import asyncio
+from slipcast.cli import main as cli
+
+loops = []
+def app(**_):
+    loops.append(asyncio.new_event_loop())
+    loops[0].create_task(asyncio.sleep(9))
+    raise KeyboardInterrupt
+
+cli.app = app
+cli.main()
+"""
+
+
+def test_an_interrupt_says_nothing_of_tasks_that_were_under_way():
+    done = subprocess.run([sys.executable, "-c", LEFT_PENDING], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert "slipcast: interrupted; what was finished is kept, nothing is half-written" in done.stderr
+    assert "Task was destroyed" not in done.stderr

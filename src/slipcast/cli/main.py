@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from typing import Annotated, Any
@@ -86,6 +87,7 @@ def main() -> None:
             status = 1
     if status == 130:  # typer turns Ctrl-C into this code
         say("slipcast: interrupted; what was finished is kept, nothing is half-written")
+        logging.getLogger("asyncio").disabled = True  # of reads and writes of zarr's that were under way
         # an interrupt inside text that is compiled and run (a library's) makes Python end by the signal, not by this
         # code, unless something is run after it
         exec("")
