@@ -290,12 +290,20 @@ def test_an_internal_error_is_exit_code_1(slipcast, monkeypatch):
     assert err == "slipcast: internal error: RuntimeError: something broke (--debug shows where)\n"
 
 
-@pytest.mark.parametrize("in_compiled_code", [False, True])
-def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch, in_compiled_code):
+@pytest.mark.parametrize("how", ["as it is", "in compiled code", "in compiled code, behind others"])
+def test_an_interrupt_is_exit_code_130(slipcast, monkeypatch, how):
     def interrupt(*_):
-        if in_compiled_code:
+        if how == "in compiled code":
             raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
-        raise KeyboardInterrupt
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if how == "as it is":
+                raise
+            try:
+                raise RuntimeError("it was closed")
+            except RuntimeError as error:
+                raise SystemError("returned a result with an exception set") from error
 
     monkeypatch.setattr("slipcast.regions.region.region_names", interrupt)
     code, _, err = slipcast("regions", "list")

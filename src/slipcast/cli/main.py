@@ -80,7 +80,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 (the top-level handler: one line, and --debug shows where)
         if debug:
             traceback.print_exc()
-        if isinstance(error.__cause__, KeyboardInterrupt):  # it reached compiled code, which reports it so
+        if _interrupted(error):
             status = 130
         else:
             say(f"slipcast: internal error: {type(error).__name__}: {_one_line(error)} (--debug shows where)")
@@ -92,6 +92,17 @@ def main() -> None:
         # code, unless something is run after it
         exec("")
     raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Tell whether an interrupt is behind an error: compiled code, and what was under way there, report it so."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _one_line(error: BaseException) -> str:
