@@ -1,4 +1,4 @@
-"""How often a test that knows what a failing sensor adds to its record would name it: no rule can do better by it."""
+"""How often a test that knows what a failing sensor adds to its record would name it: a bound on linear rules."""
 
 from __future__ import annotations
 

@@ -91,6 +91,18 @@ def check_epicentre(sources: Sequence[str], epicentre: tuple[float, float], regi
 def distance_to_sources(sources: Sequence[str], epicentre: tuple[float, float]) -> float:
     """Return the distance to the middle of the nearest unit source, m.
 
+    Parameters
+    ----------
+    sources : sequence of str
+        Names of unit sources.
+    epicentre : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    distance_m : float
+        Along a great circle, m.
+
     Examples
     --------
     >>> f"{distance_to_sources(['acsza57', 'acszb57'], (-125.0, 45.5)) / 1e3:.0f} km"

@@ -28,6 +28,19 @@ _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> bool:
     """Tell whether two samples running are beyond :data:`WAVE_M` on one side, since a tsunami can be there.
 
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        s since the origin, rising.
+    level_m : array, shape (n,)
+        Sea level without the tide, m, finite.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin.
+
+    Returns
+    -------
+    seen : bool
+
     Examples
     --------
     >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=0.0)
@@ -136,7 +149,19 @@ def _earliest_s(records: Records, sources: Sequence[Place]) -> list[float]:
 
 @lru_cache(maxsize=1024)
 def earliest_from(sources: tuple[Place, ...], place: Place) -> float:
-    """Return when a tsunami of a unit source can be at a place at the earliest, s since the origin.
+    """Bound from below when a tsunami of unit sources can be at a place (:func:`earliest_arrival`).
+
+    Parameters
+    ----------
+    sources : tuple of (float, float)
+        Longitudes and latitudes of their middles, degrees.
+    place : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    earliest_s : float
+        s since the origin, for an earthquake of :data:`SOURCE_MW` at the nearest in time; infinite without sources.
 
     Examples
     --------

@@ -1,4 +1,8 @@
-"""Tests of QARTOD as the library ioos-qc has them: what it calls *fail*."""
+"""Tests of QARTOD as the library ioos-qc has them: what it calls *fail*.
+
+IOOS, Manual for Real-Time Quality Control of Water Level Data, 2021. Arrays have shape (n,), times are s, rising,
+heights and levels m and finite.
+"""
 
 from __future__ import annotations
 
