@@ -243,6 +243,8 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("invert", RAW, "--leave-one-out", lambda d: d.out.count(" from the others: ") == 3),
     ("invert", "invert STUCK --bank BANK --method tikhonov --window 60", "--keep-all",
      lambda d: len(d.attrs("slip.nc")["gauges"].split()) == 3),
+    ("invert", f"{RAW} --epicentre 235 47 --magnitude 6.5", "--records-alone",
+     lambda d: "note" not in d.attrs("slip.nc")),
     ("invert", INVERTED, "--json", lambda d: d.json()["method"] == "tikhonov"),
     ("forecast", "forecast SLIP", "--bank BANK", lambda d: d.has("forecast.nc")),
     ("forecast", "forecast SLIP", "--model nowhere", fails("nowhere")),

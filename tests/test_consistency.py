@@ -15,8 +15,8 @@ from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.invert import NoGaugeLeft
 from slipcast.learning.inverters import open_posterior
-from slipcast.realtime.detiding import without_offset
 from slipcast.realtime.nowcast import Nowcast
+from slipcast.records.level_checks import without_offset
 
 MINUTES = np.arange(1, 121)
 DARTS = ["46404", "46407", "46419", "46411"]
@@ -46,7 +46,7 @@ def changed(records, gauge, change):
 
 
 FAULTS = {
-    "stuck": lambda level: np.full_like(level, 0.8),
+    "stuck but for noise": lambda level: 0.8 + 0.002 * np.sin(MINUTES),
     "another unit": lambda level: np.clip(100 * level, -49, 49),
     "a step": lambda level: level + 1.5 * (MINUTES > 20),
 }
@@ -71,6 +71,22 @@ def test_one_bad_sensor_is_put_aside_by_name(simulation, model, fault, gauge):
     without = sc.invert(simulation, model, window_min=45, gauges=[name for name in DARTS if name != gauge])
     npt.assert_array_equal(found.slip, without.slip)
     npt.assert_allclose(found.magnitude, clean.magnitude, atol=0.1)
+
+
+def test_a_stuck_sensor_is_left_out_by_name(simulation, model, nowcast):
+    stuck = changed(simulation, "46404", lambda level: np.full_like(level, 0.8))
+    found = sc.invert(stuck, model, window_min=45)
+    told = "45 samples left out (flat_line)"
+    assert found.gauges_left_out == {"46404": f"no sample in the window of 45 min: {told}"}
+    without = sc.invert(simulation, model, window_min=45, gauges=["46407", "46419", "46411"])
+    npt.assert_array_equal(found.slip, without.slip)
+    live = nowcast.update(stuck.windowed(dict.fromkeys(DARTS, (-np.inf, 45.0))))
+    assert f"46404: {told}" in live.flags
+    npt.assert_allclose(live.slip.magnitude, found.magnitude, atol=1e-6)
+    with pytest.raises(InputError, match=r"no gauge has a sample in the window of 45 min; 46404: 45 samples left out"):
+        sc.invert(stuck, model, window_min=45, gauges=["46404"])
+    # the same for minutes, but no farther from zero than a still sea
+    assert sc.invert(changed(simulation, "46404", np.zeros_like), model, window_min=20).samples_left_out == {}
 
 
 @pytest.mark.parametrize("gauge", ["46404", "46411"])
@@ -141,7 +157,7 @@ def test_no_honest_gauge_is_put_aside(small_bank, small_set, model, method, wind
 
 
 def test_all_gauges_are_used_when_that_is_asked_for(simulation, model):
-    bad = changed(simulation, "46404", FAULTS["stuck"])
+    bad = changed(simulation, "46404", FAULTS["another unit"])
     found = sc.invert(bad, model, window_min=45, put_aside=False)
     assert found.put_aside == {}
     assert "46404" in found.dataset.attrs["gauges"].split()
@@ -164,7 +180,7 @@ def test_shaking_before_a_wave_can_be_there_is_no_fault(small_bank):
 
 
 def test_without_a_good_gauge_there_is_no_answer(simulation, model):
-    bad = changed(simulation, "46404", FAULTS["stuck"])
+    bad = changed(simulation, "46404", FAULTS["another unit"])
     with pytest.raises(NoGaugeLeft, match=r"records need a gauge that slip explains, got none; .* 46404 by"):
         sc.invert(bad, model, window_min=45, gauges=["46404"])
 

@@ -7,7 +7,7 @@ import pytest
 from learning_fixtures import make_checkpoint as make
 from learning_fixtures import random_records
 from slipcast.errors import InputError
-from slipcast.learning.inverters import invert
+from slipcast.realtime.event_slip import invert
 from slipcast.records import Records
 
 GAUGES = ["46404", "46407", "46419"]

@@ -18,7 +18,7 @@ from slipcast.errors import InputError
 from slipcast.forecasting.forecast import forecast
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion import WaveInverter
-from slipcast.learning.inverters import invert, open_model
+from slipcast.learning.inverters import open_model
 from slipcast.learning.posterior.augmentation import Augmentation, stretched
 from slipcast.learning.posterior.calibration import AmplitudeCalibration, SizeCalibration
 from slipcast.learning.posterior.generator import energy_score, marginal_crps
@@ -27,6 +27,7 @@ from slipcast.learning.posterior.posterior import NeuralPosterior
 from slipcast.learning.posterior.scaled_linear import ScaledLinear, ScaledMoments
 from slipcast.learning.posterior.train import SamplerConfig, train_posterior
 from slipcast.metrics import crps
+from slipcast.realtime.event_slip import invert
 from slipcast.records import Records, simulated_records
 from slipcast.scenarios.kinematics import rupture_records
 from slipcast.scenarios.scenario_set import ScenarioSet

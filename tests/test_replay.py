@@ -19,8 +19,9 @@ from slipcast.errors import InputError, SlipcastWarning
 from slipcast.forecasting.forecast import forecast
 from slipcast.inversion import method_named
 from slipcast.io import identity
-from slipcast.learning.inverters import invert, open_posterior
+from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.convergence import forecast_convergence_min, magnitude_convergence_min
+from slipcast.realtime.event_slip import invert
 from slipcast.realtime.replay import Replay, replay
 from slipcast.records import Records, simulated_records
 from slipcast.reports.replay import draw_replay, findings, write_replay_page

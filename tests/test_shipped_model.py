@@ -14,8 +14,9 @@ from slipcast.cli.main import app
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.inversion import SlipEstimate, magnitude_of_slip
-from slipcast.learning.inverters import invert, model_names, open_model, open_posterior
+from slipcast.learning.inverters import model_names, open_model, open_posterior
 from slipcast.learning.posterior.posterior import NeuralPosterior
+from slipcast.realtime.event_slip import invert
 from slipcast.records import Records
 from slipcast.regions.region import Region
 

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from slipcast.inversion.gaussian import GaussianPosterior
     from slipcast.inversion.inverter import Inverter
     from slipcast.inversion.least_squares import LeastSquares
-    from slipcast.inversion.real_event import EventInversion, invert_event
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
-    from slipcast.learning.inverters import invert, open_inverter, open_model
+    from slipcast.learning.inverters import open_inverter, open_model
     from slipcast.learning.posterior.posterior import NeuralPosterior
     from slipcast.learning.train import train
     from slipcast.physics.bathymetry import Bathymetry
     from slipcast.physics.ruptures import RuptureSettings
+    from slipcast.realtime.event_slip import invert
     from slipcast.realtime.nowcast import Nowcast
+    from slipcast.realtime.real_event import EventInversion, invert_event
     from slipcast.realtime.replay import Replay, replay
     from slipcast.records.packaged import packaged_records
     from slipcast.records.read import read_records
@@ -41,7 +42,7 @@ _HOMES = {
     "Bathymetry": "physics.bathymetry",
     "Checkpoint": "learning.checkpoint",
     "Evaluation": "evaluation.evaluation",
-    "EventInversion": "inversion.real_event",
+    "EventInversion": "realtime.real_event",
     "Forecast": "forecasting.forecast",
     "GaussianPosterior": "inversion.gaussian",
     "GreensBank": "greens.bank",
@@ -62,8 +63,8 @@ _HOMES = {
     "evaluate": "evaluation.evaluation",
     "fit_waves": "forecasting.wave_fit",
     "forecast": "forecasting.forecast",
-    "invert": "learning.inverters",
-    "invert_event": "inversion.real_event",
+    "invert": "realtime.event_slip",
+    "invert_event": "realtime.real_event",
     "open_inverter": "learning.inverters",
     "open_model": "learning.inverters",
     "packaged_records": "records.packaged",

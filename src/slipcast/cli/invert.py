@@ -48,8 +48,12 @@ def invert(
     ] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[
-        float | None, typer.Option(help="With --epicentre: only unit sources that an earthquake as large can reach.")
+        float | None,
+        typer.Option(help="Mw as first reported: slip is held against it, and a --method looks near the epicentre."),
     ] = None,
+    records_alone: Annotated[
+        bool, typer.Option("--records-alone", help="Do not hold the slip against the first magnitude.")
+    ] = False,
     half_duration: Annotated[
         float, typer.Option(help="For a bank: half the time that the rupture took, s; waves are later by it.")
     ] = 0.0,
@@ -80,9 +84,8 @@ def invert(
     """
     from slipcast.forecasting.wave_fit import leave_one_out
     from slipcast.greens.bank import GreensBank
-    from slipcast.inversion.invert import invert_records
-    from slipcast.inversion.real_event import invert_event
-    from slipcast.learning.inverters import open_inverter
+    from slipcast.realtime.event_slip import invert as run
+    from slipcast.realtime.real_event import invert_event
     from slipcast.records import PACKAGED, Records, packaged_records
     from slipcast.scenarios.scenario_set import ScenarioSet
 
@@ -95,16 +98,14 @@ def invert(
     names = parse_names(gauges)
     windows: Any = None if window is None else _windows(window, observed, names, by_method=method is not None)
     responses = None if bank is None else GreensBank.open(bank)
-    if (epicentre is None) != (magnitude is None):
-        raise InputError("--epicentre and --magnitude are given together or not at all")
-    if epicentre is not None and responses is None:
-        raise InputError("--epicentre chooses unit sources of a bank; give --bank")
+    if model is None and epicentre is not None and magnitude is None and observed.first_magnitude is None:
+        raise InputError("--epicentre needs a --magnitude, which the records do not name")
     if (stretch or shifts) and (responses is None or windows is None):
         raise InputError("--stretch and --shifts need --bank and --window")
     if half_duration and responses is None:
         raise InputError("--half-duration is for the waves of a bank; give --bank")
-    if model is not None and (epicentre is not None or stretch or shifts or half_duration):
-        raise InputError("--epicentre, --half-duration, --stretch and --shifts are for a --method, got --model")
+    if model is not None and (stretch or shifts or half_duration):
+        raise InputError("--half-duration, --stretch and --shifts are for a --method, got --model")
     options: dict[str, Any] = {
         "start_min": start,
         "noise_sd_m": noise,
@@ -114,11 +115,17 @@ def invert(
         "model_error": model_error,
     }
     timing, predicted = None, {}
-    waves: Any
     if model is not None:
         _refuse_options(options)
-        waves = open_inverter(model)
-        slip = invert_records(observed, waves, window_min=windows, gauges=names, put_aside=not keep_all)
+        slip = run(
+            observed.with_event(epicentre=epicentre),
+            model,
+            window_min=windows,
+            gauges=names,
+            magnitude=magnitude,
+            hold_first=not records_alone,
+            put_aside=not keep_all,
+        )
     elif responses is None:
         raise InputError(f"method {method} needs a bank")
     elif windows is None:
@@ -132,13 +139,13 @@ def invert(
             gauges=names,
             epicentre=epicentre,
             magnitude=magnitude,
+            hold_first=not records_alone,
             half_duration_s=half_duration,
             stretch=stretch,
             shifts=shifts,
             put_aside=not keep_all,
             **options,
         )
-        waves, observed, windows = responses, found.records, found.windows_min
         slip, timing = found.slip, found.timing
         if one_out:
             others = leave_one_out(found.records, found.inverter, responses, window_min=found.windows_min, gauges=names)
@@ -147,7 +154,7 @@ def invert(
     if slip.slip.ndim > 1:
         write_line(f"{out}: {slip.slip.shape[0]} events")
         return
-    shares = _explained(observed, slip, waves, windows)
+    shares = {name: None if isnan(share) else round(share, 3) for name, share in slip.explained.items()}
     if as_json:
         more: dict[str, Any] = {"predicted": {name: vars(fit) for name, fit in predicted.items()}} if one_out else {}
         more |= {"samples_left_out": slip.samples_left_out}
@@ -158,7 +165,11 @@ def invert(
         say(f"{name}: left out: {why}")
     for name, note in slip.samples_left_out.items():
         say(f"{name}: {note}")
+    if slip.note:
+        say(slip.note)
     told = [f"{name} {share:.0%}" for name, share in shares.items() if share is not None]
+    if calm := [name for name, share in shares.items() if share is None]:
+        write_line(f"no wave seen at {', '.join(calm)}")
     if told:
         write_line(f"explained: {', '.join(told)} of the record in the window")
     if timing is not None and timing.half_duration_s:
@@ -175,24 +186,6 @@ def invert(
             f"{name} from the others: explained variance {fit.explained_variance:.2f}, highest {fit.modelled_m:.2f} m "
             f"(recorded {fit.observed_m:.2f}), arrival {later_min:+.0f} min"
         )
-
-
-def _explained(
-    records: Records, slip: SlipEstimate, waves: Any, windows: float | dict[str, float] | None
-) -> dict[str, float | None]:
-    """Return which share of the record of each gauge, used or put aside, the slip explains."""
-    from slipcast.forecasting.forecast import forecast as run
-    from slipcast.forecasting.wave_fit import explained_shares
-    from slipcast.inversion.inverter import WaveInverter
-
-    if not (isinstance(waves, WaveInverter) or hasattr(waves, "source_response")):
-        return {}  # a network of one's own may know no waves
-    names = [*str(slip.dataset.attrs["gauges"]).split(), *slip.put_aside]
-    if isinstance(windows, dict):
-        names = [name for name in names if name in windows]
-    until = float(slip.dataset.attrs["window_min"]) if windows is None else windows
-    shares = explained_shares(records, run(slip, waves, gauges=names), names, until)
-    return {name: None if isnan(share) else round(share, 3) for name, share in shares.items()}
 
 
 def parse_damping(text: str | None) -> Damping | float | None:
@@ -243,7 +236,7 @@ def _windows(
     text: str, records: Records, gauges: list[str] | None, *, by_method: bool
 ) -> float | str | dict[str, float]:
     """Read ``45``, ``first-wave`` (which methods find themselves) or ``21418=45,21401=first-wave``."""
-    from slipcast.inversion.real_event import FIRST_WAVE
+    from slipcast.realtime.real_event import FIRST_WAVE
     from slipcast.records.first_wave import first_wave_ends
 
     if text == FIRST_WAVE and by_method:

@@ -102,8 +102,7 @@ def replay(
         )
         return
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
-    if epicentre is not None:
-        observed = Records(observed.dataset.assign_attrs(epicentre=[float(degrees) for degrees in epicentre]))
+    observed = observed.with_event(epicentre=epicentre, magnitude=magnitude)
     names = parse_names(gauges)
     responses = None if bank is None else GreensBank.open(bank)
     options = {

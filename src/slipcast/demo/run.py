@@ -16,16 +16,18 @@ from slipcast.evaluation.evaluation import evaluate
 from slipcast.forecasting.forecast import forecast
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion import GaussianPosterior, Inverter, LeastSquares, SlipEstimate, Timing, invert_event
+from slipcast.inversion import GaussianPosterior, Inverter, LeastSquares, SlipEstimate, Timing
 from slipcast.io.atomic import check_target, write_json
 from slipcast.io.identity import package_version
 from slipcast.learning.checkpoint import Checkpoint
 from slipcast.learning.config import TrainConfig
-from slipcast.learning.inverters import Network, invert
+from slipcast.learning.inverters import Network
 from slipcast.learning.train import train
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.ruptures import RuptureSettings
+from slipcast.realtime.event_slip import invert
+from slipcast.realtime.real_event import invert_event
 from slipcast.records import packaged_records, simulated_records
 from slipcast.regions.region import Region
 from slipcast.scenarios.scenario_set import ScenarioSet, scenario_set_id

@@ -10,7 +10,6 @@ from slipcast.inversion.inverter import Inverter, RecordModel, SamplingInverter,
 from slipcast.inversion.least_squares import LeastSquares, LeastSquaresSolver
 from slipcast.inversion.methods import METHODS, method_named
 from slipcast.inversion.moments import JointMoments
-from slipcast.inversion.real_event import EventInversion, invert_event
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.inversion.timing import Timing, fit_timing, usual_half_duration
 
@@ -18,7 +17,6 @@ __all__ = [
     "METHODS",
     "QUANTILES",
     "Consistency",
-    "EventInversion",
     "FirstMagnitude",
     "GaussianPosterior",
     "Inverter",
@@ -36,7 +34,6 @@ __all__ = [
     "centroid_latitude",
     "contradicting_gauges",
     "fit_timing",
-    "invert_event",
     "invert_records",
     "magnitude_of_slip",
     "method_named",

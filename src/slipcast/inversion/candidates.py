@@ -10,8 +10,9 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
 from slipcast.physics.unit_sources import unit_source
+from slipcast.records.arrival import check_magnitude
 
-__all__ = ["candidate_sources", "check_epicentre", "distance_to_sources", "source_middles"]
+__all__ = ["candidate_sources", "check_epicentre", "distance_to_sources", "reached_sources", "source_middles"]
 
 _MARGIN_M, _TOO_FAR_M = 100e3, 500e3
 _MAGNITUDES = (6.0, 9.6)
@@ -51,8 +52,7 @@ def candidate_sources(sources: Sequence[str], epicentre: tuple[float, float], ma
     if not _MAGNITUDES[0] <= magnitude <= _MAGNITUDES[1]:
         raise InputError(f"magnitude must be in [{_MAGNITUDES[0]:g}, {_MAGNITUDES[1]:g}], got {magnitude:g}")
     reach_m = 1e3 * 10 ** (-2.37 + 0.57 * magnitude) + _MARGIN_M
-    middles = np.array([(source := unit_source(name)).point(0.0, source.width_m / 2) for name in sources])
-    distance_m = great_circle_distance(lon, lat, middles[:, 0], middles[:, 1])
+    distance_m = great_circle_distance(lon, lat, *np.array(source_middles(tuple(sources))).T)
     if not (near := distance_m <= reach_m).any():
         nearest = int(np.argmin(distance_m))
         raise InputError(
@@ -60,6 +60,36 @@ def candidate_sources(sources: Sequence[str], epicentre: tuple[float, float], ma
             f"{sources[nearest]}; an earthquake of Mw {magnitude:g} reaches {reach_m / 1e3:.0f} km"
         )
     return [name for name, is_near in zip(sources, near, strict=True) if is_near]
+
+
+def reached_sources(sources: Sequence[str], epicentre: tuple[float, float], magnitude: float) -> list[str]:
+    """Choose unit sources by epicentre and any first magnitude: all below Mw 6, where it says little of the rupture.
+
+    Parameters
+    ----------
+    sources, epicentre
+        As :func:`candidate_sources` takes them.
+    magnitude : float
+        Mw, in [0, 10]; beyond 9.6 as at 9.6.
+
+    Returns
+    -------
+    names : list of str
+
+    Raises
+    ------
+    InputError
+        As :func:`candidate_sources`.
+
+    Examples
+    --------
+    >>> reached_sources(["kiszb12", "kiszb26"], (142.4, 38.3), 5.5)
+    ['kiszb12', 'kiszb26']
+    """
+    check_magnitude(magnitude)
+    if magnitude < _MAGNITUDES[0]:
+        return list(sources)
+    return candidate_sources(sources, epicentre, min(magnitude, _MAGNITUDES[1]))
 
 
 def check_epicentre(sources: Sequence[str], epicentre: tuple[float, float], region: str = "") -> None:
@@ -114,5 +144,5 @@ def distance_to_sources(sources: Sequence[str], epicentre: tuple[float, float]) 
 @lru_cache(maxsize=64)
 def source_middles(sources: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
     """Return longitudes and latitudes of the middles of unit sources, degrees."""
-    corners = [unit_source(name).corners()[:, :2].mean(axis=0) for name in sources]
-    return tuple((float(lon), float(lat)) for lon, lat in corners)
+    middles = ((source := unit_source(name)).point(0.0, source.width_m / 2) for name in sources)
+    return tuple((float(lon), float(lat)) for lon, lat, *_ in middles)

@@ -284,6 +284,17 @@ class SlipEstimate(Summarised):
         notes = json.loads(self.dataset.attrs.get("samples_left_out", "{}"))
         return {str(name): str(note) for name, note in notes.items()}
 
+    @property
+    def explained(self) -> dict[str, float]:
+        """Which share of the record of each gauge the slip explains, at most 1; NaN where it has seen no wave."""
+        shares = json.loads(self.dataset.attrs.get("explained", "{}"))
+        return {str(name): float("nan") if share is None else float(share) for name, share in shares.items()}
+
+    @property
+    def note(self) -> str:
+        """How it stands to the first magnitude of the event, in words; empty if that says nothing."""
+        return str(self.dataset.attrs.get("note", ""))
+
     def interval(self, probability: float = 0.9) -> xr.DataArray:
         """Compute the central interval of slip.
 

@@ -17,6 +17,7 @@ from slipcast.inversion.inverter import noise_of_records, recorded_gauges
 from slipcast.inversion.least_squares import NOISE_SD_M
 from slipcast.inversion.moments import DrawnMoments, JointMoments
 from slipcast.inversion.truncated_normal import sample_nonnegative_normal
+from slipcast.inversion.unknown_rupture import record_moments
 from slipcast.io.labels import positions_of
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -242,7 +243,12 @@ class GaussianPosterior:
         return "whole gauges"
 
     def record_moments(self) -> np.ndarray:
-        """Return the second moments of records for a root mean square slip of 1 m on unit sources, m^2."""
+        """Return the second moments of records for a root mean square slip of 1 m on unit sources, m^2.
+
+        With a bank those of a rupture of which nothing is known, as least squares have them.
+        """
+        if self.bank is not None:
+            return record_moments(self.bank, self.times_s, gauges=self.gauges, sources=self.sources)
         joint = self._joint
         power = np.mean(np.diag(joint.slip_covariance) + joint.slip_mean**2)
         return (joint.record_covariance + np.outer(joint.record_mean, joint.record_mean)) / power

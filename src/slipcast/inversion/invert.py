@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slipcast.errors import InputError, SlipcastWarning, check_kind
-from slipcast.inversion.candidates import check_epicentre
+from slipcast.inversion.candidates import check_epicentre, source_middles
 from slipcast.inversion.consistency import Consistency
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.inverter import (
@@ -30,7 +30,7 @@ from slipcast.records import Records
 from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.level_checks import examined, notes_on_samples
 
-__all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records"]
+__all__ = ["N_SAMPLES", "NoGaugeLeft", "contradicting_gauges", "invert_records", "until_windows"]
 
 N_SAMPLES = 200
 """Posterior samples that go with an estimate of a method that can draw them."""
@@ -111,7 +111,7 @@ def invert_records(
         lon, lat = (float(value) for value in records.dataset.attrs["epicentre"])
         check_epicentre(chosen.sources, (lon, lat), provenance_of(chosen).get("region", ""))
     if put_aside is not False:
-        records = examined(records, 60.0 * longest_window_min(chosen))
+        records = examined(records, 60.0 * longest_window_min(chosen), source_middles(tuple(chosen.sources)))
     sampled = _sampled(records, chosen)
     aside = _aside(records, chosen, sampled) if put_aside is True else dict(put_aside or {})
     dropped = [name for name in records.gauges if name in known and name not in chosen.gauges]
@@ -121,7 +121,8 @@ def invert_records(
             raise NoGaugeLeft(aside)
         chosen = restricted(chosen, gauges=left)
         sampled = _sampled(records, chosen)
-    _check_gaps(chosen, sampled)
+    notes = {} if sampled.ndim > 2 else notes_on_samples(records, 60.0 * longest_window_min(chosen))
+    _check_gaps(chosen, sampled, notes)
     used = _reporting(chosen, sampled)
     tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
     provenance = provenance_of(chosen)
@@ -141,14 +142,13 @@ def invert_records(
     reasons = {
         name: f"its record contradicts the others or what slip can make, by {aside[name]:.0f} standard deviations"
         if name in aside
-        else unsampled
+        else ": ".join(filter(None, (unsampled, notes.get(name, ""))))
         for name in records.gauges
         if name in known and name not in used
     }
     if dropped:
         told = "; ".join(f"gauge {name} is left out: {unsampled}" for name in dropped)
         warnings.warn(told, SlipcastWarning, stacklevel=2)
-    notes = {} if sampled.ndim > 2 else notes_on_samples(records, 60.0 * longest_window_min(chosen))
     found = estimate.dataset.assign_attrs(
         tide=tide,
         put_aside=" ".join(f"{name}={by:.1f}" for name, by in aside.items()),
@@ -187,8 +187,39 @@ def contradicting_gauges(
         (:class:`~slipcast.inversion.inverter.RecordModel`) or takes its own gauges alone.
     """
     records, chosen, _ = _chosen(records, inverter, window_min, gauges)
-    records = examined(records, 60.0 * longest_window_min(chosen))
+    records = examined(records, 60.0 * longest_window_min(chosen), source_middles(tuple(chosen.sources)))
     return _aside(records, chosen, _sampled(records, chosen), largest_m)
+
+
+def until_windows(records: Records, window_min: float | Mapping[str, float] | None) -> tuple[Records, float | None]:
+    """Return records up to the window of each gauge, where there are several, and the longest window.
+
+    Parameters
+    ----------
+    records : Records
+        Of any number of events.
+    window_min : float, mapping of gauge to float, or None
+        Minutes after the origin.
+
+    Returns
+    -------
+    records : Records
+    window_min : float or None
+        None where none is given.
+
+    Raises
+    ------
+    InputError
+        If it is no number of minutes, or names no gauge or an unknown one.
+    """
+    if isinstance(window_min, Mapping):
+        if not window_min:
+            raise InputError("window_min must name at least one gauge, got none")
+        records = records.windowed({name: (-np.inf, end) for name, end in window_min.items()})
+        window_min = max(window_min.values())
+    if window_min is not None:
+        check_kind(window_min, (int, float, np.integer, np.floating), "window_min", "a number of minutes")
+    return records, window_min
 
 
 def _aside(records: Records, inverter: Inverter, sampled: np.ndarray, largest_m: float = np.inf) -> dict[str, float]:
@@ -218,13 +249,7 @@ def _chosen(
     gauges: Sequence[str] | None,
 ) -> tuple[Records, Inverter, set[str]]:
     """Return records up to the window of each gauge, the method for gauges and window, and the gauges it knows."""
-    if isinstance(window_min, Mapping):
-        if not window_min:
-            raise InputError("window_min must name at least one gauge, got none")
-        records = records.windowed({name: (-np.inf, end) for name, end in window_min.items()})
-        window_min = max(window_min.values())
-    if window_min is not None:
-        check_kind(window_min, (int, float, np.integer, np.floating), "window_min", "a number of minutes")
+    records, window_min = until_windows(records, window_min)
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
     chosen = restricted(inverter, gauges=None if gauges is None else list(gauges), window_min=window_min)
@@ -264,8 +289,8 @@ def _solve(inverter: Inverter, sampled: np.ndarray, seed: int, count: int) -> di
     return {"slip_m": inverter.solve(sampled)}
 
 
-def _check_gaps(inverter: Inverter, records: np.ndarray) -> None:
-    """Refuse records in which more is missing than a method can do without; name the first place."""
+def _check_gaps(inverter: Inverter, records: np.ndarray, notes: Mapping[str, str]) -> None:
+    """Refuse records in which more is missing than a method can do without; name the first place, and why."""
     gauges, times_s = inverter.gauges, inverter.times_s
     missing = np.isnan(records)
     window = f"{longest_window_min(inverter):g} min"
@@ -282,4 +307,5 @@ def _check_gaps(inverter: Inverter, records: np.ndarray) -> None:
         raise InputError(f"gauge {gauges[int(np.argmax(nowhere))]} has no sample in the window of {window}")
     if (without := empty.all(axis=-1)).any():
         of_event = f" in event {int(np.argmax(without))}" if without.ndim else ""
-        raise InputError(f"no gauge has a sample in the window of {window}{of_event}")
+        left_out = "".join(f"; {name}: {notes[name]}" for name in gauges if name in notes)
+        raise InputError(f"no gauge has a sample in the window of {window}{of_event}{left_out}")

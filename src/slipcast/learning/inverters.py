@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from slipcast.errors import InputError, check_kind
-from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.invert import invert_records
 from slipcast.inversion.inverter import Inverter
 from slipcast.io.atomic import read_json
 from slipcast.records import Records
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.posterior.posterior import NeuralPosterior
 
-__all__ = ["Network", "invert", "model_names", "open_inverter", "open_model", "open_posterior"]
+__all__ = ["Network", "model_names", "open_inverter", "open_model", "open_posterior"]
 
 
 def model_names() -> list[str]:
@@ -175,56 +173,3 @@ def open_inverter(
 
     check_kind(inverter, Checkpoint, argument, wanted)
     return Network(inverter)
-
-
-def invert(
-    records: Records,
-    inverter: Inverter | Checkpoint | str | os.PathLike,
-    *,
-    window_min: float | Mapping[str, float] | None = None,
-    gauges: Sequence[str] | None = None,
-    seed: int = 0,
-    put_aside: bool = True,
-) -> SlipEstimate:
-    """Find the slip that made records.
-
-    Parameters
-    ----------
-    records : Records
-        Of one event or several.
-    inverter : Inverter, Checkpoint, str or path
-        The method with its options, such as ``sc.LeastSquares(bank, window_min=90, damping="gcv")`` or
-        ``sc.GaussianPosterior.from_bank(bank, window_min=45)``; a trained network; or the name of a model in the
-        package (``"cascadia"``) or a folder.
-    window_min : float or mapping of gauge to float, optional
-        Samples up to it are used, minutes after the origin, for all gauges or, where named, each; by default the
-        method's own window.
-    gauges : sequence of str, optional
-        Gauges used; by default those of the records that the method knows.
-    seed : int, optional
-        What posterior samples are drawn from.
-    put_aside : bool, optional
-        Leave out gauges whose record no slip explains, alone or beside those of the others
-        (:class:`~slipcast.inversion.consistency.Consistency`); ``estimate.put_aside`` names them.
-
-    Returns
-    -------
-    estimate : SlipEstimate
-        With posterior samples and intervals where the method gives them.
-
-    Raises
-    ------
-    InputError
-        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, or more samples are
-        missing than the method can do without.
-
-    Examples
-    --------
-    >>> import slipcast as sc
-    >>> slip = sc.invert(sc.packaged_records("cascadia-simulation"), "cascadia", window_min=45)
-    >>> print(f"{slip.magnitude:.1f}")
-    8.9
-    """
-    check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
-    chosen = open_inverter(inverter)
-    return invert_records(records, chosen, window_min=window_min, gauges=gauges, seed=seed, put_aside=put_aside)

@@ -8,13 +8,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import xarray as xr
-from scipy.stats import theilslopes
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
-from slipcast.realtime.waves_seen import detected_at, earliest_from, has_wave
+from slipcast.realtime.waves_seen import detected_at, has_wave
 from slipcast.records import DartSeries, Records, earliest_arrival, flag_summary, parse_origin, records_of
-from slipcast.records.level_checks import without_bad_samples, words_for
+from slipcast.records.arrival import earliest_from
+from slipcast.records.level_checks import ready_levels, words_for
 from slipcast.regions.region import Region
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "SampleKey",
     "gauge_levels",
     "records_of_levels",
-    "without_offset",
 ]
 
 SampleKey = tuple[str, str, int]
@@ -31,10 +30,6 @@ SampleKey = tuple[str, str, int]
 
 _NAMED_S = 6 * 3600.0  # what is left out since then is named
 _ABOUT_LEVEL = ("step", "level changes")
-_FEWEST_BEFORE, _MOST_BEFORE = 5, 300
-_LEAST_OFFSET_M = 0.005
-_CLEAR = 5.0  # standard deviations
-_NINETY_FIVE = 2 * 1.96  # of a 95 % interval
 
 
 class Event(Protocol):
@@ -82,7 +77,7 @@ class GaugeLevels:
     detected : bool or None
         Whether a tsunami is detected in its heights of the water column since then
         (:func:`~slipcast.records.detection.detect`); None where it sent sea level, or heights of less than half a
-        day before the origin: two samples beyond :data:`~slipcast.realtime.waves_seen.WAVE_M` are a wave then.
+        day before the origin: :func:`~slipcast.realtime.waves_seen.has_wave` looks for one in the levels then.
     tide_m : array, shape (n_columns, n)
         What is not known of the tide that was taken out here, as columns of unit scatter
         (:class:`~slipcast.records.tides.TideFit`); none where it was gone already.
@@ -106,7 +101,8 @@ class GaugeLevels:
         """Whether a wave has been seen since it can have come."""
         if self.detected is not None:
             return self.detected
-        return has_wave(self.time_s, self.level_m, self.earliest_s)
+        tide_sd_m = np.sqrt(np.square(self.tide_m).sum(axis=0)) if self.tide_m.size else None
+        return has_wave(self.time_s, self.level_m, self.earliest_s, tide_sd_m)
 
     @property
     def state(self) -> Literal["no data", "no wave detected", "wave detected"]:
@@ -217,59 +213,14 @@ def gauge_levels(
             at_s = detected_at(known_s, np.array([raw[name][round(1e3 * at)] for at in known_s]), earliest_s)
             detected = None if at_s is None else bool(np.isfinite(at_s))
         else:
-            heights, found_bad = without_bad_samples(time_s, heights)
+            heights, flags, told = ready_levels(time_s, heights, earliest_s)
+            note = ", ".join([*map(words_for, flag_summary(flags, time_s)), *told])
             time_s, heights = time_s[np.isfinite(heights)], heights[np.isfinite(heights)]
-            heights, note = without_offset(time_s, heights, earliest_s)
-            note = ", ".join(filter(None, (found_bad, note)))
         found[name] = GaugeLevels(time_s, heights, note, earliest_s, detected)
         if columns is not None:
             tide_m = columns.interp(time=time_s, kwargs={"fill_value": 0.0}).to_numpy()
             found[name] = replace(found[name], tide_m=tide_m)
     return found
-
-
-def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:
-    """Take out of a level what it has before a wave can be there, where that is no scatter.
-
-    Parameters
-    ----------
-    time_s : array, shape (n,)
-        s since the origin, rising.
-    level_m : array, shape (n,)
-        Sea level without the tide, m, finite.
-    earliest_s : float
-        Before it no tsunami can be there, s since the origin.
-
-    Returns
-    -------
-    level_m : array, shape (n,)
-        Less a constant and a trend (Theil and Sen's, robust against shaking) if they are clear of the scatter.
-    note : str
-        What was taken out; empty if nothing was.
-
-    Examples
-    --------
-    >>> minutes = np.arange(60.0, 1800.0, 60.0)
-    >>> level, note = without_offset(minutes, np.full(minutes.size, 0.025), 600.0)
-    >>> float(np.abs(level).max()), note
-    (0.0, '2.5 cm off before a wave can be there, taken out')
-    """
-    before = (time_s > 0) & (time_s < earliest_s)
-    if before.sum() < _FEWEST_BEFORE:
-        return level_m, ""
-    # all pairs are compared: as many samples as there may be are thinned out
-    thin = slice(None, None, -(-int(before.sum()) // _MOST_BEFORE))
-    early_s, early_m = time_s[before][thin], level_m[before][thin]
-    trend = theilslopes(early_m, early_s)
-    trend_s = trend.slope if abs(trend.slope) > _CLEAR * (trend.high_slope - trend.low_slope) / _NINETY_FIVE else 0.0
-    offset_m = float(np.median(early_m - trend_s * early_s))
-    scatter_m = 1.4826 * float(np.median(np.abs(early_m - trend_s * early_s - offset_m)))
-    least_m = max(_LEAST_OFFSET_M, _CLEAR * scatter_m / np.sqrt(early_s.size))
-    at_end_m = offset_m + trend_s * early_s[-1]
-    if max(abs(offset_m), abs(at_end_m)) <= least_m:
-        return level_m, ""
-    words = f"{100 * at_end_m:.1f} cm off before a wave can be there"
-    return level_m - offset_m - trend_s * time_s, f"{words}, taken out"
 
 
 def _without_tide(

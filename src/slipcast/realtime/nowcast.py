@@ -12,12 +12,10 @@ from cachetools import LRUCache
 
 from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import Forecast, forecast, wave_source
-from slipcast.forecasting.wave_fit import explained_shares
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.candidates import candidate_sources, check_epicentre, distance_to_sources, source_middles
+from slipcast.inversion.candidates import check_epicentre, distance_to_sources, reached_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
-from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records
 from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, WindowInverter, provenance_of
 from slipcast.io.identity import fingerprint
 from slipcast.learning.inverters import open_inverter
@@ -30,7 +28,8 @@ from slipcast.realtime.detiding import (
     gauge_levels,
     records_of_levels,
 )
-from slipcast.realtime.waves_seen import waves_in_levels
+from slipcast.realtime.event_slip import EXPLAINED, slip_of_event
+from slipcast.realtime.waves_seen import waves_seen_in
 from slipcast.records import Records
 from slipcast.records.level_checks import examined, notes_on_samples
 from slipcast.regions.region import Region
@@ -45,11 +44,8 @@ SHORTEST_MIN = 5.0
 
 _LATE_S = 600.0
 _FAR_M = 300e3
-_EXPLAINED = 0.5
 _MAGNITUDES = RuptureSettings().magnitude
-_LEAST_MAGNITUDE, _LARGEST_MAGNITUDE = 6.0, 9.6  # that choose unit sources
 _SAMPLES_S = 60.0
-_DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 _KEPT_METHODS = 8
 
 
@@ -118,12 +114,13 @@ class Nowcast:
 
     Notes
     -----
-    A replay and the service ask the same: with the same samples they get the same result.
+    A replay and the service ask the same: with the same samples, made ready by the same hand, they get the same result;
+    :func:`~slipcast.realtime.event_slip.invert` finds the same slip.
     """
 
     inverter: Inverter
     bank: GreensBank | None = None
-    hold_first: bool = False
+    hold_first: bool = True
     _by_sources: LRUCache = field(default_factory=lambda: LRUCache(_KEPT_METHODS), init=False, repr=False)
 
     def __post_init__(self):
@@ -273,7 +270,8 @@ class Nowcast:
         records : Records
             Of one event, tide removed; with its epicentre, places far from the sources are flagged.
         magnitude : float, optional
-            As first reported; a method with a bank then looks for slip near the epicentre alone.
+            As first reported, by default that of the records (:attr:`Records.first_magnitude`); a method with a bank
+            then looks for slip near the epicentre alone.
         notes : list of str, optional
             Flags about how the records were made.
         waves_seen : mapping of str to bool, optional
@@ -296,11 +294,13 @@ class Nowcast:
             If the records are of several events or still hold the tide, or their epicentre is too far from the sources.
         """
         records = records.one_event()
+        magnitude = records.first_magnitude if magnitude is None else magnitude
+        records = records.with_event(magnitude=magnitude)
         if (place := _epicentre(records)) is not None:
             self.check_epicentre(*place)
         shortest, longest = self.window_range_min
         if not (checked := "flag" in records.dataset):
-            records = examined(records, 60.0 * longest)
+            records = examined(records, 60.0 * longest, self.source_middles)
         time_s = records.time_s
         inside = (time_s >= 0) & (time_s <= 60 * longest)
         level = records.sea_level.to_numpy()[:, inside]
@@ -317,8 +317,9 @@ class Nowcast:
         seen = [name for name, row in zip(used, sampled, strict=True) if np.isfinite(row).any()]
         if not seen:
             return None
-        in_levels = waves_in_levels(records, used, self.source_middles, 60 * window_min)
-        waves_seen = in_levels | dict(waves_seen or {})
+        waves_seen = waves_seen or {}
+        if rest := [name for name in used if name not in waves_seen]:
+            waves_seen = {**waves_seen, **waves_seen_in(records, rest, self.source_middles, 60 * window_min)}
         epicentre = _epicentre(records)
         candidates = self._candidates(epicentre, magnitude)
         flags = list(notes or [])
@@ -339,60 +340,37 @@ class Nowcast:
         )
         if digest == known:
             return None
-        inverter = self._on_sources(tuple(candidates or self.sources))
         first = FirstMagnitude(magnitude) if self.hold_first and magnitude is not None else None
         with single_threaded():  # threads that wait for each other over small matrices are slower
-            slip, aside = self._slip(records, inverter, window_min, seen, first)
-            flags += [
-                f"{name}: not used, its record contradicts the others or what slip can make, by {by:.0f} sd"
-                for name, by in aside.items()
-            ]
-            wave_seen = any(waves_seen[name] for name in used if name not in aside)
-            flags += [] if wave_seen else ["no wave detected yet"]
-            if first is not None:
-                alone = self._explained(slip, records, used, window_min, waves_seen)
-                agreed = [name for name, share in alone.items() if share >= _EXPLAINED and name not in aside]
-                slip, note = first.hold_against(
-                    slip,
-                    N_SAMPLES,
-                    np.random.default_rng(0),
-                    wave_seen=wave_seen,
-                    supported=len(agreed) > 1,
-                    lowest=_MAGNITUDES[0],
-                )
-                flags += [note] if note else []
-            made = forecast(slip, self.waves, gauges=forecast_gauges)
-            explained = self._explained(slip, records, used, window_min, waves_seen)
-        flags += self._result_flags(slip, {name: share for name, share in explained.items() if name not in aside})
-        below = self.is_model and not slip.magnitude >= _MAGNITUDES[0]
-        return Result(digest, newest_s, window_min, used, flags, below, explained, aside, slip, made)
-
-    def _slip(
-        self, records: Records, inverter: Inverter, window_min: float, gauges: list[str], first: FirstMagnitude | None
-    ) -> tuple[SlipEstimate, dict[str, float]]:
-        """Find slip, and the gauges that are put aside; where all are, from a sea that is still at minute one."""
-        largest_m = np.inf if first is None else first.largest_size_m(self.sources)
-        # a first magnitude may be too small: what any of the sources can make
-        aside = contradicting_gauges(records, self.inverter, window_min=window_min, gauges=gauges, largest_m=largest_m)
-        count = N_SAMPLES if first is None else _DRAWS * N_SAMPLES
-        options: dict[str, Any] = {"window_min": window_min, "gauges": gauges, "count": count}
-        try:
-            return invert_records(records, inverter, put_aside=aside, **options), aside
-        except NoGaugeLeft:
-            # what no wave can have reached yet is known without a sensor
-            still = np.full(records.sea_level.shape, np.nan)
-            still[:, int(np.argmax(records.time_s > 0))] = 0.0
-            empty = Records(records.dataset.assign(sea_level=(records.sea_level.dims, still, {"units": "m"})))
-            return invert_records(empty, inverter, put_aside=False, **options), aside
+            found = slip_of_event(
+                records,
+                self._on_sources(tuple(candidates or self.sources)),
+                whole=self.inverter,
+                waves=self.waves,
+                window_min=window_min,
+                gauges=seen,
+                waves_seen=waves_seen,
+                first=first,
+                or_still=True,
+            )
+            made = forecast(found.slip, self.waves, gauges=forecast_gauges)
+        aside, explained = found.put_aside, dict.fromkeys(used, float("nan")) | found.explained
+        flags += [
+            f"{name}: not used, its record contradicts the others or what slip can make, by {by:.0f} sd"
+            for name, by in aside.items()
+        ]
+        flags += [] if found.wave_seen else ["no wave detected yet"]
+        flags += [found.note] if found.note else []
+        flags += self._result_flags(found.slip, {name: share for name, share in explained.items() if name not in aside})
+        below = self.is_model and not found.slip.magnitude >= _MAGNITUDES[0]
+        return Result(digest, newest_s, window_min, used, flags, below, explained, aside, found.slip, made)
 
     def _candidates(self, epicentre: tuple[float, float] | None, magnitude: float | None) -> list[str]:
         """Return the unit sources that may have broken: all without a magnitude, none where none is near."""
-        if not isinstance(self.inverter, SourceInverter) or epicentre is None:
-            return self.sources
-        if magnitude is None or magnitude < _LEAST_MAGNITUDE:
+        if not isinstance(self.inverter, SourceInverter) or epicentre is None or magnitude is None:
             return self.sources
         try:
-            return candidate_sources(self.sources, epicentre, min(magnitude, _LARGEST_MAGNITUDE))
+            return reached_sources(self.sources, epicentre, magnitude)
         except InputError:  # a flag tells it
             return []
 
@@ -426,25 +404,12 @@ class Nowcast:
             return ["extrapolated: no unit source is near enough for the magnitude, all are used"]
         return []
 
-    def _explained(
-        self, slip: SlipEstimate, records: Records, gauges: list[str], window_min: float, waves_seen: Mapping[str, bool]
-    ) -> dict[str, float]:
-        """Return which share of each record the slip explains, NaN where there is no wave to explain."""
-        waves = self.waves
-        known = waves.waves if isinstance(waves, WaveInverter) else waves.gauges
-        seen = [name for name in gauges if waves_seen[name] and name in known]
-        shares = dict.fromkeys(gauges, float("nan"))
-        if seen:
-            made = forecast(slip, waves, gauges=seen)
-            shares |= explained_shares(records, made, seen, window_min)
-        return shares
-
     def _result_flags(self, slip: SlipEstimate, explained: Mapping[str, float]) -> list[str]:
         """Tell what is special about the result."""
         flags = []
         if self.is_model and np.isfinite(slip.magnitude) and slip.magnitude > _MAGNITUDES[1]:
             flags.append(f"extrapolated: above Mw {_MAGNITUDES[1]:g}, the largest that the model was trained on")
-        flags += [f"{name}: not explained by the slip found" for name, share in explained.items() if share < _EXPLAINED]
+        flags += [f"{name}: not explained by the slip found" for name, share in explained.items() if share < EXPLAINED]
         return flags
 
     @property

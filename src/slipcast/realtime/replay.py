@@ -187,7 +187,8 @@ def replay(
     forecast_gauges : iterable of str, optional
         By default all.
     magnitude : float, optional
-        Mw as first reported: a method with a bank then looks for slip near the epicentre of the records alone.
+        Mw as first reported, by default that of the records (:attr:`Records.first_magnitude`): a method with a bank
+        then looks for slip near the epicentre of the records alone.
     hold_first : bool, optional
         Hold each result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
         service does.

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
+from scipy.stats import theilslopes
 
-from slipcast.records import Records, detect, earliest_arrival
-from slipcast.records.arrival import earliest_arrivals
+from slipcast.records import Records, detect
+from slipcast.records.arrival import Place, earliest_arrivals
 
-__all__ = ["SOURCE_MW", "WAVE_M", "detected_at", "detections", "earliest_from", "has_wave", "waves_in_levels"]
-
-Place = tuple[float, float]
-"""Longitude and latitude, degrees."""
-
-SOURCE_MW = 7.5
-"""The largest earthquake of one unit source of 100 km: wherever others slip too, these are sources themselves."""
+__all__ = ["WAVE_M", "detected_at", "detections", "has_wave", "waves_in_levels", "waves_seen_in"]
 
 WAVE_M = 0.02
-"""Two samples running beyond it, on one side, are a wave, m: four times the scatter of a DART."""
+"""Two samples running beyond it, on one side, may be a wave, m: four times the scatter of a DART."""
 
+_CLEAR = 4.0  # standard deviations
+_MOST_SCATTER_M = 0.05
+_OFF_LINE = 0.7
+_FEWEST_EARLY, _MOST_PAIRED = 5, 200
 _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 
 
-def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> bool:
-    """Tell whether two samples running are beyond :data:`WAVE_M` on one side, since a tsunami can be there.
+def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd_m: np.ndarray | None = None) -> bool:
+    """Tell whether two samples running stand out of a record on one side, since a tsunami can be there.
 
     Parameters
     ----------
@@ -36,20 +34,50 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> bool
         Sea level without the tide, m, finite.
     earliest_s : float
         Before it no tsunami can be there, s since the origin.
+    tide_sd_m : array, shape (n,), optional
+        Standard deviation of what is left of the tide, m; by default none.
 
     Returns
     -------
     seen : bool
 
+    Notes
+    -----
+    They are beyond :data:`WAVE_M`, and four standard deviations of the tide's error and of the record's own scatter
+    before a wave can be there (5 cm at most for that: shaking is to hide no wave); and beyond seven tenths of it from a
+    line through the samples since the origin (Theil and Sen's), which a drift follows and a wave does not.
+
     Examples
     --------
-    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=0.0)
-    True
-    >>> has_wave(np.array([60.0, 120.0]), np.array([0.03, 0.03]), earliest_s=100.0)
+    >>> minutes = 60.0 * np.arange(1, 31)
+    >>> wave = 0.1 * np.exp(-(((minutes - 1200) / 300) ** 2))
+    >>> has_wave(minutes, wave, earliest_s=0.0), has_wave(minutes, wave, earliest_s=1680.0)
+    (True, False)
+    >>> has_wave(minutes, 0.1 * minutes / 1800, earliest_s=0.0)
     False
     """
-    level = level_m[time_s >= max(earliest_s, 0.0)]
-    return any(bool((over[1:] & over[:-1]).any()) for over in (level > WAVE_M, level < -WAVE_M))
+    since = time_s >= max(earliest_s, 0.0)
+    early = level_m[time_s < earliest_s]
+    scatter_m = 1.4826 * np.median(np.abs(early - np.median(early))) if early.size >= _FEWEST_EARLY else 0.0
+    own_m = min(_CLEAR * scatter_m, _MOST_SCATTER_M)
+    tide_m = np.zeros(time_s.size) if tide_sd_m is None else _CLEAR * tide_sd_m
+    limit_m = np.maximum(WAVE_M, np.hypot(own_m, tide_m))[since]
+    sides = [(sign * level_m[since] > limit_m, sign) for sign in (1, -1)]
+    sides = [(over, sign) for over, sign in sides if (over[1:] & over[:-1]).any()]
+    if not sides:
+        return False
+    off_m = _off_line(time_s[time_s >= 0], level_m[time_s >= 0])[since[time_s >= 0]]
+    both = [over & (sign * off_m > _OFF_LINE * limit_m) for over, sign in sides]
+    return any(bool((over[1:] & over[:-1]).any()) for over in both)
+
+
+def _off_line(time_s: np.ndarray, level_m: np.ndarray) -> np.ndarray:
+    """Return levels less a line through them, which few of them do not bend."""
+    if time_s.size < _FEWEST_EARLY:
+        return level_m
+    thin = slice(None, None, -(-time_s.size // _MOST_PAIRED))  # all pairs are compared
+    slope = theilslopes(level_m[thin], time_s[thin]).slope
+    return level_m - slope * time_s - np.median(level_m[thin] - slope * time_s[thin])
 
 
 def detected_at(time_s: np.ndarray, height_m: np.ndarray, earliest_s: float) -> float | None:
@@ -95,7 +123,7 @@ def detections(records: Records, sources: Sequence[Place]) -> dict[str, float]:
     """
     if "height" not in records.dataset:
         return {}
-    height, earliest_s = records.dataset["height"].to_numpy(), _earliest_s(records, sources)
+    height, earliest_s = records.dataset["height"].to_numpy(), earliest_arrivals(records, sources)
     detided = records.dataset["detided"].to_numpy() if "detided" in records.dataset else np.zeros(len(height))
     found = {}
     for row, name in enumerate(records.gauges):
@@ -104,6 +132,24 @@ def detections(records: Records, sources: Sequence[Place]) -> dict[str, float]:
         if at_s is not None:
             found[name] = at_s
     return found
+
+
+def waves_seen_in(records: Records, names: Sequence[str], sources: Sequence[Place], until_s: float) -> dict[str, bool]:
+    """Tell at which gauges a tsunami has been seen: in heights with the tide where there are enough, else in levels.
+
+    Parameters
+    ----------
+    records, names, sources, until_s
+        As :func:`waves_in_levels` takes them.
+
+    Returns
+    -------
+    seen : dict of str to bool
+        By gauge, as :func:`detections` or :func:`waves_in_levels`.
+    """
+    detected_s = detections(records, sources)
+    in_levels = waves_in_levels(records, [name for name in names if name not in detected_s], sources, until_s)
+    return {name: in_levels[name] if name in in_levels else detected_s[name] <= until_s for name in names}
 
 
 def waves_in_levels(
@@ -120,52 +166,21 @@ def waves_in_levels(
     sources : sequence of (float, float)
         From where a tsunami may come, besides the epicentre.
     until_s : float
-        Samples from the origin to here count, s since the origin.
+        Samples up to here count, s since the origin.
 
     Returns
     -------
     seen : dict of str to bool
         By gauge, as :func:`has_wave`.
     """
-    inside = (records.time_s >= 0) & (records.time_s <= until_s)
-    earliest_s = _earliest_s(records, sources)
-    found = {}
+    inside, earliest_s, found = records.time_s <= until_s, earliest_arrivals(records, sources), {}
+    tide_sd_m = np.zeros(records.sea_level.shape)
+    if records.dataset.sizes.get("column", 0):
+        columns = records.dataset["tide_column"].transpose("gauge", "column", "time")
+        tide_sd_m = np.sqrt(np.square(columns.to_numpy()).sum(axis=1))
     for name in names:
         row = records.gauges.index(name)
         level = records.sea_level.to_numpy()[row]
         kept = inside & np.isfinite(level)
-        found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row])
+        found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row], tide_sd_m[row, kept])
     return found
-
-
-def _earliest_s(records: Records, sources: Sequence[Place]) -> list[float]:
-    """Return when a tsunami can be at each gauge at the earliest, s since the origin."""
-    places = zip(*(records.dataset[key].to_numpy().tolist() for key in ("gauge_lon", "gauge_lat")), strict=True)
-    earliest = np.array([earliest_from(tuple(sources), (lon, lat)) for lon, lat in places])
-    if "epicentre" in records.dataset.attrs:
-        earliest = np.minimum(earliest, earliest_arrivals(records))
-    return [float(each) for each in earliest]
-
-
-@lru_cache(maxsize=1024)
-def earliest_from(sources: tuple[Place, ...], place: Place) -> float:
-    """Bound from below when a tsunami of unit sources can be at a place (:func:`earliest_arrival`).
-
-    Parameters
-    ----------
-    sources : tuple of (float, float)
-        Longitudes and latitudes of their middles, degrees.
-    place : (float, float)
-        Longitude and latitude, degrees.
-
-    Returns
-    -------
-    earliest_s : float
-        s since the origin, for an earthquake of :data:`SOURCE_MW` at the nearest in time; infinite without sources.
-
-    Examples
-    --------
-    >>> f"{earliest_from(((-125.0, 45.0), (-126.0, 48.0)), (178.3, 48.9)) / 60:.0f} min"
-    '255 min'
-    """
-    return min((earliest_arrival(source, *place, SOURCE_MW) for source in sources), default=np.inf)

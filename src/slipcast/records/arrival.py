@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from numbers import Real
 
 import numpy as np
@@ -10,7 +12,13 @@ from slipcast.errors import InputError, check_kind
 from slipcast.geodesy import great_circle_distance
 from slipcast.records.records import Records
 
-__all__ = ["check_magnitude", "earliest_arrival", "earliest_arrivals"]
+__all__ = ["SOURCE_MW", "Place", "check_magnitude", "earliest_arrival", "earliest_arrivals", "earliest_from"]
+
+Place = tuple[float, float]
+"""Longitude and latitude, degrees."""
+
+SOURCE_MW = 7.5
+"""The largest earthquake of one unit source of 100 km: wherever others slip too, these are sources themselves."""
 
 _FASTEST_MS = 250.0  # of a long wave over 6.4 km of water
 # of the interface earthquakes of Strasser et al. (2010), two standard deviations above the mean, km
@@ -74,23 +82,58 @@ def earliest_arrival(
     return float(max(distance_m - extent_m, 0.0) / _FASTEST_MS)
 
 
-def earliest_arrivals(records: Records) -> np.ndarray:
+def earliest_arrivals(records: Records, sources: Sequence[Place] = ()) -> np.ndarray:
     """Bound the arrivals at all gauges of records, by the epicentre and the magnitude that they name.
 
     Parameters
     ----------
     records : Records
         Of one event.
+    sources : sequence of (float, float), optional
+        Longitudes and latitudes, degrees, from where a tsunami may come besides the epicentre (:func:`earliest_from`).
 
     Returns
     -------
     arrivals_s : array, shape (n_gauges,)
-        s since the origin (:func:`earliest_arrival`); 0 where records name no epicentre.
+        s since the origin (:func:`earliest_arrival`); 0 where neither an epicentre nor a source is known.
     """
     named = records.dataset.attrs
-    if "epicentre" not in named:
-        return np.zeros(len(records.gauges))
-    lon, lat = (float(value) for value in named["epicentre"])
-    magnitude = float(named["magnitude"]) if "magnitude" in named else None
-    places = zip(records.dataset["gauge_lon"].to_numpy(), records.dataset["gauge_lat"].to_numpy(), strict=True)
-    return np.array([earliest_arrival((lon, lat), float(x), float(y), magnitude) for x, y in places])
+    places = [
+        (float(lon), float(lat))
+        for lon, lat in zip(
+            records.dataset["gauge_lon"].to_numpy(), records.dataset["gauge_lat"].to_numpy(), strict=True
+        )
+    ]
+    if "epicentre" not in named and not sources:
+        return np.zeros(len(places))
+    arrivals_s = np.array([earliest_from(tuple(sources), place) for place in places])
+    if "epicentre" in named:
+        lon, lat = (float(value) for value in named["epicentre"])
+        magnitude = float(named["magnitude"]) if "magnitude" in named else None
+        from_there = [earliest_arrival((lon, lat), *place, magnitude) for place in places]
+        arrivals_s = np.minimum(arrivals_s, from_there)
+    return arrivals_s
+
+
+@lru_cache(maxsize=1024)
+def earliest_from(sources: tuple[Place, ...], place: Place) -> float:
+    """Bound from below when a tsunami of unit sources can be at a place (:func:`earliest_arrival`).
+
+    Parameters
+    ----------
+    sources : tuple of (float, float)
+        Longitudes and latitudes of their middles, degrees.
+    place : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    earliest_s : float
+        s since the origin, for an earthquake of :data:`SOURCE_MW` at the nearest in time; infinite without sources.
+
+    Examples
+    --------
+    >>> f"{earliest_from(((-125.0, 45.0), (-126.0, 48.0)), (178.3, 48.9)) / 60:.0f} min"
+    '255 min'
+    """
+    return min((earliest_arrival(source, *place, SOURCE_MW) for source in sources), default=np.inf)

@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import theilslopes
 
+from slipcast.records.arrival import Place, earliest_arrivals
 from slipcast.records.continuity import Step
 from slipcast.records.quality import QualitySettings, check_levels, flag_summary
 from slipcast.records.records import Records
 
-__all__ = ["examined", "notes_on_samples", "without_bad_samples", "words_for", "words_of"]
+__all__ = ["examined", "notes_on_samples", "ready_levels", "without_offset", "words_for", "words_of"]
+
+_FEWEST_BEFORE, _MOST_BEFORE = 5, 300
+_LEAST_OFFSET_M = 0.005
+_CLEAR = 5.0  # standard deviations
+_NINETY_FIVE = 2 * 1.96  # of a 95 % interval
 
 
-def examined(records: Records, until_s: float) -> Records:
-    """Leave out of records what cannot be the sea, unless a reader has done so.
+def examined(records: Records, until_s: float, sources: Sequence[Place] = ()) -> Records:
+    """Leave out of records what cannot be the sea, and take out offsets, unless a reader has done so.
 
     Parameters
     ----------
     records : Records
         Without tide. Those of several events, and those that have flags, are left as they are.
     until_s : float
-        Samples from the origin to here are looked at, s since the origin.
+        Samples up to here are looked at, s since the origin.
+    sources : sequence of (float, float), optional
+        From where a tsunami may come besides the epicentre, as
+        :func:`~slipcast.records.arrival.earliest_arrivals` takes it.
 
     Returns
     -------
     records : Records
         With ``flag`` and, by gauge, ``left_out``, as :func:`~slipcast.records.read.records_of` has them; NaN where a
-        sample is flagged, and steps taken out.
+        sample is flagged; steps taken out, and what a record is off before a wave can be there
+        (:func:`ready_levels`).
     """
     dataset = records.dataset
     if "flag" in dataset or "event" in dataset.dims or not dataset.attrs.get("tide_removed", 0):
         return records
-    inside = np.flatnonzero((records.time_s >= 0) & (records.time_s <= until_s))
+    inside, earliest_s = np.flatnonzero(records.time_s <= until_s), earliest_arrivals(records, sources)
     level = records.sea_level.to_numpy().copy()
     flag, steps = np.zeros(level.shape, np.uint8), []
     for row, of_gauge in enumerate(level):
-        of_gauge[inside], flag[row, inside], told = _cleaned(records.time_s[inside], of_gauge[inside])
+        of_gauge[inside], flag[row, inside], told = ready_levels(
+            records.time_s[inside], of_gauge[inside], earliest_s[row]
+        )
         steps.append(", ".join(told))
     return Records(
         dataset.assign(
@@ -47,8 +61,10 @@ def examined(records: Records, until_s: float) -> Records:
     )
 
 
-def without_bad_samples(time_s: np.ndarray, level_m: np.ndarray) -> tuple[np.ndarray, str]:
-    """Leave out of levels what cannot be the sea.
+def ready_levels(
+    time_s: np.ndarray, level_m: np.ndarray, earliest_s: float
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Leave out of levels what cannot be the sea, and take out what they are off before a wave can be there.
 
     Parameters
     ----------
@@ -56,30 +72,76 @@ def without_bad_samples(time_s: np.ndarray, level_m: np.ndarray) -> tuple[np.nda
         s since the origin, rising.
     level_m : array, shape (n,)
         Sea level without the tide, m; NaN where missing.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin.
 
     Returns
     -------
     level_m : array, shape (n,)
-        Without steps, NaN where a sample is flagged.
-    note : str
-        What was done; empty if nothing was.
+        Without steps and offset (:func:`without_offset`), NaN where a sample is flagged.
+    flags : array of uint8, shape (n,)
+        As :func:`~slipcast.records.quality.check_levels` sets them.
+    told : list of str
+        What was taken out.
 
     Examples
     --------
-    >>> level_m = np.zeros(60)
+    >>> level_m = np.full(60, 0.025)
     >>> level_m[30] = 40.0
-    >>> without_bad_samples(60.0 * np.arange(60), level_m)[1]
-    '1 sample left out (spike)'
+    >>> level_m, flags, told = ready_levels(60.0 * np.arange(60), level_m, 900.0)
+    >>> float(np.nanmax(np.abs(level_m))), np.flatnonzero(flags).tolist(), told
+    (0.0, [30], ['2.5 cm off before a wave can be there, taken out'])
     """
-    cleaned_m, flags, steps = _cleaned(time_s, level_m)
-    return cleaned_m, ", ".join([*map(words_for, flag_summary(flags, time_s)), *steps])
-
-
-def _cleaned(time_s: np.ndarray, level_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return levels without steps, NaN where flagged; the flags; and what was done about each step."""
     checked = check_levels(time_s, level_m)
-    steps = [words_of(step, f"at minute {step.time_s / 60:.0f}", "taken out") for step in checked.steps]
-    return np.where(checked.flags > 0, np.nan, level_m - checked.offset_m), checked.flags, steps
+    told = [words_of(step, f"at minute {step.time_s / 60:.0f}", "taken out") for step in checked.steps]
+    cleaned_m = np.where(checked.flags > 0, np.nan, level_m - checked.offset_m)
+    known = np.isfinite(cleaned_m)
+    cleaned_m[known], offset = without_offset(time_s[known], cleaned_m[known], earliest_s)
+    return cleaned_m, checked.flags, [*told, offset] if offset else told
+
+
+def without_offset(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float) -> tuple[np.ndarray, str]:
+    """Take out of a level what it has before a wave can be there, where that is no scatter.
+
+    Parameters
+    ----------
+    time_s : array, shape (n,)
+        s since the origin, rising.
+    level_m : array, shape (n,)
+        Sea level without the tide, m, finite.
+    earliest_s : float
+        Before it no tsunami can be there, s since the origin.
+
+    Returns
+    -------
+    level_m : array, shape (n,)
+        Less a constant and a trend (Theil and Sen's, robust against shaking) if they are clear of the scatter.
+    note : str
+        What was taken out; empty if nothing was.
+
+    Examples
+    --------
+    >>> minutes = np.arange(60.0, 1800.0, 60.0)
+    >>> level, note = without_offset(minutes, np.full(minutes.size, 0.025), 600.0)
+    >>> float(np.abs(level).max()), note
+    (0.0, '2.5 cm off before a wave can be there, taken out')
+    """
+    before = (time_s > 0) & (time_s < earliest_s)
+    if before.sum() < _FEWEST_BEFORE:
+        return level_m, ""
+    # all pairs are compared: as many samples as there may be are thinned out
+    thin = slice(None, None, -(-int(before.sum()) // _MOST_BEFORE))
+    early_s, early_m = time_s[before][thin], level_m[before][thin]
+    trend = theilslopes(early_m, early_s)
+    trend_s = trend.slope if abs(trend.slope) > _CLEAR * (trend.high_slope - trend.low_slope) / _NINETY_FIVE else 0.0
+    offset_m = float(np.median(early_m - trend_s * early_s))
+    scatter_m = 1.4826 * float(np.median(np.abs(early_m - trend_s * early_s - offset_m)))
+    least_m = max(_LEAST_OFFSET_M, _CLEAR * scatter_m / np.sqrt(early_s.size))
+    at_end_m = offset_m + trend_s * early_s[-1]
+    if max(abs(offset_m), abs(at_end_m)) <= least_m:
+        return level_m, ""
+    words = f"{100 * at_end_m:.1f} cm off before a wave can be there"
+    return level_m - offset_m - trend_s * time_s, f"{words}, taken out"
 
 
 def words_of(step: Step, when: str, done: str, settings: QualitySettings | None = None) -> str:

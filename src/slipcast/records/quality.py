@@ -11,7 +11,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.records.continuity import Step, follow, level_offsets
 from slipcast.records.qartod import outside, too_fast
-from slipcast.records.stuck import flat_line, repeated_packets
+from slipcast.records.stuck import flat_line, repeated_packets, stuck_level
 from slipcast.records.tides import rough_tide
 
 __all__ = [
@@ -70,6 +70,9 @@ class QualitySettings:
         Heights that differ by less than this, m, are the same.
     flat_line_moving_s, flat_line_tide_m : float
         It is stuck already after this long, s, in six samples or more, where its tide moved by this much, m.
+    flat_line_level_m : float
+        In levels without tide it is stuck if it stays the same for ``flat_line_moving_s`` farther from zero than this,
+        m: a still sea, or a simulation of one, is nearer.
     flat_line_count : int
         It is stuck, too, once it has sent the same height this many times running after the first, if its noise makes
         that as good as impossible.
@@ -105,6 +108,7 @@ class QualitySettings:
     flat_line_m: float = 0.0005
     flat_line_moving_s: float = 1200.0
     flat_line_tide_m: float = 0.01
+    flat_line_level_m: float = 0.05
     flat_line_count: int = 15
     level_gap_s: float = 3 * 3600.0
     level_step_m: float = 20.0
@@ -356,7 +360,7 @@ def check_levels(time_s: Any, level_m: Any, settings: QualitySettings | None = N
     Returns
     -------
     checked : Checked
-        ``spike`` and ``level`` alone: what is the same for minutes, or high, may be a simulation.
+        ``flat_line``, ``spike`` and ``level`` alone: what is high, or the same as a still sea, may be a simulation.
 
     Raises
     ------
@@ -374,8 +378,10 @@ def check_levels(time_s: Any, level_m: Any, settings: QualitySettings | None = N
     if time.shape != level.shape:
         raise InputError(f"level_m must have shape {time.shape}, as time_s, got {level.shape}")
     flags, offset = np.zeros(time.size, dtype=np.uint8), np.zeros(time.size)
-    at = np.flatnonzero(np.isfinite(level))
-    flags[at], offset[at], steps = _continuity(time[at], level[at], settings or QualitySettings(), _EVER)
+    settings, at = settings or QualitySettings(), np.flatnonzero(np.isfinite(level))
+    flags[at[stuck_level(time[at], level[at], settings)]] |= MASKS["flat_line"]
+    at = at[flags[at] == 0]
+    flags[at], offset[at], steps = _continuity(time[at], level[at], settings, _EVER)
     return Checked(flags, offset, steps)
 
 

@@ -215,6 +215,33 @@ class Records(Summarised):
             facts.append(("left out", "; ".join(f"{name}: {reason}" for name, reason in left_out.items())))
         return Summary(title, facts)
 
+    @property
+    def first_magnitude(self) -> float | None:
+        """Mw of the event as first reported, where it is named; None for a simulation, which names the true one."""
+        named = self.dataset.attrs
+        if "magnitude" not in named or named.get("simulation", 0):
+            return None
+        return float(named["magnitude"])
+
+    def with_event(self, *, epicentre: Sequence[float] | None = None, magnitude: float | None = None) -> Records:
+        """Name the place and size of the earthquake in place of what the records say of them.
+
+        Parameters
+        ----------
+        epicentre : (float, float), optional
+            Longitude and latitude, degrees.
+        magnitude : float, optional
+            Mw as first reported.
+
+        Returns
+        -------
+        records : Records
+        """
+        named: dict[str, Any] = {} if magnitude is None else {"magnitude": float(magnitude)}
+        if epicentre is not None:
+            named["epicentre"] = [float(degrees) for degrees in epicentre]
+        return Records(self.dataset.assign_attrs(named)) if named else self
+
     def windowed(self, windows: Mapping[str, tuple[float, float]]) -> Records:
         """Mask samples outside a window at each gauge.
 

@@ -11,8 +11,9 @@ from slipcast.records.qartod import the_same_for
 if TYPE_CHECKING:
     from slipcast.records.quality import QualitySettings
 
-__all__ = ["flat_line", "repeated_packets"]
+__all__ = ["flat_line", "repeated_packets", "stuck_level"]
 
+_FEWEST_STUCK = 5
 _COARSE_S = 240.0
 _PACKET, _PACKET_S = 8, 3 * 3600.0
 _EQUAL_M, _LEAST_USUAL, _CALM, _NO_CHANCE = 1e-4, 0.05, 0.5, np.log(1e-8)
@@ -54,6 +55,29 @@ def flat_line(time_s: np.ndarray, height_m: np.ndarray, tide_m: np.ndarray, sett
         if moved or (count >= settings.flat_line_count and _no_chance(count, usual)):
             flat[stretch] = True
     return flat
+
+
+def stuck_level(time_s: np.ndarray, level_m: np.ndarray, settings: QualitySettings) -> np.ndarray:
+    """Tell which levels without tide are those of a stuck sensor: the same for long, far from a still sea's.
+
+    Parameters
+    ----------
+    time_s, level_m : array, shape (n,)
+        s, rising, and m, finite.
+    settings : QualitySettings
+        Thresholds.
+
+    Returns
+    -------
+    stuck : array of bool, shape (n,)
+    """
+    stuck, span_s = np.zeros(level_m.size, dtype=bool), settings.flat_line_moving_s
+    if not (far := np.abs(level_m) > settings.flat_line_level_m).any():
+        return stuck
+    for last in np.flatnonzero(the_same_for(time_s, level_m, span_s, settings.flat_line_m) & far):
+        since = int(np.searchsorted(time_s, time_s[last] - span_s - 1e-3))
+        stuck[since : last + 1] |= last - since >= _FEWEST_STUCK
+    return stuck
 
 
 def _no_chance(count: int, usual: float, tries: int = 1) -> bool:

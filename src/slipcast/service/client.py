@@ -112,8 +112,7 @@ def play(
     with connected as opened, shown_progress(progress, "Minutes played") as report:
         service = _Service(opened, token, waiting)
         chosen = region or service.region_with(records.gauges)
-        if magnitude is None and "magnitude" in about:
-            magnitude = float(about["magnitude"])
+        magnitude = records.first_magnitude if magnitude is None else magnitude
         event = service.post(
             "/api/events",
             {

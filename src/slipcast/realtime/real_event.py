@@ -11,17 +11,18 @@ import numpy as np
 
 from slipcast.errors import InputError, SlipcastWarning, check_kind
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.candidates import candidate_sources
+from slipcast.inversion.candidates import reached_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate
-from slipcast.inversion.invert import contradicting_gauges, invert_records
+from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import Inverter
 from slipcast.inversion.least_squares import LeastSquares
 from slipcast.inversion.methods import method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.io.labels import with_reasons
+from slipcast.realtime.event_slip import slip_of_event
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_ends
-from slipcast.records.level_checks import examined
+from slipcast.records.level_checks import examined, notes_on_samples
 
 __all__ = ["FIRST_WAVE", "EventInversion", "invert_event"]
 
@@ -36,7 +37,7 @@ class EventInversion:
     Attributes
     ----------
     slip : SlipEstimate
-        What was found; a forecast from it puts the delays back.
+        What was found; a forecast from it puts the delays back. It says which share of each record it explains.
     records : Records
         The records with the delays taken out.
     inverter : Inverter
@@ -66,6 +67,7 @@ def invert_event(
     gauges: Sequence[str] | None = None,
     epicentre: tuple[float, float] | None = None,
     magnitude: float | None = None,
+    hold_first: bool = True,
     half_duration_s: float = 0.0,
     stretch: bool = False,
     shifts: bool = False,
@@ -91,8 +93,12 @@ def invert_event(
     epicentre : (float, float), optional
         Longitude and latitude, degrees; by default that of the records.
     magnitude : float, optional
-        Of the first bulletin: slip is then looked for on those unit sources alone that an earthquake as large can reach
-        from the epicentre (:func:`~slipcast.inversion.candidates.candidate_sources`); by default on all of the bank.
+        Mw of the first bulletin, by default that of the records (:attr:`Records.first_magnitude`): slip is then looked
+        for on those unit sources alone that an earthquake as large can reach from the epicentre
+        (:func:`~slipcast.inversion.candidates.candidate_sources`); without one on all of the bank.
+    hold_first : bool, optional
+        Hold the result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
+        service does.
     half_duration_s : float, optional
         By how much waves are later because the rupture takes time, s (what is usual:
         :func:`~slipcast.inversion.timing.usual_half_duration`); by default slip is at once. Not for method "linear",
@@ -101,7 +107,7 @@ def invert_event(
         Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
         (:func:`~slipcast.inversion.timing.fit_timing`).
     put_aside : bool, optional
-        Leave out gauges whose record no slip explains, as :func:`~slipcast.inversion.invert.invert_records`.
+        Leave out gauges whose record no slip explains, as :func:`~slipcast.realtime.event_slip.slip_of_event`.
     **options
         ``start_min``, ``noise_sd_m``, ``slip_sd_m``, ``scenarios``, ``ruptures``, ``joint_tide``, ``model_error``, as
         :func:`~slipcast.inversion.methods.method_named` takes them.
@@ -124,8 +130,15 @@ def invert_event(
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(bank, GreensBank, "bank", "a GreensBank")
     records = records.one_event()
+    magnitude = records.first_magnitude if magnitude is None else magnitude
+    records = records.with_event(epicentre=epicentre, magnitude=magnitude)
+    if magnitude is not None and "epicentre" not in records.dataset.attrs:
+        raise InputError("magnitude chooses unit sources around an epicentre, and the records name none")
+    if epicentre is not None and magnitude is None:
+        raise InputError("epicentre chooses unit sources with a magnitude, got none")
+    as_sent, middles = records, source_middles(tuple(bank.sources))
     if put_aside:
-        records = examined(records, float(bank.time_s[-1]))
+        records = examined(as_sent, float(bank.time_s[-1]), middles)
     names = None if gauges is None else list(gauges)
     used = [name for name in records.gauges if name in bank.gauges] if names is None else names
     if isinstance(window_min, str) and window_min != FIRST_WAVE:
@@ -136,15 +149,14 @@ def invert_event(
     if names is None:
         times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
         used, records = _recorded(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
-    if epicentre is not None and magnitude is None:
-        raise InputError("epicentre chooses unit sources with a magnitude, got none")
     near = bank
     if magnitude is not None:
-        if epicentre is None and "epicentre" not in records.dataset.attrs:
-            raise InputError("magnitude chooses unit sources around an epicentre, and the records name none")
-        lon, lat = records.dataset.attrs["epicentre"] if epicentre is None else epicentre
-        near = bank.with_sources(candidate_sources(bank.sources, (float(lon), float(lat)), magnitude))
+        lon, lat = (float(degrees) for degrees in records.dataset.attrs["epicentre"])
+        near = bank.with_sources(reached_sources(bank.sources, (lon, lat), magnitude))
     longest = max(windows.values(), default=0.0) if isinstance(windows, Mapping) else windows
+    until = records
+    if put_aside:  # as a service would, which has no later samples
+        until = Records(with_reasons(examined(as_sent, 60.0 * longest, middles).dataset, records.gauges_left_out))
     inverter = method_named(method, near, window_min=longest, gauges=used, **options)
     check_half_duration(half_duration_s)
     if half_duration_s and method == "linear":
@@ -162,15 +174,20 @@ def invert_event(
             shifts=shifts,
             half_duration_s=half_duration_s,
         )
-    records = records if timing is None else timing.applied(records)
-    aside: dict[str, float] = {}
-    if put_aside:  # a fault of a sensor is what no slip on any source explains
-        whole = LeastSquares(bank, longest, gauges=used, start_min=options.get("start_min", 0.0))
-        told = {} if epicentre is None else {"epicentre": list(epicentre), "magnitude": magnitude}
-        known = Records(records.dataset.assign_attrs(told))
-        aside = contradicting_gauges(known, whole, window_min=windows, gauges=used)
-    slip = invert_records(records, inverter, window_min=windows, gauges=used, put_aside=aside)
-    slip = slip if timing is None else timing.noted(slip)
+    if timing is not None:
+        records, until = timing.applied(records), timing.applied(until)
+    found = slip_of_event(
+        until,
+        inverter,
+        # a fault of a sensor is what no slip on any source explains
+        whole=LeastSquares(bank, longest, gauges=used, start_min=options.get("start_min", 0.0)),
+        waves=bank,
+        window_min=windows,
+        gauges=used,
+        first=FirstMagnitude(magnitude) if hold_first and magnitude is not None else None,
+        put_aside=put_aside,
+    )
+    slip = found.slip if timing is None else timing.noted(found.slip)
     return EventInversion(slip, records, inverter, windows, names, timing)
 
 
@@ -184,7 +201,8 @@ def _recorded(
         end = ends.get(name, max(ends.values(), default=0.0))
         sampled = records.resample(times_s[times_s <= 60 * end], [name])
         if name not in reasons and not np.isfinite(sampled.to_numpy()).any():
-            reasons[name] = f"no sample in the window of {end:g} min"
+            why = notes_on_samples(records, 60.0 * end).get(name, "")
+            reasons[name] = ": ".join(filter(None, (f"no sample in the window of {end:g} min", why)))
     if len(reasons) == len(names):
         return names, records
     if reasons:

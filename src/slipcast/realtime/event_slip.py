@@ -1,0 +1,254 @@
+"""Slip of an event, held against what its records and its first magnitude allow: the one way of every command."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from slipcast.errors import InputError, check_kind
+from slipcast.forecasting.forecast import forecast, wave_source
+from slipcast.forecasting.wave_fit import explained_shares
+from slipcast.inversion.candidates import source_middles
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.first_magnitude import FirstMagnitude
+from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records, until_windows
+from slipcast.inversion.inverter import Inverter, WaveInverter, longest_window_min
+from slipcast.learning.inverters import open_inverter
+from slipcast.physics.ruptures import RuptureSettings
+from slipcast.realtime.waves_seen import waves_seen_in
+from slipcast.records import Records
+from slipcast.records.level_checks import examined
+
+if TYPE_CHECKING:
+    from slipcast.greens.responses import SourceResponses
+    from slipcast.learning.checkpoint import Checkpoint
+
+__all__ = ["EXPLAINED", "EventSlip", "invert", "known_waves", "slip_of_event"]
+
+EXPLAINED = 0.5
+"""A slip explains a record of which it makes this share, or more."""
+
+_LOWEST_MW = RuptureSettings().magnitude[0]
+_DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
+
+
+@dataclass(frozen=True)
+class EventSlip:
+    """What was found from the records of an event.
+
+    Attributes
+    ----------
+    slip : SlipEstimate
+        With what qualifies it: ``slip.explained`` and ``slip.note`` say the same as here.
+    put_aside : dict of str to float
+        Gauges that were left out, and by how many standard deviations each contradicts the others, or what slip can
+        make (:class:`~slipcast.inversion.consistency.Consistency`).
+    explained : dict of str to float
+        By gauge with a sample: the share of its record in the window that the slip explains, at most 1; NaN where it
+        has seen no wave, or the method knows no waves. Those that were put aside are among them.
+    wave_seen : bool
+        Whether a wave has been seen at a gauge that was used.
+    note : str
+        How it stands to the first magnitude, in words; empty if that says nothing.
+    """
+
+    slip: SlipEstimate
+    put_aside: dict[str, float]
+    explained: dict[str, float]
+    wave_seen: bool
+    note: str = field(default="")
+
+
+def known_waves(inverter: Inverter) -> SourceResponses | WaveInverter | None:
+    """Return what waves of the slip of a method can be made with; None for a method that knows none."""
+    try:
+        return wave_source(inverter)
+    except InputError:
+        return None
+
+
+def slip_of_event(
+    records: Records,
+    inverter: Inverter,
+    *,
+    whole: Inverter | None = None,
+    waves: SourceResponses | WaveInverter | None = None,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    waves_seen: Mapping[str, bool] | None = None,
+    first: FirstMagnitude | None = None,
+    put_aside: bool | Mapping[str, float] = True,
+    or_still: bool = False,
+    seed: int = 0,
+) -> EventSlip:
+    """Find the slip of an event: bad samples left out, bad sensors put aside, held against the first magnitude.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event, tide removed.
+    inverter : Inverter
+        The method, on the unit sources that can have broken.
+    whole : Inverter, optional
+        The same on all unit sources: says which records no slip explains. By default the method.
+    waves : GreensBank, ScenarioSet or WaveInverter, optional
+        What waves are made with; by default those that the method knows.
+    window_min, gauges, put_aside, seed
+        As :func:`~slipcast.inversion.invert.invert_records` takes them.
+    waves_seen : mapping of str to bool, optional
+        Where a tsunami has been seen, or not; by default it is looked for
+        (:func:`~slipcast.realtime.waves_seen.waves_seen_in`).
+    first : FirstMagnitude, optional
+        What the result is held against; also decides between two gauges that contradict.
+    or_still : bool, optional
+        Where no gauge is left, find slip from a sea that is still at minute one, in place of an error.
+
+    Returns
+    -------
+    found : EventSlip
+
+    Raises
+    ------
+    InputError
+        As :func:`~slipcast.inversion.invert.invert_records`.
+    """
+    whole = inverter if whole is None else whole
+    waves = known_waves(inverter) if waves is None else waves
+    middles = source_middles(tuple(whole.sources))
+    records, window_min = until_windows(records, window_min)
+    until_min = longest_window_min(inverter) if window_min is None else window_min
+    records = records if put_aside is False else examined(records, 60.0 * until_min, middles)
+    options: dict[str, Any] = {"window_min": window_min, "gauges": gauges}
+    aside: Mapping[str, float] = {} if isinstance(put_aside, bool) else put_aside
+    if put_aside is True:
+        # a first magnitude may be too small: what any of the sources can make
+        largest_m = np.inf if first is None else first.largest_size_m(whole.sources)
+        aside = contradicting_gauges(records, whole, largest_m=largest_m, **options)
+    options |= {"seed": seed, "count": N_SAMPLES if first is None else _DRAWS * N_SAMPLES}
+    try:
+        slip = invert_records(records, inverter, put_aside=put_aside and aside, **options)
+    except NoGaugeLeft:
+        if not or_still:
+            raise
+        # what no wave can have reached yet is known without a sensor
+        still = np.full(records.sea_level.shape, np.nan)
+        still[:, int(np.argmax(records.time_s > 0))] = 0.0
+        empty = Records(records.dataset.assign(sea_level=(records.sea_level.dims, still, {"units": "m"})))
+        slip = invert_records(empty, inverter, put_aside=False, **options)
+    used = str(slip.dataset.attrs["gauges"]).split()
+    names = list(gauges) if gauges is not None else [*used, *(name for name in aside if name not in used)]
+    seen = waves_seen_in(records, names, middles, 60.0 * until_min) if waves_seen is None else waves_seen
+    wave_seen, note = any(seen[name] for name in names if name not in aside), ""
+    if first is not None:
+        shares = _explained(slip, waves, records, names, until_min, seen)
+        agreed = [name for name, share in shares.items() if share >= EXPLAINED and name not in aside]
+        slip, note = first.hold_against(
+            slip,
+            N_SAMPLES,
+            np.random.default_rng(seed),
+            wave_seen=wave_seen,
+            supported=waves is None or len(agreed) > 1,
+            lowest=_LOWEST_MW,
+        )
+    shares = _explained(slip, waves, records, names, until_min, seen)
+    told = {name: round(share, 4) if np.isfinite(share) else None for name, share in shares.items()}
+    said = {"explained": json.dumps(told)} | ({"note": note} if note else {})
+    slip = SlipEstimate(slip.dataset.assign_attrs(said))
+    return EventSlip(slip, dict(aside), shares, wave_seen, note)
+
+
+def invert(
+    records: Records,
+    inverter: Inverter | Checkpoint | str | os.PathLike,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    magnitude: float | None = None,
+    hold_first: bool = True,
+    put_aside: bool = True,
+    seed: int = 0,
+) -> SlipEstimate:
+    """Find the slip that made records.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event or several.
+    inverter : Inverter, Checkpoint, str or path
+        The method with its options, such as ``sc.LeastSquares(bank, window_min=90, damping="gcv")`` or
+        ``sc.GaussianPosterior.from_bank(bank, window_min=45)``; a trained network; or the name of a model in the
+        package (``"cascadia"``) or a folder.
+    window_min : float or mapping of gauge to float, optional
+        Samples up to it are used, minutes after the origin, for all gauges or, where named, each; by default the
+        method's own window.
+    gauges : sequence of str, optional
+        Gauges used; by default those of the records that the method knows.
+    magnitude : float, optional
+        Mw as first reported; by default that of the records (:attr:`Records.first_magnitude`).
+    hold_first : bool, optional
+        Hold the result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
+        service does.
+    put_aside : bool, optional
+        Leave out gauges whose record no slip explains, alone or beside those of the others
+        (:class:`~slipcast.inversion.consistency.Consistency`); ``estimate.put_aside`` names them.
+    seed : int, optional
+        What posterior samples are drawn from.
+
+    Returns
+    -------
+    estimate : SlipEstimate
+        With posterior samples and intervals where the method gives them. Of one event, ``estimate.explained`` says
+        which share of each record it explains, and ``estimate.note`` how it stands to the first magnitude.
+
+    Raises
+    ------
+    InputError
+        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, or more samples are
+        missing than the method can do without.
+
+    Notes
+    -----
+    With the samples and the magnitude that a service has, it finds what the service finds.
+
+    Examples
+    --------
+    >>> import slipcast as sc
+    >>> slip = sc.invert(sc.packaged_records("cascadia-simulation"), "cascadia", window_min=45)
+    >>> print(f"{slip.magnitude:.1f}")
+    8.9
+    """
+    check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
+    chosen = open_inverter(inverter)
+    if "event" in records.sea_level.dims:
+        if magnitude is not None:
+            raise InputError("magnitude is that of one event, got records with a dimension of events")
+        return invert_records(records, chosen, window_min=window_min, gauges=gauges, seed=seed, put_aside=put_aside)
+    if magnitude is None:
+        magnitude = records.first_magnitude
+    first = FirstMagnitude(magnitude) if hold_first and magnitude is not None else None
+    records = records.with_event(magnitude=magnitude)
+    options: dict[str, Any] = {"window_min": window_min, "gauges": gauges, "seed": seed}
+    return slip_of_event(records, chosen, first=first, put_aside=put_aside, **options).slip
+
+
+def _explained(
+    slip: SlipEstimate,
+    waves: SourceResponses | WaveInverter | None,
+    records: Records,
+    gauges: Sequence[str],
+    window_min: float,
+    waves_seen: Mapping[str, bool],
+) -> dict[str, float]:
+    """Return which share of each record the slip explains, NaN where there is no wave to explain."""
+    shares = dict.fromkeys(gauges, float("nan"))
+    if waves is not None:
+        known = waves.waves if isinstance(waves, WaveInverter) else waves.gauges
+        seen = [name for name in gauges if waves_seen[name] and name in known]
+        if seen:
+            shares |= explained_shares(records, forecast(slip, waves, gauges=seen), seen, window_min)
+    return shares
