@@ -17,7 +17,7 @@ serve: $(STAMP)
 	@mkdir -p runs/serve
 	@test -s runs/serve/token || (umask 077 && $(BIN)/python -c "import secrets; print(secrets.token_urlsafe(32))" > runs/serve/token)
 	@$(SERVE) & serving=$$!; trap 'kill $$serving 2>/dev/null; exit 0' INT TERM; \
-	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --speed 60 --token-file runs/serve/token; \
+	$(BIN)/slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --magnitude 8.5 --speed 60 --token-file runs/serve/token; \
 	wait $$serving || true
 
 # One thread for each of BLAS's small matrices: threads that wait for each other are slower on a busy machine. Compiled code

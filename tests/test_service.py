@@ -393,6 +393,24 @@ def test_heights_with_the_tide_lose_it(engine, tmp_path):
         assert client.get(f"/api/events/{short}").json()["latest"] is None
 
 
+def test_heights_that_come_again_under_a_false_time_do_no_harm():
+    region = Region.open("cascadia")
+    event = EventRow(1, "", "cascadia", "", "2026-01-27T01:00:00Z", -124.4, 43.7, 8.6, False, "")
+    minutes = np.array([*range(-1440, -30, 15), *range(-30, 56)])
+    tide = 2800.0 + 0.8 * np.cos(2 * np.pi * minutes / 745.0)
+    wave = np.where(minutes > 15, 0.3 * np.sin((minutes - 15) / 5), 0.0)
+    heights = {("46404", "water_column", 60_000 * int(at)): round(h, 3) for at, h in zip(minutes, tide + wave)}
+    # NDBC's archive repeats the rows of 00:00 to 01:59 UTC some seconds late
+    repeated = heights | {
+        (name, kind, at + 15_000): height for (name, kind, at), height in heights.items() if at >= -1_800_000
+    }
+    clean, found = (gauge_levels(event, each, ["46404"], region)["46404"] for each in (heights, repeated))
+    assert clean.wave_seen
+    assert clean.level_m.max() > 0.25
+    npt.assert_array_equal(found.time_s, clean.time_s)
+    npt.assert_allclose(found.level_m, clean.level_m, atol=1e-9)
+
+
 def test_a_wave_needs_two_samples():
     at = 60.0 * np.arange(6)
     spike = GaugeLevels(at, np.array([0.0, 0.0, 0.5, 0.0, 0.0, 0.0]))

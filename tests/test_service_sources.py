@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from service_fixtures import EVENT, TOKEN, WRITE, bank_nowcast, create, served, sqlite, waves
 from slipcast.cli.main import app as command
 from slipcast.errors import InputError
-from slipcast.records import Records
+from slipcast.records import Records, parse_dart
 from slipcast.service.client import play
 from slipcast.service.poller import Poller, whole_lines
 
@@ -118,12 +118,12 @@ def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
         count = client.get(f"/api/events/{event}").json()["n_samples"]
         assert count == len(lines)
         assert poll()["unchanged"] == 1
-        # late and repeated: older lines come after newer ones, some twice, one is missing, one contradicts itself
+        # late and repeated: older lines come after newer ones, some twice, one is missing, two contradict each other
         fresh = [line(minute, tide(minute)) for minute in range(31)]
         ndbc.files[path] = (HEADER + "".join([*fresh[20:], *fresh[:20], *fresh[5:9], *lines])).encode()
-        ndbc.files[path] += (line(31, 9999.0) + line(32, 2800.0) + line(32, 2801.0)).encode()
+        ndbc.files[path] += (line(31, 9999.0) + line(32, tide(32)) + line(32, tide(32) + 0.9)).encode()
         assert poll()["new"] == 1
-        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh)
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh) + 1
         # cut where it may look whole, of which nothing after the last whole line is taken
         ndbc.files[path] = (HEADER + fresh[0] + line(40, 2799.5)[:-3]).encode()
         assert poll()["same"] == 1
@@ -138,7 +138,7 @@ def test_ndbc_is_followed_through_all_its_habits(engine, ndbc, tmp_path):
         ):
             ndbc.status, ndbc.cut, ndbc.files[path] = status, cut, body.encode("latin-1")
             assert poll()[outcome] == 1, outcome
-        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh)
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == count + len(fresh) + 1
         assert client.get(f"/api/events/{simulated}").json()["n_samples"] == 0
         records = client.get(f"/api/events/{event}/records").json()["gauges"]
         found = next(each for each in records if each["gauge"] == "46404")
@@ -174,6 +174,10 @@ def test_only_whole_lines_are_believed():
     text = line(1, 2800.123) + line(2, 2800.5)[:-3] + "\n" + line(5000, 1.0) + "2026 01\n" + line(3, 2800.125)
     found = whole_lines(text.encode(), SPAN)
     assert found == f"{line(1, 2800.123)}{line(3, 2800.125)}".replace("  ", " ")
+    # of several heights of one time the reader chooses, as it does in a file
+    both = line(1, 2800.123) + line(1, 2800.987)
+    assert whole_lines(both.encode(), SPAN).count("\n") == 2
+    assert parse_dart(whole_lines(both.encode(), SPAN), station="46404", where="").height_m.tolist() == [2800.123]
     with pytest.raises(InputError, match="nothing of the time of the event"):
         whole_lines(b"<html>\n</html>\n", SPAN)
 
@@ -211,6 +215,7 @@ def test_an_event_is_played_as_it_was_sent(engine, small_bank, tmp_path):
             token=TOKEN,
             speed=np.inf,
             latency_min={"46404": 3.0},
+            magnitude=8.2,  # what a simulation names is the truth, and no first report
             origin_time=EVENT["origin_time"],
             progress=lambda done, *_: minutes.append(done),
             client=httpx.Client(transport=client._transport, base_url="http://testserver"),
@@ -221,7 +226,7 @@ def test_an_event_is_played_as_it_was_sent(engine, small_bank, tmp_path):
             f"/api/events/{played.event}/records").json()["gauges"]}  # fmt: skip
     assert played.n_batches == len(minutes) == 33
     assert minutes == sorted(minutes)
-    assert (event["n_samples"], event["simulation"], event["magnitude"]) == (90, True, 8.4)
+    assert (event["n_samples"], event["simulation"], event["magnitude"]) == (90, True, 8.2)
     assert (event["name"], event["longitude"], event["latitude"]) == ("played", -125.0, 46.0)
     assert ("46404", 1800.0) in known
     assert results[0]["gauges_used"] == ["46407", "46419"]

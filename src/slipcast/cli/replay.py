@@ -63,7 +63,7 @@ def replay(
 
     Or: slipcast replay records.nc --model cascadia --figure replay.png
 
-    Or, into a running service (slipcast serve): slipcast replay cascadia-simulation --to http://127.0.0.1:8000
+    Or, into a running service: slipcast replay cascadia-simulation --to http://127.0.0.1:8000 --magnitude 8.5
     """
     import numpy as np
 

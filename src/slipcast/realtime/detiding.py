@@ -12,8 +12,9 @@ import xarray as xr
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
 from slipcast.realtime.waves_seen import detected_at, has_wave
-from slipcast.records import DartSeries, Records, earliest_arrival, flag_summary, parse_origin, records_of
+from slipcast.records import Records, earliest_arrival, flag_summary, parse_origin, records_of
 from slipcast.records.arrival import earliest_from
+from slipcast.records.dart import series_of_samples
 from slipcast.records.level_checks import ready_levels, words_for
 from slipcast.regions.region import Region
 
@@ -228,17 +229,11 @@ def _without_tide(
 ) -> tuple[dict[int, float], str, xr.DataArray | None]:
     """Take the tide out of heights of the water column; sea level by time, ms, a note, what is not known."""
     origin = parse_origin(event.origin_time)
-    whole_s = {round(at_ms / 1e3): height_m for at_ms, height_m in sorted(heights_m.items())}
-    time_s = np.array(sorted(whole_s))
-    spacing = np.diff(time_s, append=time_s[-1] + 900)
-    interval_s = np.where(spacing <= 30, 15, np.where(spacing <= 232, 60, 900)).astype(np.int16)
-    series = DartSeries(
-        gauge,
-        origin + time_s.astype("timedelta64[s]"),
-        np.array([whole_s[int(at)] for at in time_s]),
-        interval_s,
-    )
+    at_ms, height_m = (np.array(values) for values in zip(*sorted(heights_m.items()), strict=True))
+    at_s = np.round(at_ms / 1e3).astype("timedelta64[s]")
     try:
+        series = series_of_samples(gauge, origin + at_s, height_m)
+        time_s = series.seconds_since(origin)
         records = records_of(
             [series],
             origin=origin,

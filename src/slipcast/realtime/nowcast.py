@@ -14,7 +14,7 @@ from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import Forecast, forecast, wave_source
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import check_epicentre, distance_to_sources, reached_sources, source_middles
-from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.estimate import SlipEstimate, magnitude_of_slip
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, WindowInverter, provenance_of
 from slipcast.io.identity import fingerprint
@@ -47,6 +47,7 @@ _FAR_M = 300e3
 _MAGNITUDES = RuptureSettings().magnitude
 _SAMPLES_S = 60.0
 _KEPT_METHODS = 8
+_PRIOR_DRAWS, _NEAR_LARGEST = 1000, 0.5
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ class Result:
         With posterior samples where the method gives them.
     forecast : Forecast
         At all gauges.
+    beyond_m : dict of str to float
+        Gauges whose forecast is higher than any earthquake of the model makes it (:attr:`Nowcast.highest_m`), and that
+        height, m: not to be believed.
     """
 
     digest: str
@@ -90,6 +94,7 @@ class Result:
     put_aside: dict[str, float]
     slip: SlipEstimate = field(repr=False)
     forecast: Forecast = field(repr=False)
+    beyond_m: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +193,25 @@ class Nowcast:
         """The method, which takes windows of any length."""
         inverter: Any = self.inverter
         return inverter
+
+    @cached_property
+    def highest_m(self) -> dict[str, float]:
+        """The highest sea level that earthquakes of the model make at each gauge of its waves, m.
+
+        Of a thousand draws before any wave can have come, those within half a magnitude of the largest that the model
+        was trained on, scaled up to it. Empty for a method without a model, which has no largest earthquake.
+        """
+        if not isinstance(self.inverter, WaveInverter) or self.bank is not None:
+            return {}
+        still = np.full((len(self.gauges), len(self.inverter.times_s)), np.nan)
+        still[:, 0] = 0.0
+        drawn = self.inverter.draw(still, _PRIOR_DRAWS, np.random.default_rng(0))
+        below = _MAGNITUDES[1] - magnitude_of_slip(self.inverter.slip(drawn), self.sources)
+        large = below <= _NEAR_LARGEST
+        if not large.any():
+            return {}
+        scaled = drawn[large] * 10 ** (1.5 * np.maximum(below[large], 0.0))[:, np.newaxis]
+        return {name: float((scaled @ waves).max()) for name, waves in self.inverter.waves.items()}
 
     def warm_up(self) -> None:
         """Compute the result of a still sea once, so that the first event does not wait for imports and memory."""
@@ -362,8 +386,11 @@ class Nowcast:
         flags += [] if found.wave_seen else ["no wave detected yet"]
         flags += [found.note] if found.note else []
         flags += self._result_flags(found.slip, {name: share for name, share in explained.items() if name not in aside})
+        heights = dict(zip(made.gauges, made.max_amplitude.to_numpy().tolist(), strict=True))
+        beyond = {name: most for name, most in self.highest_m.items() if heights.get(name, 0.0) > most}
+        flags += self._beyond_flags(heights, beyond)
         below = self.is_model and not found.slip.magnitude >= _MAGNITUDES[0]
-        return Result(digest, newest_s, window_min, used, flags, below, explained, aside, found.slip, made)
+        return Result(digest, newest_s, window_min, used, flags, below, explained, aside, found.slip, made, beyond)
 
     def _candidates(self, epicentre: tuple[float, float] | None, magnitude: float | None) -> list[str]:
         """Return the unit sources that may have broken: all without a magnitude, none where none is near."""
@@ -411,6 +438,15 @@ class Nowcast:
             flags.append(f"extrapolated: above Mw {_MAGNITUDES[1]:g}, the largest that the model was trained on")
         flags += [f"{name}: not explained by the slip found" for name, share in explained.items() if share < EXPLAINED]
         return flags
+
+    @staticmethod
+    def _beyond_flags(heights_m: Mapping[str, float], beyond_m: Mapping[str, float]) -> list[str]:
+        """Tell that forecasts are higher than the model can make them, at the farthest beyond by name."""
+        if not beyond_m:
+            return []
+        worst = max(beyond_m, key=lambda name: heights_m[name] / beyond_m[name])
+        more = f" and {len(beyond_m) - 1} more" if len(beyond_m) > 1 else ""
+        return [f"height at {worst}{more} beyond what any earthquake of the model makes, {beyond_m[worst]:.1f} m there"]
 
     @property
     def source_middles(self) -> tuple[tuple[float, float], ...]:

@@ -18,7 +18,7 @@ WAVE_M = 0.02
 _CLEAR = 4.0  # standard deviations
 _MOST_SCATTER_M = 0.05
 _OFF_LINE = 0.7
-_FEWEST_EARLY, _MOST_PAIRED = 5, 200
+_FEWEST_EARLY, _MOST_PAIRED = 5, 60
 _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 
@@ -45,7 +45,8 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
     -----
     They are beyond :data:`WAVE_M`, and four standard deviations of the tide's error and of the record's own scatter
     before a wave can be there (5 cm at most for that: shaking is to hide no wave); and beyond seven tenths of it from a
-    line through the samples since the origin (Theil and Sen's), which a drift follows and a wave does not.
+    line through the samples from the origin to them (Theil and Sen's), which a drift follows and a wave does not. Later
+    samples change nothing: a wave that has been seen stays so.
 
     Examples
     --------
@@ -56,19 +57,22 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
     >>> has_wave(minutes, 0.1 * minutes / 1800, earliest_s=0.0)
     False
     """
-    since = time_s >= max(earliest_s, 0.0)
     early = level_m[time_s < earliest_s]
     scatter_m = 1.4826 * np.median(np.abs(early - np.median(early))) if early.size >= _FEWEST_EARLY else 0.0
     own_m = min(_CLEAR * scatter_m, _MOST_SCATTER_M)
     tide_m = np.zeros(time_s.size) if tide_sd_m is None else _CLEAR * tide_sd_m
-    limit_m = np.maximum(WAVE_M, np.hypot(own_m, tide_m))[since]
-    sides = [(sign * level_m[since] > limit_m, sign) for sign in (1, -1)]
-    sides = [(over, sign) for over, sign in sides if (over[1:] & over[:-1]).any()]
-    if not sides:
-        return False
-    off_m = _off_line(time_s[time_s >= 0], level_m[time_s >= 0])[since[time_s >= 0]]
-    both = [over & (sign * off_m > _OFF_LINE * limit_m) for over, sign in sides]
-    return any(bool((over[1:] & over[:-1]).any()) for over in both)
+    limit_m = np.maximum(WAVE_M, np.hypot(own_m, tide_m))
+    since = time_s >= max(earliest_s, 0.0)
+    over = [since & (sign * level_m > limit_m) for sign in (1, -1)]
+    second = np.flatnonzero((over[0][1:] & over[0][:-1]) | (over[1][1:] & over[1][:-1])) + 1
+    known = int(np.searchsorted(time_s, 0.0))  # from the origin on
+    return any(_stands_out(time_s[known : at + 1], level_m[known : at + 1], limit_m[at]) for at in second)
+
+
+def _stands_out(time_s: np.ndarray, level_m: np.ndarray, limit_m: float) -> bool:
+    """Tell whether the last two of some levels stand out on their side of a line through all of them."""
+    off_m = np.sign(level_m[-1]) * _off_line(time_s, level_m)[-2:]
+    return bool((off_m > _OFF_LINE * limit_m).all())
 
 
 def _off_line(time_s: np.ndarray, level_m: np.ndarray) -> np.ndarray:

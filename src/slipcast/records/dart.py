@@ -27,6 +27,7 @@ __all__ = [
     "parse_dart",
     "read_dart",
     "read_stations",
+    "series_of_samples",
     "station_of",
     "unpacked",
 ]
@@ -284,6 +285,32 @@ def _series(table: Table, left_out: tuple[str, ...], where: str, *, empty: bool 
     interval_s = samples.interval_s if samples.interval_s.all() else spacing_intervals(samples.time)
     notes = (*left_out, *repeated, *differing)
     return DartSeries(str(table.station), samples.time, samples.height_m, interval_s, notes, table.tide_removed)
+
+
+def series_of_samples(station: str, time: np.ndarray, height_m: np.ndarray) -> DartSeries:
+    """Make a series of samples that came one by one, chosen as in a table without intervals (:func:`parse_dart`).
+
+    Parameters
+    ----------
+    station : str
+        Name.
+    time : array of datetime64, shape (n,)
+        UTC, in any order.
+    height_m : array, shape (n,)
+        m; NaN where missing.
+
+    Returns
+    -------
+    series : DartSeries
+
+    Raises
+    ------
+    InputError
+        If there is no height, or heights of the same time differ by more than 0.5 m at more than ten times.
+    """
+    none = np.zeros(time.size, np.int16)
+    samples = Samples(time.astype("datetime64[s]"), none, np.asarray(height_m, dtype=float), none.astype(int))
+    return _series(Table(station, samples), (), f"what {station} sent")
 
 
 def merge_series(parts: Sequence[DartSeries]) -> DartSeries:

@@ -13,6 +13,7 @@ from slipcast.io.netcdf import read_netcdf
 from slipcast.records.dart import DartSeries, merge_series, read_stations, station_of
 from slipcast.records.origin import parse_origin
 from slipcast.records.quality import QualitySettings
+from slipcast.records.samples import spacing_intervals
 
 __all__ = ["check_heights", "read_files"]
 
@@ -115,8 +116,7 @@ def _series_of_netcdf(path: Path) -> list[DartSeries]:
         of_gauge = dataset.isel(gauge=row)
         height_m = of_gauge["height"].to_numpy()
         sent = np.isfinite(height_m)
-        spacing = np.diff(clock[sent].astype(float), append=np.inf)
-        interval = np.where(spacing <= 15, 15, np.where(spacing <= 60, 60, 900)).astype(np.int16)
+        interval = spacing_intervals(clock[sent])
         left_out = str(of_gauge["left_out"].item()) if "left_out" in dataset else ""
         detided = bool(of_gauge["detided"].item()) if "detided" in dataset else False
         notes = (left_out,) if left_out else ()

@@ -199,6 +199,6 @@ def _begins(*keys: np.ndarray) -> np.ndarray:
 def spacing_intervals(time: np.ndarray) -> np.ndarray:
     """Guess how often a buoy sampled, s, from the distance to the nearer neighbour."""
     gaps = np.concatenate([[np.inf], np.diff(time).astype(float), [np.inf]])
-    nearer = np.minimum(gaps[:-1], gaps[1:])
+    nearer = np.minimum(gaps[:-1], gaps[1:])[: time.size]
     edges = [np.sqrt(15 * 60), np.sqrt(60 * 900)]
     return np.array(INTERVALS_S, np.int16)[np.searchsorted(edges, nearer)]

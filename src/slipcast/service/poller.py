@@ -29,7 +29,6 @@ _TIMEOUT_S = 20.0
 _LONGEST_WAIT_S = 900.0
 _CURRENT = timedelta(hours=24)
 _BEFORE = timedelta(days=3)
-_SAME_M = 1.000001e-3
 _BATCH = 5000
 
 
@@ -206,9 +205,8 @@ def whole_lines(content: bytes, span: tuple[datetime, datetime]) -> str:
     Returns
     -------
     text : str
-        Lines of NDBC's format within the span, each once, with as many decimals as the others. Heights of one time and
-        interval that differ by more than 1 mm contradict each other, and all of them are left out. What has no line
-        end may be cut.
+        Lines of NDBC's format within the span, each once, with as many decimals as the others. What has no line end may
+        be cut. Of several heights of one time :func:`~slipcast.records.dart.parse_dart` chooses.
 
     Raises
     ------
@@ -220,15 +218,12 @@ def whole_lines(content: bytes, span: tuple[datetime, datetime]) -> str:
     found = [line for line in dict.fromkeys(lines) if _LINE.fullmatch(line) and not line.endswith("MM")]
     decimals = max((len(line.rpartition(".")[2]) for line in found), default=0)
     first, last = (moment.astimezone(UTC).strftime("%Y %m %d %H %M %S") for moment in span)
-    heights: dict[str, list[float]] = {}
-    for line in found:
-        clock, _, height = line.rpartition(" ")
-        if len(height.rpartition(".")[2]) == decimals and first <= clock[:19] <= last and float(height) < 9999:
-            heights.setdefault(clock, []).append(float(height))
     kept = [
-        f"{clock} {min(several):.{decimals}f}"
-        for clock, several in heights.items()
-        if max(several) - min(several) <= _SAME_M
+        line
+        for line in found
+        if len((height := line.rpartition(" ")[2]).rpartition(".")[2]) == decimals
+        and first <= line[:19] <= last
+        and float(height) < 9999
     ]
     if not kept:
         raise InputError("nothing of the time of the event is in what came, or it is no file of a DART")

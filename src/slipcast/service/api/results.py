@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +101,7 @@ def detail(result: Result, nowcast: Nowcast, alerts: Alerts) -> dict[str, Any]:
         "slip": _slip_rows(result.slip),
         "forecast": [
             row | {"kind": kinds.get(row["gauge"], "forecast"), "alert": alerts.of(row["max_amplitude_m"])}
-            for row in _forecast_rows(result.forecast)
+            for row in _forecast_rows(result.forecast, result.beyond_m)
         ],
     }
 
@@ -129,8 +130,8 @@ def _slip_rows(slip: SlipEstimate) -> list[dict[str, Any]]:
     ]
 
 
-def _forecast_rows(made: Forecast) -> list[dict[str, Any]]:
-    """Return heights, m, and times, s, of every gauge, the highest first."""
+def _forecast_rows(made: Forecast, beyond_m: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return heights, m, and times, s, of every gauge, the highest first; what they are beyond, m, where they are."""
     spread = np.full((5, len(made.gauges)), np.nan)
     if "max_amplitude_quantile" in made.dataset:
         spread = made.dataset["max_amplitude_quantile"].to_numpy()
@@ -144,6 +145,7 @@ def _forecast_rows(made: Forecast) -> list[dict[str, Any]]:
             "q75_m": _number(of_gauge[-2], 4),
             "arrival_s": _number(arrival, 0),
             "max_time_s": _number(peak, 0),
+            "beyond_m": _number(beyond_m.get(name, np.nan), 2),
         }
         for name, height, of_gauge, arrival, peak in zip(
             made.gauges,

@@ -195,7 +195,11 @@ class SourceSlip(BaseModel):
 
 
 class GaugeForecast(BaseModel):
-    """The highest sea level to come at a gauge, and when."""
+    """The highest sea level to come at a gauge, and when.
+
+    ``beyond_m`` is the highest that any earthquake of the model makes there, where the forecast is beyond it: such a
+    height is not to be believed.
+    """
 
     gauge: str
     kind: Literal["dart", "forecast"]
@@ -206,6 +210,7 @@ class GaugeForecast(BaseModel):
     q75_m: float | None
     arrival_s: float | None
     max_time_s: float | None
+    beyond_m: float | None = None
     alert: Literal["none", "information", "advisory", "warning"]
 
 

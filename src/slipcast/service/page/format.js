@@ -23,6 +23,10 @@ export function metres(value) {
 }
 export const interval = (low, high, say = metres) => (known(low) && known(high) ? `${say(low)} to ${say(high)}` : DASH);
 
+// The height of a forecast; where it is beyond what the model can make, that alone.
+export const height = (row) => (known(row?.beyond_m) ? `> ${metres(row.beyond_m)}` : metres(row?.max_amplitude_m ?? null));
+export const heightInterval = (row) => (known(row.beyond_m) ? "beyond the model" : interval(row.low_m, row.high_m));
+
 const two = (value) => String(Math.floor(value)).padStart(2, "0");
 
 // Time since the origin: "T+00:23:41", or to the minute "T+00:23".

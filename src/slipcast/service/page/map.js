@@ -7,7 +7,7 @@ import { startSvg } from "./map_svg.js";
 import { el, shape } from "./symbols.js";
 import { colour, onTheme, slipColour } from "./theme.js";
 import { hideTip, showTip, tipOf } from "./tooltip.js";
-import { DASH, STATES, interval, levelWord, metres, place, placeName, sinceOrigin } from "./format.js";
+import { DASH, STATES, height, interval, levelWord, metres, place, placeName, sinceOrigin } from "./format.js";
 
 const box = document.getElementById("map-base");
 const marksBox = document.getElementById("map-marks");
@@ -166,10 +166,10 @@ export function showOnMap({ event, states, result, clockS }) {
       const level = row?.alert ?? "none";
       const lines = [placeName(name)];
       if (row) {
-        lines.push(`${levelWord[level]}: ${metres(row.max_amplitude_m)} m${row.low_m === null ? "" : ` (90 %: ${interval(row.low_m, row.high_m)})`}`);
+        lines.push(`${levelWord[level]}: ${height(row)} m${row.beyond_m != null ? ", beyond what the model can make" : row.low_m === null ? "" : ` (90 %: ${interval(row.low_m, row.high_m)})`}`);
         if (row.arrival_s !== null) lines.push(row.arrival_s <= clockS ? "the wave has arrived" : `arrival at ${sinceOrigin(row.arrival_s)}`);
       } else lines.push("no forecast yet");
-      const more = row ? `${metres(row.max_amplitude_m)} m` : "";
+      const more = row ? `${height(row)} m` : "";
       made.push(gaugeMark({ gauge: name, point, kind: level, words: placeName(name), more, lines, weight: row?.max_amplitude_m ?? 0, sides: ["right", "below", "above", "left"], pick: true }));
     }
   }

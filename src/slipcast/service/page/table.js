@@ -1,7 +1,7 @@
 // The forecast table: highest wave first.
 
 import { el, levelChip, svgEl } from "./symbols.js";
-import { DASH, clockTime, countdown, interval, levelWord, metres, placeName } from "./format.js";
+import { DASH, clockTime, countdown, height, heightInterval, levelWord, metres, placeName } from "./format.js";
 
 const body = document.getElementById("forecast-rows");
 const empty = document.getElementById("forecast-empty");
@@ -57,8 +57,8 @@ export function showTable({ result, clock, originMs, chosen }) {
     line.dataset.alert = row.alert;
     cells.level.replaceChildren(levelChip(row.alert, levelWord[row.alert]));
     cells.point.lastChild.replaceChildren(levelChip(row.alert, levelWord[row.alert]));   // where there is no room for a column
-    cells.height.replaceChildren(metres(row.max_amplitude_m), el("small", { text: interval(row.low_m, row.high_m) }));
-    cells.range.textContent = interval(row.low_m, row.high_m);
+    cells.height.replaceChildren(height(row), el("small", { text: heightInterval(row) }));
+    cells.range.textContent = heightInterval(row);
     cells.bar.replaceChildren(bar(row, most));
     cells.point.firstChild.setAttribute("aria-pressed", String(row.gauge === chosen));
     showArrival(row, line, cells, clock, originMs);

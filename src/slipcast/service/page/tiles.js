@@ -2,7 +2,7 @@
 
 import { el, levelChip, shape } from "./symbols.js";
 import { tableRows } from "./table.js";
-import { DASH, STATES, clockTime, countdownParts, interval, levelWord, magnitude, magnitudeFine, metres, placeName } from "./format.js";
+import { DASH, STATES, clockTime, countdownParts, height, interval, levelWord, magnitude, magnitudeFine, placeName } from "./format.js";
 
 const at = (id) => document.getElementById(id);
 const put = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
@@ -22,9 +22,9 @@ function showMagnitude(result) {
 
 function showWorst(result) {
   const worst = result ? tableRows(result)[0] : undefined;
-  put("worst-height", metres(worst?.max_amplitude_m ?? null));
+  put("worst-height", height(worst));
   put("worst-name", worst ? placeName(worst.gauge) : "");
-  put("worst-interval", !worst ? "no forecast yet" : worst.low_m === null ? "no interval from this method" : `90 % ${interval(worst.low_m, worst.high_m)} m`);
+  put("worst-interval", !worst ? "no forecast yet" : worst.beyond_m != null ? "beyond what the model can make" : worst.low_m === null ? "no interval from this method" : `90 % ${interval(worst.low_m, worst.high_m)} m`);
   putLevel("worst-alert", worst?.alert ?? "");
   at("worst-height").closest(".tile").dataset.alert = worst?.alert ?? "";
 }
