@@ -361,3 +361,29 @@ def test_lines_without_a_height_are_no_samples():
     found = read_dart(case("J1-right-MM", "46413.dart"))
     known = np.isfinite(found.height_m)
     assert np.count_nonzero(known) == 237
+
+
+def test_the_scatter_of_a_record_with_lines_without_a_height(slipcast, tmp_path):
+    """J1 stays as it was: 237 samples, 0.3 mm."""
+    place = ("--origin", "2026-07-25T06:00:00Z", "--epicentre", -170, 52, "--out", tmp_path / "r.nc", "--json")
+    code, out, err = slipcast("records", "read", case("J1-right-MM", "46413.dart"), *place)
+    assert code == 0, err
+    (told,) = json.loads(out)
+    assert told["samples"] == 237
+    assert told["scatter_mm"] == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.slow
+def test_no_wave_of_illapel_is_taken_for_tide():
+    """R9: a tide that ends before any rupture of Mw 8.3 can be there, against one of a month by harmonic analysis."""
+    for station in ("32401", "32402", "32412"):
+        file = beside("events", "illapel2015", "ndbc") / f"{station}.txt"
+        options = {**CHILE, "magnitude": 8.3}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SlipcastWarning)
+            short, month = (read_records(file, tide=tide, **options) for tide in ("short", "harmonic"))
+        inside = (short.time_s > 0) & (short.time_s < 6 * 3600)
+        off_m = short.sea_level.to_numpy()[0] - np.interp(short.time_s, month.time_s, month.sea_level.to_numpy()[0])
+        off_m = off_m[inside & np.isfinite(off_m)]
+        assert off_m.size > 200, station
+        assert np.abs(off_m).max() < 0.05, station  # 5 cm and more, with no word, when a wave was fitted as tide

@@ -8,12 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import numpy as np
+import numpy.testing as npt
 import pytest
 from typer.testing import CliRunner
 
 from service_fixtures import EVENT, TOKEN, WRITE, bank_nowcast, create, served, sqlite, waves
 from slipcast.cli.main import app as command
 from slipcast.errors import InputError
+from slipcast.realtime.nowcast import Nowcast
 from slipcast.records import Records, parse_dart
 from slipcast.service.client import play
 from slipcast.service.poller import Poller, whole_lines
@@ -168,6 +170,42 @@ def test_a_poller_runs_beside_the_service(engine, ndbc, tmp_path):
                 break
             threading.Event().wait(0.01)
         assert client.get(f"/api/events/{event}").json()["n_samples"] == 1
+
+
+def test_a_burst_of_bad_samples_over_a_quiet_sea_makes_no_tsunami(ndbc, tmp_path):
+    """R2: ten samples of -9.4 m running at 46407, as NDBC's page would have them."""
+    nowcast = Nowcast("cascadia")
+    rng = np.random.default_rng(3)
+    minutes = [*range(-1440, -30, 15), *range(-30, 46)]
+    noise = {name: rng.normal(0, 0.001, len(minutes)) for name in nowcast.gauges}
+    answers = {}
+    for bad in (False, True):
+        for name in nowcast.gauges:
+            burst = dict.fromkeys(range(20, 30), -9.4) if bad and name == "46407" else {}
+            ndbc.files[f"/data/realtime2/{name}.dart"] = (HEADER + "".join(
+                line(minute, tide(minute) + off + burst.get(minute, 0.0), 1 if minute < -30 else 2)
+                for minute, off in zip(minutes, noise[name], strict=True)
+            )).encode()  # fmt: skip
+        poller = Poller(ndbc.address, every_s=1e-6, now=lambda: NOW)
+        folder = tmp_path / str(bad)
+        folder.mkdir()
+        with served(nowcast, sqlite(folder)) as client:
+            event = create(client, simulation=False, magnitude=7.0)
+            client.portal.call(poller.once, client.app.state.watch)
+            for _ in range(400):
+                latest = client.get(f"/api/events/{event}/results/latest")
+                if latest.is_success and len(latest.json()["gauges_used"]) == len(nowcast.gauges):
+                    break
+                threading.Event().wait(0.05)
+            answers[bad] = latest.json()
+            states = {each["gauge"]: each["state"] for each in client.get(
+                f"/api/events/{event}/records").json()["gauges"]}  # fmt: skip
+            assert "wave detected" not in states.values()
+    for found in answers.values():
+        assert "no wave detected yet" in found["flags"]
+        assert found["worst"]["max_amplitude_m"] < 0.3
+    npt.assert_allclose(answers[True]["magnitude"], answers[False]["magnitude"], atol=0.2)
+    assert any(flag.startswith("46407") and "10 samples left out (spike)" in flag for flag in answers[True]["flags"])
 
 
 def test_only_whole_lines_are_believed():
