@@ -168,7 +168,11 @@ def test_first_waves_and_a_joint_tide(slipcast, files, tmp_path):
             bank,
         ),
         (("--window", 45, "--joint-tide"), {"window_min": 45, "joint_tide": True}, bank),
-        (("--window", 45, *reach), {"window_min": 45}, bank.with_sources(chosen)),
+        (
+            ("--window", 45, "--no-joint-tide", *reach),
+            {"window_min": 45, "joint_tide": False},
+            bank.with_sources(chosen),
+        ),
     ]
     for arguments, options, responses in cases:
         code, out, err = slipcast(*command, *arguments)

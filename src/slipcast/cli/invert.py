@@ -58,8 +58,12 @@ def invert(
         float, typer.Option(help="For a bank: half the time that the rupture took, s; waves are later by it.")
     ] = 0.0,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--joint-tide/--no-joint-tide",
+            help="Fit the uncertain part of the tide jointly with the slip; by default where the records say it.",
+        ),
+    ] = None,
     model_error: Annotated[
         float,
         typer.Option(help="For a method: error of modelled waves, as a share of the largest level."),

@@ -43,8 +43,12 @@ def replay(
         float, typer.Option(help="For a method: error of modelled waves, as a share of the largest level.")
     ] = 0.0,
     joint_tide: Annotated[
-        bool, typer.Option("--joint-tide", help="Fit the uncertain part of the tide jointly with the slip.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--joint-tide/--no-joint-tide",
+            help="Fit the uncertain part of the tide jointly with the slip; by default where the records say it.",
+        ),
+    ] = None,
     reference_magnitude: Annotated[float | None, typer.Option(help="Mw to compare with.")] = None,
     to: Annotated[str | None, typer.Option(help="Address of a running service: play the event into it.")] = None,
     speed: Annotated[float, typer.Option(help="With --to: minutes of the event in a minute.")] = 60.0,

@@ -53,8 +53,9 @@ class GaussianPosterior:
         Its name.
     correlated : CorrelatedNoise, optional
         Noise beside the white one; :meth:`prepared` finds it from records.
-    joint_tide : bool
-        Fit what is not known of the tide jointly with the slip.
+    joint_tide : bool or None
+        Fit what is not known of the tide jointly with the slip: None where the records say it; True refuses those that
+        do not.
     model_error : float
         What the bank gets wrong of a real wave, as a share of the largest level in each record, >= 0.
     bank : GreensBank or ScenarioSet, optional
@@ -76,7 +77,7 @@ class GaussianPosterior:
     nonnegative: bool = False
     method: str = "gaussian"
     correlated: CorrelatedNoise | None = field(default=None, repr=False)
-    joint_tide: bool = False
+    joint_tide: bool | None = None
     model_error: float = 0.0
     bank: SourceResponses | None = field(default=None, repr=False)
 
@@ -99,7 +100,7 @@ class GaussianPosterior:
         scenarios: ScenarioSet | None = None,
         ruptures: RuptureSettings | None = None,
         noise_sd_m: float = NOISE_SD_M,
-        joint_tide: bool = False,
+        joint_tide: bool | None = None,
         model_error: float = 0.0,
     ) -> GaussianPosterior:
         """Estimate the prior of slip and records from ruptures.
@@ -210,8 +211,6 @@ class GaussianPosterior:
         """Return the same for the gauges of records, with the noise in them that is not white; InputError for none."""
         known = recorded_gauges(records, self.gauges, where=f"known to method {self.method}")
         ready = self if known == self.gauges else self.restricted(gauges=known)
-        if not (self.joint_tide or self.model_error):
-            return ready
         noise = noise_of_records(
             records, known, ready.times_s, joint_tide=self.joint_tide, model_error=self.model_error
         )

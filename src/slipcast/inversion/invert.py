@@ -124,7 +124,8 @@ def invert_records(
     notes = {} if sampled.ndim > 2 else notes_on_samples(records, 60.0 * longest_window_min(chosen))
     _check_gaps(chosen, sampled, notes)
     used = _reporting(chosen, sampled)
-    tide = "joint" if getattr(chosen, "joint_tide", False) else str(records.dataset.attrs.get("tide_method", ""))
+    joint, tide = getattr(chosen, "joint_tide", False), str(records.dataset.attrs.get("tide_method", ""))
+    tide = "joint" if joint or (joint is None and records.tide_known) else tide
     provenance = provenance_of(chosen)
     estimate = SlipEstimate.from_slip(
         **_solve(chosen, sampled, seed, count),

@@ -229,7 +229,7 @@ def recorded_gauges(records: Records, known: Iterable[str], *, where: str) -> li
 
 
 def noise_of_records(
-    records: Records, gauges: Sequence[str], times_s: np.ndarray, *, joint_tide: bool, model_error: float
+    records: Records, gauges: Sequence[str], times_s: np.ndarray, *, joint_tide: bool | None, model_error: float
 ) -> CorrelatedNoise | None:
     """Return the correlated noise of records: uncertainty of the tide, and error of the bank.
 
@@ -241,8 +241,9 @@ def noise_of_records(
         Which of its gauges, in order.
     times_s : array, shape (n_times,)
         Of the samples that are used, s since the origin.
-    joint_tide : bool
-        Whether what is not known of the tide counts (:meth:`~slipcast.records.Records.tide_columns`).
+    joint_tide : bool or None
+        Whether what is not known of the tide counts (:meth:`~slipcast.records.Records.tide_columns`); None: where the
+        records say it.
     model_error : float
         Error of the bank as a share of the largest level in each record, >= 0.
 
@@ -252,7 +253,7 @@ def noise_of_records(
         None if neither counts.
     """
     names = list(gauges)
-    tide = records.tide_columns(times_s, names) if joint_tide else None
+    tide = records.tide_columns(times_s, names) if joint_tide or (joint_tide is None and records.tide_known) else None
     if not model_error:
         return tide
     of_model = CorrelatedNoise.of_model(records.one_event().resample(times_s, names), model_error)

@@ -54,7 +54,8 @@ class LeastSquares:
     noise_sd_m : float, optional
         Standard deviation of a sample, m (model errors included); counts only with damping, but for ``"gcv"``.
     joint_tide : bool, optional
-        Fit what is not known of the tide, as :func:`~slipcast.records.read_records` left it, jointly with the slip.
+        Fit what is not known of the tide, as :func:`~slipcast.records.read_records` left it, jointly with the slip: by
+        default where the records say it; True refuses those that do not.
     model_error : float, optional
         What the bank gets wrong of a real wave, as a share of the largest level in each record, >= 0; 0 for records
         that it made. Correlated over ten minutes (:class:`~slipcast.records.correlated_noise.CorrelatedNoise`).
@@ -88,7 +89,7 @@ class LeastSquares:
     damping: Damping | None = None
     slip_sd_m: float | None = None
     noise_sd_m: float = NOISE_SD_M
-    joint_tide: bool = False
+    joint_tide: bool | None = None
     model_error: float = 0.0
     correlated: CorrelatedNoise | None = field(default=None, repr=False)
     _chosen: bool = field(default=False, init=False, repr=False)
@@ -184,8 +185,6 @@ class LeastSquares:
             has = sampled.reshape(-1, len(ready.gauges)).any(axis=0)
             if has.any() and not has.all():
                 ready = self.restricted(gauges=[name for name, some in zip(ready.gauges, has, strict=True) if some])
-        if not (self.joint_tide or self.model_error):
-            return ready
         noise = noise_of_records(
             records, ready.gauges, ready.times_s, joint_tide=self.joint_tide, model_error=self.model_error
         )

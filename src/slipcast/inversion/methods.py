@@ -34,7 +34,7 @@ def method_named(
     slip_sd_m: float | Damping | None = None,
     scenarios: ScenarioSet | None = None,
     ruptures: RuptureSettings | None = None,
-    joint_tide: bool = False,
+    joint_tide: bool | None = None,
     model_error: float = 0.0,
 ) -> LeastSquares | GaussianPosterior:
     """Make an inversion method from its name and options.

@@ -313,6 +313,11 @@ class Records(Summarised):
             dataset = dataset.assign(tide_column=(("gauge", "column", "time"), np.stack(columns), {"units": "m"}))
         return Records(dataset.assign_attrs(self.dataset.attrs))
 
+    @property
+    def tide_known(self) -> bool:
+        """Whether they say how well their tide is known (:meth:`tide_columns`)."""
+        return bool(self.dataset.sizes.get("column", 0)) and bool(self.dataset["tide_column"].any())
+
     def tide_columns(self, times_s, gauges: Sequence[str] | None = None) -> CorrelatedNoise:
         """Return the uncertainty of the tides that were removed, as columns.
 
