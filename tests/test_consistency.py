@@ -381,6 +381,19 @@ def test_a_wave_that_two_gauges_show_outweighs_the_first_magnitude(nowcast, simu
     assert found.explained["46404"] > 0.9
 
 
+def test_forecasts_beyond_what_the_model_makes_are_said_to_be(nowcast, simulation):
+    seen = simulation.windowed(dict.fromkeys(DARTS, (-np.inf, 45.0)))
+    assert nowcast.update(seen).beyond_m == {}
+    level = 10 * seen.sea_level.to_numpy()
+    found = nowcast.update(sc.Records(seen.dataset.assign(sea_level=seen.sea_level.copy(data=level))))
+    heights = dict(zip(found.forecast.gauges, found.forecast.max_amplitude.to_numpy().tolist(), strict=True))
+    assert 15 < nowcast.highest_m["newport"] < 30
+    assert found.beyond_m == {name: most for name, most in nowcast.highest_m.items() if heights[name] > most} != {}
+    told = f"forecast beyond what any earthquake of the model makes at {len(found.beyond_m)} of 21 gauges"
+    assert any(flag.startswith(told) for flag in found.flags)
+    assert Nowcast(sc.open_inverter("cascadia"), hold_first=False).highest_m == nowcast.highest_m
+
+
 def test_an_offset_before_any_wave_is_taken_out():
     minutes = 60.0 * np.arange(1, 61)
     rng = np.random.default_rng(2)

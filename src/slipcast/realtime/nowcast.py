@@ -81,7 +81,7 @@ class Result:
         At all gauges.
     beyond_m : dict of str to float
         Gauges whose forecast is higher than any earthquake of the model makes it (:attr:`Nowcast.highest_m`), and that
-        height, m: not to be believed.
+        height, m: not to be relied on.
     """
 
     digest: str
@@ -445,8 +445,10 @@ class Nowcast:
         if not beyond_m:
             return []
         worst = max(beyond_m, key=lambda name: heights_m[name] / beyond_m[name])
-        more = f" and {len(beyond_m) - 1} more" if len(beyond_m) > 1 else ""
-        return [f"height at {worst}{more} beyond what any earthquake of the model makes, {beyond_m[worst]:.1f} m there"]
+        return [
+            f"forecast beyond what any earthquake of the model makes at {len(beyond_m)} of {len(heights_m)} gauges, "
+            f"first of all at {worst} ({beyond_m[worst]:.1f} m)"
+        ]
 
     @property
     def source_middles(self) -> tuple[tuple[float, float], ...]:

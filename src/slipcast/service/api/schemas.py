@@ -198,7 +198,7 @@ class GaugeForecast(BaseModel):
     """The highest sea level to come at a gauge, and when.
 
     ``beyond_m`` is the highest that any earthquake of the model makes there, where the forecast is beyond it: such a
-    height is not to be believed.
+    height is not to be relied on.
     """
 
     gauge: str
