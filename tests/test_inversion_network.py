@@ -49,7 +49,9 @@ def test_records_are_interpolated_to_the_samples_of_the_model():
     wave = np.sin(2 * np.pi * fine_s / 1500)
     fine = Records.from_arrays(fine_s, np.stack([wave] * 3), gauges=GAUGES, lon_deg=[231] * 3, lat_deg=[45] * 3)
     minutes = np.stack([wave[4:184:4]] * 3)
-    npt.assert_allclose(invert(fine, make()).slip, make().predict(minutes), rtol=1e-5, atol=1e-6)
+    # a wave from the origin on, where none can be yet: as it is
+    found = invert(fine, make(), put_aside=False)
+    npt.assert_allclose(found.slip, make().predict(minutes), rtol=1e-5, atol=1e-6)
 
 
 def test_a_missing_gauge_is_named():
