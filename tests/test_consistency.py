@@ -394,6 +394,15 @@ def test_forecasts_beyond_what_the_model_makes_are_said_to_be(nowcast, simulatio
     assert Nowcast(sc.open_inverter("cascadia"), hold_first=False).highest_m == nowcast.highest_m
 
 
+def test_a_level_that_stays_off_without_a_wave_is_said(nowcast):
+    drift = np.zeros((4, 1)) + 0.06 * np.arange(60) / 60 * np.array([[1], [0], [0], [0]])
+    flags = nowcast.update(quiet(drift, minutes=60), magnitude=7.0).flags
+    assert "no wave detected yet" in flags
+    assert [flag for flag in flags if "cm off, and no wave detected there" in flag] == [flags[0]]
+    assert flags[0].startswith("46404: +5.")
+    assert not any("and no wave detected" in flag for flag in nowcast.update(quiet(minutes=60), magnitude=7.0).flags)
+
+
 def test_an_offset_before_any_wave_is_taken_out():
     minutes = 60.0 * np.arange(1, 61)
     rng = np.random.default_rng(2)

@@ -29,7 +29,7 @@ from slipcast.realtime.detiding import (
     records_of_levels,
 )
 from slipcast.realtime.event_slip import EXPLAINED, slip_of_event
-from slipcast.realtime.waves_seen import waves_seen_in
+from slipcast.realtime.waves_seen import standing_off, waves_seen_in
 from slipcast.records import Records
 from slipcast.records.level_checks import examined, notes_on_samples
 from slipcast.regions.region import Region
@@ -382,6 +382,11 @@ class Nowcast:
         flags += [
             f"{name}: not used, its record contradicts the others or what slip can make, by {by:.0f} sd"
             for name, by in aside.items()
+        ]
+        flags += [
+            f"{name}: {100 * off_m:+.1f} cm off, and no wave detected there"
+            for name, off_m in standing_off(records, used, 60 * window_min).items()
+            if not waves_seen[name] and name not in aside
         ]
         flags += [] if found.wave_seen else ["no wave detected yet"]
         flags += [found.note] if found.note else []

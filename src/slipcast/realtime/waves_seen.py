@@ -10,7 +10,7 @@ from scipy.stats import theilslopes
 from slipcast.records import Records, detect
 from slipcast.records.arrival import Place, earliest_arrivals
 
-__all__ = ["WAVE_M", "detected_at", "detections", "has_wave", "waves_in_levels", "waves_seen_in"]
+__all__ = ["WAVE_M", "detected_at", "detections", "has_wave", "standing_off", "waves_in_levels", "waves_seen_in"]
 
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, may be a wave, m: four times the scatter of a DART."""
@@ -18,6 +18,7 @@ WAVE_M = 0.02
 _CLEAR = 4.0  # standard deviations
 _MOST_SCATTER_M = 0.05
 _OFF_LINE = 0.7
+_STANDING_S = 600.0
 _FEWEST_EARLY, _MOST_PAIRED = 5, 60
 _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
@@ -178,13 +179,50 @@ def waves_in_levels(
         By gauge, as :func:`has_wave`.
     """
     inside, earliest_s, found = records.time_s <= until_s, earliest_arrivals(records, sources), {}
-    tide_sd_m = np.zeros(records.sea_level.shape)
-    if records.dataset.sizes.get("column", 0):
-        columns = records.dataset["tide_column"].transpose("gauge", "column", "time")
-        tide_sd_m = np.sqrt(np.square(columns.to_numpy()).sum(axis=1))
+    tide_sd_m = _tide_sd_m(records)
     for name in names:
         row = records.gauges.index(name)
         level = records.sea_level.to_numpy()[row]
         kept = inside & np.isfinite(level)
         found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row], tide_sd_m[row, kept])
     return found
+
+
+def standing_off(records: Records, names: Sequence[str], until_s: float) -> dict[str, float]:
+    """Find gauges whose level stays off zero: by a wave, or else by a drift, a gain, or a tide that is not as known.
+
+    Parameters
+    ----------
+    records : Records
+        Of one event, tide removed.
+    names : sequence of str
+        Gauges of the records.
+    until_s : float
+        Samples from the origin to here count, s since the origin.
+
+    Returns
+    -------
+    off_m : dict of str to float
+        The median of five samples or more in the last ten minutes of a gauge, m, where it is beyond :data:`WAVE_M` and
+        four standard deviations of the tide's error.
+    """
+    inside = (records.time_s >= 0) & (records.time_s <= until_s)
+    level, tide_sd_m, found = records.sea_level.to_numpy(), _tide_sd_m(records), {}
+    for name in names:
+        row = records.gauges.index(name)
+        at = np.flatnonzero(inside & np.isfinite(level[row]))
+        at = at[records.time_s[at] >= records.time_s[at[-1]] - _STANDING_S] if at.size else at
+        if at.size < _FEWEST_EARLY:
+            continue
+        off_m = float(np.median(level[row, at]))
+        if abs(off_m) > max(WAVE_M, _CLEAR * tide_sd_m[row, at[-1]]):
+            found[name] = off_m
+    return found
+
+
+def _tide_sd_m(records: Records) -> np.ndarray:
+    """Return the standard deviation of what is left of the tide, m, shape (n_gauges, n_times)."""
+    if not records.dataset.sizes.get("column", 0):
+        return np.zeros(records.sea_level.shape)
+    columns = records.dataset["tide_column"].transpose("gauge", "column", "time")
+    return np.sqrt(np.square(columns.to_numpy()).sum(axis=1))
