@@ -150,7 +150,7 @@ class Odds:
 
 @dataclass
 class Culprits:
-    """How many failing sensors are named, among those that send something else than the sea, too, and how many others."""
+    """How many failing sensors are named, also of those that send something else than the sea; and how many others."""
 
     trials: int = 0
     named: int = 0
