@@ -257,6 +257,8 @@ CASES: list[tuple[str, str, str, Check]] = [
     ("replay", REPLAYED, "--figure r.png", lambda d: d.bytes("r.png").startswith(b"\x89PNG")),
     ("replay", REPLAYED, "--model nowhere", fails("")),
     ("replay", REPLAYED, "--epicentre 160 52.5", fails("epicentre must be within 500 km of the unit sources")),
+    ("replay", REPLAYED + " --magnitude 6.5", "--records-alone",
+     lambda d: replayed(d).dataset["magnitude"][-1] > 7),
     ("replay", REPLAYED, "--magnitude 6.5", lambda d: replayed(d).dataset["magnitude"][-1] < 7),
     ("replay", REPLAYED, "--method nnls", attr("replay.nc", "method", "nnls")),
     ("replay", REPLAYED, "--gauges 46407", lambda d: list(replayed(d).gauges_used) == ["46407"]),

@@ -16,7 +16,8 @@ from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.invert import NoGaugeLeft
 from slipcast.learning.inverters import open_posterior
 from slipcast.realtime.nowcast import Nowcast
-from slipcast.records.level_checks import without_offset
+from slipcast.records.level_checks import ready_levels, without_offset
+from slipcast.records.quality import MASKS
 
 MINUTES = np.arange(1, 121)
 DARTS = ["46404", "46407", "46419", "46411"]
@@ -87,6 +88,16 @@ def test_a_stuck_sensor_is_left_out_by_name(simulation, model, nowcast):
         sc.invert(stuck, model, window_min=45, gauges=["46404"])
     # the same for minutes, but no farther from zero than a still sea
     assert sc.invert(changed(simulation, "46404", np.zeros_like), model, window_min=20).samples_left_out == {}
+
+
+def test_a_wave_after_quarters_of_an_hour_is_no_stuck_sensor():
+    at_s = np.concatenate([np.arange(-3 * 86400.0, 0.0, 900.0), np.arange(60.0, 7200.0, 60.0)])
+    wave = np.where(at_s > 0, 0.3 * np.sin(2 * np.pi * at_s / 1200.0), 0.0)
+    assert not ready_levels(at_s, wave, 0.0)[1].any()
+    stuck = np.where(at_s > 1800, 0.8, wave)
+    assert np.flatnonzero(ready_levels(at_s, stuck, 0.0)[1] & MASKS["flat_line"]).tolist() == [
+        *range(int(np.argmax(at_s > 1800)), at_s.size)
+    ]
 
 
 @pytest.mark.parametrize("gauge", ["46404", "46411"])
@@ -398,8 +409,8 @@ def test_a_level_that_stays_off_without_a_wave_is_said(nowcast):
     drift = np.zeros((4, 1)) + 0.06 * np.arange(60) / 60 * np.array([[1], [0], [0], [0]])
     flags = nowcast.update(quiet(drift, minutes=60), magnitude=7.0).flags
     assert "no wave detected yet" in flags
-    assert [flag for flag in flags if "cm off, and no wave detected there" in flag] == [flags[0]]
-    assert flags[0].startswith("46404: +5.")
+    assert [flag for flag in flags if "stays off, and no wave detected there" in flag] == [flags[0]]
+    assert flags[0].startswith("46404: stays off, and no wave detected there (+5.")
     assert not any("and no wave detected" in flag for flag in nowcast.update(quiet(minutes=60), magnitude=7.0).flags)
 
 

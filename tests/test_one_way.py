@@ -117,17 +117,71 @@ def test_one_answer_by_every_way(slipcast, tmp_path, model, name):
     npt.assert_allclose(opened.slip, found.slip, atol=1e-6)
 
 
+@pytest.mark.parametrize("first", [7.0, 8.6])
+def test_one_answer_by_a_bank(small_bank, first):
+    """Sources in reach, the first magnitude and the sensors put aside are the same by every way."""
+    gauges = DARTS[:3]
+    slip_m = np.where(np.arange(len(small_bank.sources)) == 4, 6.0, 1.0)
+    waves = small_bank.source_response(gauges, window_min=90)
+    level = waves.to_numpy() @ slip_m + np.random.default_rng(1).normal(0, 0.002, (3, waves.sizes["time"]))
+    places = [small_bank.region.gauge(name) for name in gauges]
+    records = Records.from_arrays(
+        waves["time"].to_numpy(),
+        level,
+        gauges=gauges,
+        lon_deg=[place.lon for place in places],
+        lat_deg=[place.lat for place in places],
+    ).with_event(epicentre=(235.3, 47.9), magnitude=first)
+    inverter = sc.LeastSquares(small_bank, 90, gauges=tuple(gauges), slip_sd_m=5.0)
+    live = Nowcast(inverter).update(records.windowed(dict.fromkeys(gauges, (-np.inf, 60.0))))
+    assert live.slip.sources == (small_bank.sources if first > 8 else live.slip.sources)
+    assert 0 < len(live.slip.sources) <= len(small_bank.sources)
+    found = sc.invert(records, inverter, window_min=60)
+    by_name = sc.invert_event(records, small_bank, window_min=60, method="tikhonov", slip_sd_m=5.0)
+    replayed = sc.replay(records, inverter, minutes=[60])
+    for slip in (found, by_name.slip):
+        assert slip.sources == live.slip.sources
+        npt.assert_allclose(slip.slip, live.slip.slip, atol=1e-6)
+        assert slip.note == live.slip.note
+        assert slip.put_aside == pytest.approx(live.put_aside, abs=0.05)
+    npt.assert_allclose(replayed.dataset["magnitude"].to_numpy()[-1], live.slip.magnitude, atol=1e-6)
+
+
+def test_what_counts_as_a_first_magnitude(model):
+    level_m, minutes, _, _ = CASES["quiet"]
+    records = records_of(level_m, minutes, None)
+    alone = sc.invert(records, model, window_min=minutes)
+    # the largest that a reader was told is likely, and the truth of a simulation, are no first report
+    for about in ({"magnitude": 9.0}, {"magnitude": 7.0, "simulation": 1}):
+        named = sc.Records(records.dataset.assign_attrs(about))
+        assert named.first_magnitude is None
+        assert sc.invert(named, model, window_min=minutes).magnitude == alone.magnitude
+        assert Nowcast(model).update(named).slip.magnitude == pytest.approx(alone.magnitude, abs=1e-6)
+    assert sc.invert(records.with_event(magnitude=7.0), model, window_min=minutes).magnitude < 7.5
+    # one event in a dimension of its own is one event
+    single = sc.Records(records.with_event(magnitude=6.1).dataset.expand_dims(event=1))
+    assert sc.invert(single, model, window_min=minutes).magnitude < 6.5
+
+
+def test_a_bad_gauge_of_fine_samples_alone(model):
+    """Nothing is left but that no wave can have come at minute one."""
+    at_s = 15.0 * np.arange(1, 97)
+    place = sc.Region.open("cascadia").gauge("46404")
+    bad = np.where(np.arange(96) // 16 % 2 == 0, 1.5, -0.8)[np.newaxis]
+    records = Records.from_arrays(at_s, bad, gauges=["46404"], lon_deg=[place.lon], lat_deg=[place.lat])
+    found = Nowcast(model).update(records, magnitude=7.0)
+    assert list(found.put_aside) == list(found.slip.put_aside) == ["46404"]
+    assert found.slip.dataset.attrs["gauges"] == ""
+    assert float(found.forecast.max_amplitude.max()) < 0.3
+
+
 def test_records_alone(model):
     level_m, minutes, magnitude, _ = CASES["quiet"]
     records = records_of(level_m, minutes, magnitude)
     alone = sc.invert(records, model, window_min=minutes, hold_first=False)
     assert alone.magnitude > 7
     assert alone.note == ""
-    named = sc.Records(records.dataset.assign_attrs(simulation=1))
-    # what a simulation names is the truth, and no first report
-    assert named.first_magnitude is None
-    assert sc.invert(named, model, window_min=minutes).magnitude == alone.magnitude
-    held = sc.invert(named, model, window_min=minutes, magnitude=magnitude)
+    held = sc.invert(records, model, window_min=minutes)
     assert held.magnitude < 6.5
     assert "limited by the first magnitude" in held.note
     several = sc.Records(records.dataset.expand_dims(event=2))

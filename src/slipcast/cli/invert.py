@@ -232,7 +232,7 @@ def chosen_inverter(
 def _refuse_options(options: dict[str, Any]) -> None:
     """Refuse options of methods where there is a model."""
     for name, value in options.items():
-        if value:
+        if value or (name == "joint_tide" and value is not None):
             raise InputError(f"{name} is for a method; a model uses what it was trained for")
 
 

@@ -58,6 +58,9 @@ def replay(
     token_file: Annotated[Path | None, typer.Option(help="With --to: a file with the service's token.")] = None,
     epicentre: Epicentre = None,
     magnitude: Annotated[float | None, typer.Option(help="Mw as first reported; results are held against it.")] = None,
+    records_alone: Annotated[
+        bool, typer.Option("--records-alone", help="Do not hold results against the first magnitude.")
+    ] = False,
     simulation: Annotated[bool, typer.Option("--simulation", help="With --to: mark the event as an exercise.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -124,6 +127,7 @@ def replay(
         latency_min=latencies,
         gauges=names,
         magnitude=magnitude,
+        hold_first=not records_alone,
         progress=True,
     )
     made.save(out)

@@ -52,7 +52,8 @@ class LeastSquares:
     slip_sd_m : float, optional
         Standard deviation of slip expected of a source, m: a fixed damping, in place of a rule.
     noise_sd_m : float, optional
-        Standard deviation of a sample, m (model errors included); counts only with damping, but for ``"gcv"``.
+        Standard deviation of a sample, m (model errors included); counts with damping, but for ``"gcv"``, and beside
+        the uncertainty of a tide.
     joint_tide : bool, optional
         Fit what is not known of the tide, as :func:`~slipcast.records.read_records` left it, jointly with the slip: by
         default where the records say it; True refuses those that do not.

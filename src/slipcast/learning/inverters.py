@@ -1,4 +1,4 @@
-"""Trained models as inversion methods, by object, name or folder, and the inversion that takes any of them."""
+"""Trained models as inversion methods, by object, name or folder."""
 
 from __future__ import annotations
 

@@ -149,7 +149,9 @@ def records_of_levels(event: Event, levels: Mapping[str, GaugeLevels], region: R
         title=event.name,
     )
     epicentre = [float(wrap_longitude(event.longitude)), event.latitude]
-    named: dict[str, Any] = {} if event.magnitude is None else {"magnitude": float(event.magnitude)}
+    named: dict[str, Any] = (
+        {} if event.magnitude is None else {key: float(event.magnitude) for key in ("magnitude", "first_magnitude")}
+    )
     checked = ("gauge", "time"), np.zeros(level.shape, np.uint8), {"long_name": "what is wrong with a sample"}
     dataset = made.dataset.assign(flag=checked).assign_attrs(
         epicentre=epicentre, simulation=int(event.simulation), **named

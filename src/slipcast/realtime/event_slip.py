@@ -13,11 +13,11 @@ import numpy as np
 from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import forecast, wave_source
 from slipcast.forecasting.wave_fit import explained_shares
-from slipcast.inversion.candidates import source_middles
+from slipcast.inversion.candidates import reached_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records, until_windows
-from slipcast.inversion.inverter import Inverter, WaveInverter, longest_window_min
+from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, longest_window_min
 from slipcast.learning.inverters import open_inverter
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.realtime.waves_seen import waves_seen_in
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slipcast.greens.responses import SourceResponses
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["EXPLAINED", "EventSlip", "invert", "known_waves", "slip_of_event"]
+__all__ = ["EXPLAINED", "EventSlip", "invert", "known_waves", "on_sources", "slip_of_event", "sources_in_reach"]
 
 EXPLAINED = 0.5
 """A slip explains a record of which it makes this share, or more."""
@@ -50,7 +50,7 @@ class EventSlip:
         make (:class:`~slipcast.inversion.consistency.Consistency`).
     explained : dict of str to float
         By gauge with a sample: the share of its record in the window that the slip explains, at most 1; NaN where it
-        has seen no wave, or the method knows no waves. Those that were put aside are among them.
+        has seen no wave. Those that were put aside are among them. Empty if the method knows no waves.
     wave_seen : bool
         Whether a wave has been seen at a gauge that was used.
     note : str
@@ -70,6 +70,44 @@ def known_waves(inverter: Inverter) -> SourceResponses | WaveInverter | None:
         return wave_source(inverter)
     except InputError:
         return None
+
+
+def sources_in_reach(inverter: Inverter, records: Records, magnitude: float | None) -> list[str]:
+    """Return the unit sources of a method that may have broken.
+
+    Parameters
+    ----------
+    inverter : Inverter
+        The method.
+    records : Records
+        Of one event; they may name its epicentre.
+    magnitude : float or None
+        Mw as first reported.
+
+    Returns
+    -------
+    sources : list of str
+        All without an epicentre or a magnitude, and for a method that cannot be kept to some of them; else those in
+        reach (:func:`~slipcast.inversion.candidates.reached_sources`); none where none is.
+    """
+    everywhere = list(inverter.sources)
+    if not isinstance(inverter, SourceInverter) or magnitude is None or "epicentre" not in records.dataset.attrs:
+        return everywhere
+    lon, lat = (float(degrees) for degrees in records.dataset.attrs["epicentre"])
+    try:
+        return reached_sources(everywhere, (lon, lat), magnitude)
+    except InputError:  # none is near enough
+        return []
+
+
+def on_sources(inverter: Inverter, sources: Sequence[str]) -> Inverter:
+    """Return a method on some of its unit sources; on all of them where it learned from earthquakes on all."""
+    if not isinstance(inverter, SourceInverter) or list(sources) == list(inverter.sources):
+        return inverter
+    try:
+        return inverter.with_sources(sources)
+    except InputError:
+        return inverter
 
 
 def slip_of_event(
@@ -120,8 +158,13 @@ def slip_of_event(
     whole = inverter if whole is None else whole
     waves = known_waves(inverter) if waves is None else waves
     middles = source_middles(tuple(whole.sources))
+    if gauges is not None and not isinstance(gauges, str):
+        gauges = list(dict.fromkeys(gauges))
+    ends_min = window_min if isinstance(window_min, Mapping) else {}
     records, window_min = until_windows(records, window_min)
     until_min = longest_window_min(inverter) if window_min is None else window_min
+    # as a service has them: what came later is not there, not even to lead to the last sample
+    records = records.windowed(dict.fromkeys(records.gauges, (-np.inf, until_min)))
     records = records if put_aside is False else examined(records, 60.0 * until_min, middles)
     options: dict[str, Any] = {"window_min": window_min, "gauges": gauges}
     aside: Mapping[str, float] = {} if isinstance(put_aside, bool) else put_aside
@@ -135,14 +178,13 @@ def slip_of_event(
     except NoGaugeLeft:
         if not or_still:
             raise
-        # what no wave can have reached yet is known without a sensor
-        still = np.full(records.sea_level.shape, np.nan)
-        still[:, int(np.argmax(records.time_s > 0))] = 0.0
-        empty = Records(records.dataset.assign(sea_level=(records.sea_level.dims, still, {"units": "m"})))
-        slip = invert_records(empty, inverter, put_aside=False, **options)
+        slip = invert_records(_still(records, inverter), inverter, put_aside=False, **options)
+        told_aside = " ".join(f"{name}={by:.1f}" for name, by in aside.items())
+        slip = SlipEstimate(slip.dataset.assign_attrs(gauges="", put_aside=told_aside))
     used = str(slip.dataset.attrs["gauges"]).split()
     names = list(gauges) if gauges is not None else [*used, *(name for name in aside if name not in used)]
-    seen = waves_seen_in(records, names, middles, 60.0 * until_min) if waves_seen is None else waves_seen
+    until_s = {name: 60.0 * ends_min.get(name, until_min) for name in names}
+    seen = waves_seen_in(records, names, middles, until_s) if waves_seen is None else waves_seen
     wave_seen, note = any(seen[name] for name in names if name not in aside), ""
     if first is not None:
         shares = _explained(slip, waves, records, names, until_min, seen)
@@ -189,10 +231,11 @@ def invert(
     gauges : sequence of str, optional
         Gauges used; by default those of the records that the method knows.
     magnitude : float, optional
-        Mw as first reported; by default that of the records (:attr:`Records.first_magnitude`).
+        Mw as first reported; by default that of the records (:attr:`Records.first_magnitude`). A method with a bank
+        then looks for slip near the epicentre of the records alone.
     hold_first : bool, optional
         Hold the result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
-        service does.
+        service does. Records of several events are held against nothing, and no gauge of theirs is put aside.
     put_aside : bool, optional
         Leave out gauges whose record no slip explains, alone or beside those of the others
         (:class:`~slipcast.inversion.consistency.Consistency`); ``estimate.put_aside`` names them.
@@ -224,16 +267,16 @@ def invert(
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     chosen = open_inverter(inverter)
-    if "event" in records.sea_level.dims:
+    if records.dataset.sizes.get("event", 1) > 1:
         if magnitude is not None:
-            raise InputError("magnitude is that of one event, got records with a dimension of events")
+            raise InputError(f"magnitude is that of one event, got records of {records.dataset.sizes['event']}")
         return invert_records(records, chosen, window_min=window_min, gauges=gauges, seed=seed, put_aside=put_aside)
-    if magnitude is None:
-        magnitude = records.first_magnitude
+    records = records.one_event().with_event(magnitude=magnitude)
+    magnitude = records.first_magnitude
     first = FirstMagnitude(magnitude) if hold_first and magnitude is not None else None
-    records = records.with_event(magnitude=magnitude)
+    near = on_sources(chosen, sources_in_reach(chosen, records, magnitude) or chosen.sources)
     options: dict[str, Any] = {"window_min": window_min, "gauges": gauges, "seed": seed}
-    return slip_of_event(records, chosen, first=first, put_aside=put_aside, **options).slip
+    return slip_of_event(records, near, whole=chosen, first=first, put_aside=put_aside, **options).slip
 
 
 def _explained(
@@ -244,11 +287,18 @@ def _explained(
     window_min: float,
     waves_seen: Mapping[str, bool],
 ) -> dict[str, float]:
-    """Return which share of each record the slip explains, NaN where there is no wave to explain."""
+    """Return which share of each record the slip explains, NaN where there is no wave; empty if no waves are known."""
+    if waves is None:
+        return {}
     shares = dict.fromkeys(gauges, float("nan"))
-    if waves is not None:
-        known = waves.waves if isinstance(waves, WaveInverter) else waves.gauges
-        seen = [name for name in gauges if waves_seen[name] and name in known]
-        if seen:
-            shares |= explained_shares(records, forecast(slip, waves, gauges=seen), seen, window_min)
+    known = waves.waves if isinstance(waves, WaveInverter) else waves.gauges
+    if seen := [name for name in gauges if waves_seen[name] and name in known]:
+        shares |= explained_shares(records, forecast(slip, waves, gauges=seen), seen, window_min)
     return shares
+
+
+def _still(records: Records, inverter: Inverter) -> Records:
+    """Return records of a sea that is still at the first minute: that no wave can have come needs no sensor."""
+    first_s = float(inverter.times_s[0])
+    dataset = records.dataset.isel(time=[0]).assign_coords(time=[first_s])
+    return Records(dataset.assign(sea_level=dataset["sea_level"].copy(data=np.zeros((len(records.gauges), 1)))))

@@ -13,10 +13,10 @@ from cachetools import LRUCache
 from slipcast.errors import InputError, check_kind
 from slipcast.forecasting.forecast import Forecast, forecast, wave_source
 from slipcast.greens.bank import GreensBank
-from slipcast.inversion.candidates import check_epicentre, distance_to_sources, reached_sources, source_middles
+from slipcast.inversion.candidates import check_epicentre, distance_to_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate, magnitude_of_slip
 from slipcast.inversion.first_magnitude import FirstMagnitude
-from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, WindowInverter, provenance_of
+from slipcast.inversion.inverter import Inverter, WaveInverter, WindowInverter, provenance_of
 from slipcast.io.identity import fingerprint
 from slipcast.learning.inverters import open_inverter
 from slipcast.parallel.threads import single_threaded
@@ -28,7 +28,7 @@ from slipcast.realtime.detiding import (
     gauge_levels,
     records_of_levels,
 )
-from slipcast.realtime.event_slip import EXPLAINED, slip_of_event
+from slipcast.realtime.event_slip import EXPLAINED, on_sources, slip_of_event, sources_in_reach
 from slipcast.realtime.waves_seen import standing_off, waves_seen_in
 from slipcast.records import Records
 from slipcast.records.level_checks import examined, notes_on_samples
@@ -196,10 +196,10 @@ class Nowcast:
 
     @cached_property
     def highest_m(self) -> dict[str, float]:
-        """The highest sea level that earthquakes of the model make at each gauge of its waves, m.
+        """The highest sea level that draws of the model make at each gauge of its waves, m.
 
-        Of a thousand draws before any wave can have come, those within half a magnitude of the largest that the model
-        was trained on, scaled up to it. Empty for a method without a model, which has no largest earthquake.
+        Of a thousand earthquakes drawn before any wave can have come, those within half a magnitude of the largest that
+        the model was trained on, scaled up to it. Empty for a method without a model, which has no largest earthquake.
         """
         if not isinstance(self.inverter, WaveInverter) or self.bank is not None:
             return {}
@@ -345,7 +345,7 @@ class Nowcast:
         if rest := [name for name in used if name not in waves_seen]:
             waves_seen = {**waves_seen, **waves_seen_in(records, rest, self.source_middles, 60 * window_min)}
         epicentre = _epicentre(records)
-        candidates = self._candidates(epicentre, magnitude)
+        candidates = sources_in_reach(self.inverter, records, magnitude)
         flags = list(notes or [])
         if not checked:
             flags += [f"{name}: {note}" for name, note in notes_on_samples(records, 60.0 * longest).items()]
@@ -384,7 +384,7 @@ class Nowcast:
             for name, by in aside.items()
         ]
         flags += [
-            f"{name}: {100 * off_m:+.1f} cm off, and no wave detected there"
+            f"{name}: stays off, and no wave detected there ({100 * off_m:+.1f} cm)"
             for name, off_m in standing_off(records, used, 60 * window_min).items()
             if not waves_seen[name] and name not in aside
         ]
@@ -397,21 +397,10 @@ class Nowcast:
         below = self.is_model and not found.slip.magnitude >= _MAGNITUDES[0]
         return Result(digest, newest_s, window_min, used, flags, below, explained, aside, found.slip, made, beyond)
 
-    def _candidates(self, epicentre: tuple[float, float] | None, magnitude: float | None) -> list[str]:
-        """Return the unit sources that may have broken: all without a magnitude, none where none is near."""
-        if not isinstance(self.inverter, SourceInverter) or epicentre is None or magnitude is None:
-            return self.sources
-        try:
-            return reached_sources(self.sources, epicentre, magnitude)
-        except InputError:  # a flag tells it
-            return []
-
     def _on_sources(self, sources: tuple[str, ...]) -> Inverter:
         """Return the method on some of its unit sources; kept, since an event asks for the same again and again."""
-        if not isinstance(self.inverter, SourceInverter) or list(sources) == self.sources:
-            return self.inverter
         if sources not in self._by_sources:
-            self._by_sources[sources] = self.inverter.with_sources(sources)
+            self._by_sources[sources] = on_sources(self.inverter, sources)
         return self._by_sources[sources]
 
     def _record_flags(self, last_s: Mapping[str, float], newest_s: float) -> list[str]:

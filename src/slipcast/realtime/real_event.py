@@ -20,6 +20,7 @@ from slipcast.inversion.methods import method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.io.labels import with_reasons
 from slipcast.realtime.event_slip import slip_of_event
+from slipcast.realtime.waves_seen import waves_seen_in
 from slipcast.records import Records
 from slipcast.records.first_wave import first_wave_ends
 from slipcast.records.level_checks import examined, notes_on_samples
@@ -130,10 +131,11 @@ def invert_event(
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
     check_kind(bank, GreensBank, "bank", "a GreensBank")
     records = records.one_event()
-    magnitude = records.first_magnitude if magnitude is None else magnitude
     records = records.with_event(epicentre=epicentre, magnitude=magnitude)
-    if magnitude is not None and "epicentre" not in records.dataset.attrs:
+    placed = "epicentre" in records.dataset.attrs
+    if magnitude is not None and not placed:
         raise InputError("magnitude chooses unit sources around an epicentre, and the records name none")
+    magnitude = records.first_magnitude
     if epicentre is not None and magnitude is None:
         raise InputError("epicentre chooses unit sources with a magnitude, got none")
     as_sent, middles = records, source_middles(tuple(bank.sources))
@@ -150,7 +152,7 @@ def invert_event(
         times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
         used, records = _recorded(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
     near = bank
-    if magnitude is not None:
+    if magnitude is not None and placed:
         lon, lat = (float(degrees) for degrees in records.dataset.attrs["epicentre"])
         near = bank.with_sources(reached_sources(bank.sources, (lon, lat), magnitude))
     longest = max(windows.values(), default=0.0) if isinstance(windows, Mapping) else windows
@@ -174,6 +176,8 @@ def invert_event(
             shifts=shifts,
             half_duration_s=half_duration_s,
         )
+    ends_s = {name: 60.0 * (windows.get(name, longest) if isinstance(windows, Mapping) else windows) for name in used}
+    seen = waves_seen_in(until, used, middles, ends_s)
     if timing is not None:
         records, until = timing.applied(records), timing.applied(until)
     found = slip_of_event(
@@ -184,6 +188,7 @@ def invert_event(
         waves=bank,
         window_min=windows,
         gauges=used,
+        waves_seen=seen,
         first=FirstMagnitude(magnitude) if hold_first and magnitude is not None else None,
         put_aside=put_aside,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import theilslopes
@@ -19,7 +19,7 @@ _CLEAR = 4.0  # standard deviations
 _MOST_SCATTER_M = 0.05
 _OFF_LINE = 0.7
 _STANDING_S = 600.0
-_FEWEST_EARLY, _MOST_PAIRED = 5, 60
+_FEWEST_EARLY, _MOST_PAIRED, _MOST_TRIED = 5, 60, 60
 _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 
@@ -47,7 +47,7 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
     They are beyond :data:`WAVE_M`, and four standard deviations of the tide's error and of the record's own scatter
     before a wave can be there (5 cm at most for that: shaking is to hide no wave); and beyond seven tenths of it from a
     line through the samples from the origin to them (Theil and Sen's), which a drift follows and a wave does not. Later
-    samples change nothing: a wave that has been seen stays so.
+    samples change nothing: a wave that has been seen stays so. Where more than sixty are beyond, sixty are tried.
 
     Examples
     --------
@@ -66,14 +66,14 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
     since = time_s >= max(earliest_s, 0.0)
     over = [since & (sign * level_m > limit_m) for sign in (1, -1)]
     second = np.flatnonzero((over[0][1:] & over[0][:-1]) | (over[1][1:] & over[1][:-1])) + 1
-    known = int(np.searchsorted(time_s, 0.0))  # from the origin on
-    return any(_stands_out(time_s[known : at + 1], level_m[known : at + 1], limit_m[at]) for at in second)
-
-
-def _stands_out(time_s: np.ndarray, level_m: np.ndarray, limit_m: float) -> bool:
-    """Tell whether the last two of some levels stand out on their side of a line through all of them."""
-    off_m = np.sign(level_m[-1]) * _off_line(time_s, level_m)[-2:]
-    return bool((off_m > _OFF_LINE * limit_m).all())
+    origin = int(np.searchsorted(time_s, 0.0))
+    thin = slice(None, None, -(-second.size // _MOST_TRIED) or 1)
+    for at in second[thin]:
+        span = slice(origin, max(at + 1, origin + _FEWEST_EARLY))  # a line needs some samples
+        off_m = np.sign(level_m[at]) * _off_line(time_s[span], level_m[span])[at - origin - 1 : at - origin + 1]
+        if (off_m > _OFF_LINE * limit_m[at]).all():
+            return True
+    return False
 
 
 def _off_line(time_s: np.ndarray, level_m: np.ndarray) -> np.ndarray:
@@ -139,22 +139,33 @@ def detections(records: Records, sources: Sequence[Place]) -> dict[str, float]:
     return found
 
 
-def waves_seen_in(records: Records, names: Sequence[str], sources: Sequence[Place], until_s: float) -> dict[str, bool]:
+def waves_seen_in(
+    records: Records, names: Sequence[str], sources: Sequence[Place], until_s: float | Mapping[str, float]
+) -> dict[str, bool]:
     """Tell at which gauges a tsunami has been seen: in heights with the tide where there are enough, else in levels.
 
     Parameters
     ----------
-    records, names, sources, until_s
+    records, names, sources
         As :func:`waves_in_levels` takes them.
+    until_s : float or mapping of gauge to float
+        What was seen up to here counts, for all gauges or each, s since the origin.
 
     Returns
     -------
     seen : dict of str to bool
         By gauge, as :func:`detections` or :func:`waves_in_levels`.
     """
-    detected_s = detections(records, sources)
-    in_levels = waves_in_levels(records, [name for name in names if name not in detected_s], sources, until_s)
-    return {name: in_levels[name] if name in in_levels else detected_s[name] <= until_s for name in names}
+    ends_s = until_s if isinstance(until_s, Mapping) else dict.fromkeys(names, until_s)
+    detected_s, found = detections(records, sources), {}
+    for name in names:
+        by_heights = name in detected_s
+        found[name] = (
+            detected_s[name] <= ends_s[name]
+            if by_heights
+            else waves_in_levels(records, [name], sources, ends_s[name])[name]
+        )
+    return found
 
 
 def waves_in_levels(

@@ -83,7 +83,7 @@ def earliest_arrival(
 
 
 def earliest_arrivals(records: Records, sources: Sequence[Place] = ()) -> np.ndarray:
-    """Bound the arrivals at all gauges of records, by the epicentre and the magnitude that they name.
+    """Bound the arrivals at all gauges of records, by the epicentre and the magnitude that they name, likely or first.
 
     Parameters
     ----------
@@ -109,7 +109,9 @@ def earliest_arrivals(records: Records, sources: Sequence[Place] = ()) -> np.nda
     arrivals_s = np.array([earliest_from(tuple(sources), place) for place in places])
     if "epicentre" in named:
         lon, lat = (float(value) for value in named["epicentre"])
-        magnitude = float(named["magnitude"]) if "magnitude" in named else None
+        told = None if named.get("simulation", 0) else named.get("magnitude")  # that of a simulation is the truth
+        told = named.get("first_magnitude") if told is None else told
+        magnitude = None if told is None else float(told)
         from_there = [earliest_arrival((lon, lat), *place, magnitude) for place in places]
         arrivals_s = np.minimum(arrivals_s, from_there)
     return arrivals_s

@@ -217,11 +217,13 @@ class Records(Summarised):
 
     @property
     def first_magnitude(self) -> float | None:
-        """Mw of the event as first reported, where it is named; None for a simulation, which names the true one."""
-        named = self.dataset.attrs
-        if "magnitude" not in named or named.get("simulation", 0):
-            return None
-        return float(named["magnitude"])
+        """Mw of the event as first reported, where that is named (attribute ``first_magnitude``).
+
+        Attribute ``magnitude`` is no first report: it is the largest that was thought likely when the tide was taken
+        out, and the truth in a simulation.
+        """
+        found = self.dataset.attrs.get("first_magnitude")
+        return None if found is None else float(found)
 
     def with_event(self, *, epicentre: Sequence[float] | None = None, magnitude: float | None = None) -> Records:
         """Name the place and size of the earthquake in place of what the records say of them.
@@ -237,7 +239,7 @@ class Records(Summarised):
         -------
         records : Records
         """
-        named: dict[str, Any] = {} if magnitude is None else {"magnitude": float(magnitude)}
+        named: dict[str, Any] = {} if magnitude is None else {"first_magnitude": float(magnitude)}
         if epicentre is not None:
             named["epicentre"] = [float(degrees) for degrees in epicentre]
         return Records(self.dataset.assign_attrs(named)) if named else self
@@ -311,6 +313,11 @@ class Records(Summarised):
         ).dataset
         if columns:
             dataset = dataset.assign(tide_column=(("gauge", "column", "time"), np.stack(columns), {"units": "m"}))
+        if "flag" in self.dataset:  # what was flagged is NaN, and checked they are
+            flag = np.zeros((len(self.gauges), times_s.size), np.uint8)
+            dataset = dataset.assign(flag=(("gauge", "time"), flag, self.dataset["flag"].attrs))
+        if "left_out" in self.dataset:
+            dataset = dataset.assign(left_out=self.dataset["left_out"])
         return Records(dataset.assign_attrs(self.dataset.attrs))
 
     @property

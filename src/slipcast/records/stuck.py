@@ -76,7 +76,8 @@ def stuck_level(time_s: np.ndarray, level_m: np.ndarray, settings: QualitySettin
         return stuck
     for last in np.flatnonzero(the_same_for(time_s, level_m, span_s, settings.flat_line_m) & far):
         since = int(np.searchsorted(time_s, time_s[last] - span_s - 1e-3))
-        stuck[since : last + 1] |= last - since >= _FEWEST_STUCK
+        same = np.ptp(level_m[since : last + 1]) < settings.flat_line_m  # the test counts samples, of one interval
+        stuck[since : last + 1] |= same and last - since >= _FEWEST_STUCK
     return stuck
 
 
