@@ -11,7 +11,7 @@ import xarray as xr
 
 from slipcast.errors import InputError
 from slipcast.geodesy import wrap_longitude
-from slipcast.realtime.waves_seen import detected_at, has_wave
+from slipcast.realtime.waves_seen import detected_at, wave_since
 from slipcast.records import Records, earliest_arrival, flag_summary, parse_origin, records_of
 from slipcast.records.arrival import earliest_from
 from slipcast.records.dart import series_of_samples
@@ -75,10 +75,11 @@ class GaugeLevels:
         What was done about the tide; empty if it was gone already.
     earliest_s : float
         Before it no tsunami can be there, s since the origin: what moves earlier is the shaking.
-    detected : bool or None
-        Whether a tsunami is detected in its heights of the water column since then
-        (:func:`~slipcast.records.detection.detect`); None where it sent sea level, or heights of less than half a
-        day before the origin: :func:`~slipcast.realtime.waves_seen.has_wave` looks for one in the levels then.
+    detected_s : float or None
+        Since when a tsunami is detected in its heights of the water column
+        (:func:`~slipcast.records.detection.detect`), s since the origin, infinite where none is; None where it sent sea
+        level, or heights of less than half a day before the origin:
+        :func:`~slipcast.realtime.waves_seen.wave_since` looks for one in the levels then.
     tide_m : array, shape (n_columns, n)
         What is not known of the tide that was taken out here, as columns of unit scatter
         (:class:`~slipcast.records.tides.TideFit`); none where it was gone already.
@@ -88,7 +89,7 @@ class GaugeLevels:
     level_m: np.ndarray
     note: str = ""
     earliest_s: float = 0.0
-    detected: bool | None = None
+    detected_s: float | None = None
     tide_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)), repr=False)
 
     def within(self, first_s: float, last_s: float) -> GaugeLevels:
@@ -98,12 +99,17 @@ class GaugeLevels:
         return replace(self, time_s=self.time_s[inside], level_m=self.level_m[inside], tide_m=tide_m)
 
     @property
+    def wave_since_s(self) -> float:
+        """Since when a wave has been seen, s since the origin; infinite where none has."""
+        if self.detected_s is not None:
+            return self.detected_s
+        tide_sd_m = np.sqrt(np.square(self.tide_m).sum(axis=0)) if self.tide_m.size else None
+        return wave_since(self.time_s, self.level_m, self.earliest_s, tide_sd_m)
+
+    @property
     def wave_seen(self) -> bool:
         """Whether a wave has been seen since it can have come."""
-        if self.detected is not None:
-            return self.detected
-        tide_sd_m = np.sqrt(np.square(self.tide_m).sum(axis=0)) if self.tide_m.size else None
-        return has_wave(self.time_s, self.level_m, self.earliest_s, tide_sd_m)
+        return bool(np.isfinite(self.wave_since_s))
 
     @property
     def state(self) -> Literal["no data", "no wave detected", "wave detected"]:
@@ -213,8 +219,7 @@ def gauge_levels(
         detected = None
         if raw[name]:
             known_s = np.array(sorted(raw[name])) / 1e3
-            at_s = detected_at(known_s, np.array([raw[name][round(1e3 * at)] for at in known_s]), earliest_s)
-            detected = None if at_s is None else bool(np.isfinite(at_s))
+            detected = detected_at(known_s, np.array([raw[name][round(1e3 * at)] for at in known_s]), earliest_s)
         else:
             heights, flags, told = ready_levels(time_s, heights, earliest_s)
             note = ", ".join([*map(words_for, flag_summary(flags, time_s)), *told])

@@ -10,7 +10,7 @@ from scipy.stats import theilslopes
 from slipcast.records import Records, detect
 from slipcast.records.arrival import Place, earliest_arrivals
 
-__all__ = ["WAVE_M", "detected_at", "detections", "has_wave", "standing_off", "waves_in_levels", "waves_seen_in"]
+__all__ = ["WAVE_M", "detected_at", "detections", "standing_off", "wave_since", "waves_in_levels", "waves_seen_in"]
 
 WAVE_M = 0.02
 """Two samples running beyond it, on one side, may be a wave, m: four times the scatter of a DART."""
@@ -24,8 +24,10 @@ _HISTORY_S = 1.5 * 86400.0  # of heights in which a tsunami is looked for
 _LEARNT_S = 0.5 * 86400.0  # of tide, before one can be told from it
 
 
-def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd_m: np.ndarray | None = None) -> bool:
-    """Tell whether two samples running stand out of a record on one side, since a tsunami can be there.
+def wave_since(
+    time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd_m: np.ndarray | None = None
+) -> float:
+    """Tell since when two samples running stand out of a record on one side, once a tsunami can be there.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
 
     Returns
     -------
-    seen : bool
+    since_s : float
+        Time of the second of them, s since the origin; infinite where there are none.
 
     Notes
     -----
@@ -53,10 +56,10 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
     --------
     >>> minutes = 60.0 * np.arange(1, 31)
     >>> wave = 0.1 * np.exp(-(((minutes - 1200) / 300) ** 2))
-    >>> has_wave(minutes, wave, earliest_s=0.0), has_wave(minutes, wave, earliest_s=1680.0)
-    (True, False)
-    >>> has_wave(minutes, 0.1 * minutes / 1800, earliest_s=0.0)
-    False
+    >>> wave_since(minutes, wave, earliest_s=0.0), wave_since(minutes, wave, earliest_s=1680.0)
+    (900.0, inf)
+    >>> wave_since(minutes, 0.1 * minutes / 1800, earliest_s=0.0)
+    inf
     """
     early = level_m[time_s < earliest_s]
     scatter_m = 1.4826 * np.median(np.abs(early - np.median(early))) if early.size >= _FEWEST_EARLY else 0.0
@@ -72,8 +75,8 @@ def has_wave(time_s: np.ndarray, level_m: np.ndarray, earliest_s: float, tide_sd
         span = slice(origin, max(at + 1, origin + _FEWEST_EARLY))  # a line needs some samples
         off_m = np.sign(level_m[at]) * _off_line(time_s[span], level_m[span])[at - origin - 1 : at - origin + 1]
         if (off_m > _OFF_LINE * limit_m[at]).all():
-            return True
-    return False
+            return float(time_s[at])
+    return np.inf
 
 
 def _off_line(time_s: np.ndarray, level_m: np.ndarray) -> np.ndarray:
@@ -187,7 +190,7 @@ def waves_in_levels(
     Returns
     -------
     seen : dict of str to bool
-        By gauge, as :func:`has_wave`.
+        By gauge, as :func:`wave_since`.
     """
     inside, earliest_s, found = records.time_s <= until_s, earliest_arrivals(records, sources), {}
     tide_sd_m = _tide_sd_m(records)
@@ -195,7 +198,8 @@ def waves_in_levels(
         row = records.gauges.index(name)
         level = records.sea_level.to_numpy()[row]
         kept = inside & np.isfinite(level)
-        found[name] = has_wave(records.time_s[kept], level[kept], earliest_s[row], tide_sd_m[row, kept])
+        since_s = wave_since(records.time_s[kept], level[kept], earliest_s[row], tide_sd_m[row, kept])
+        found[name] = bool(np.isfinite(since_s))
     return found
 
 

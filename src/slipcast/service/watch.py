@@ -403,7 +403,7 @@ def _sorted(nowcast: Nowcast, event: EventRow, heights_m: Mapping[Key, float]) -
         {
             "gauge": name,
             "state": each.state,
-            "earliest_s": round(each.earliest_s, 1),
+            "wave_since_s": since_s if np.isfinite(since_s := each.wave_since_s) else None,
             "last_s": float(each.time_s[-1]) if each.time_s.size else None,
             "seconds": each.time_s.tolist(),
             "sea_level_m": np.round(each.level_m, 5).tolist(),

@@ -256,11 +256,11 @@ class EventList(BaseModel):
 
 
 class GaugeRecord(BaseModel):
-    """Samples of a gauge without the tide."""
+    """Samples of a gauge without the tide, and since when a wave has been seen in them."""
 
     gauge: str
     state: Literal["no data", "no wave detected", "wave detected"]
-    earliest_s: float
+    wave_since_s: float | None
     last_s: float | None
     seconds: list[float]
     sea_level_m: list[float]

@@ -9,20 +9,14 @@ const empty = document.getElementById("records-empty");
 const cards = new Map();
 let point = null;
 
-const WAVE_M = 0.02;
-
-// The rule of the service: two consecutive samples beyond 2 cm on one side, from when a tsunami can be there.
-export const sawWave = (levels) => levels.some((level, index) => index > 0 && Math.min(Math.abs(level), Math.abs(levels[index - 1])) > WAVE_M && level * levels[index - 1] > 0);
-
-// State of every buoy at the time shown. The service gives it for now; when looking back (cutS), its rule is applied to the
-// samples up to then.
+// State of every buoy at the time shown. The service gives it for now, and since when a wave has been seen, which tells it when
+// looking back (cutS).
 export function buoyStates(records, cutS) {
-  return new Map((records?.gauges ?? []).map(({ gauge, state, earliest_s: earliest, seconds, sea_level_m: levels, last_s: last }) => {
+  return new Map((records?.gauges ?? []).map(({ gauge, state, wave_since_s: since, seconds, last_s: last }) => {
     if (cutS === null) return [gauge, { state, last_s: last }];
-    const by = seconds.flatMap((time, index) => (time >= 0 && time <= cutS + 0.5 ? [index] : []));
-    if (!by.length) return [gauge, { state: "no data", last_s: null }];
-    const later = by.filter((index) => seconds[index] >= earliest);
-    return [gauge, { state: sawWave(later.map((index) => levels[index])) ? "wave detected" : "no wave detected", last_s: seconds[by.at(-1)] }];
+    const sent = seconds.filter((time) => time >= 0 && time <= cutS + 0.5);
+    if (!sent.length) return [gauge, { state: "no data", last_s: null }];
+    return [gauge, { state: since !== null && since <= cutS + 0.5 ? "wave detected" : "no wave detected", last_s: sent.at(-1) }];
   }));
 }
 
