@@ -147,7 +147,7 @@ def _chile(folder: Path, plan: DemoPlan, progress: Shown) -> ChileResult:
         noise_sd_m=_CHILE_NOISE_SD_M,
         model_error=_CHILE_MODEL_ERROR,
     )
-    uncertain = invert(found.records, posterior)
+    uncertain = invert(found.records, posterior, hold_first=False)  # what the records alone say
     made = forecast(slip, bank)
     (fit,) = fit_waves(records, made, used=["32412"])
     low, *_, high = uncertain.dataset["magnitude_quantile"].to_numpy().tolist()
