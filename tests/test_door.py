@@ -200,6 +200,12 @@ def test_gauges_that_a_method_does_not_know_are_left_out(records, small_bank):
             "epicentre chooses unit sources with",
         ),
         (lambda r, b: sc.invert_event(r, b, magnitude=8.0), "magnitude chooses unit sources around an epicentre"),
+        (lambda r, b: sc.invert_event(r, b, window_min=60, gauges=["99999"]), "unknown gauge '99999' in records"),
+        (
+            lambda r, b: sc.invert_event(sc.Records(r.dataset.isel(gauge=[0])), b, window_min=60, gauges=["46407"]),
+            "unknown gauge '46407' in records",
+        ),
+        (lambda r, b: sc.invert_event(r, b, window_min=60, magnitude=12, epicentre=(235, 47)), "between 0 and 10"),
         (lambda r, b: sc.open_model(3), "name_or_folder must be the name or folder of a model, got 3"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Inversion and forecasts in real time: current estimates from partial records, and their replay."""
+"""Slip and forecast of an event: from its records as they are, in real time, and in a replay of it."""

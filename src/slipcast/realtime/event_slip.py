@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from slipcast.greens.responses import SourceResponses
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["EXPLAINED", "EventSlip", "invert", "known_waves", "on_sources", "slip_of_event", "sources_in_reach"]
+__all__ = ["EXPLAINED", "EventSlip", "invert", "on_sources", "slip_of_event", "sources_in_reach"]
 
 EXPLAINED = 0.5
 """A slip explains a record of which it makes this share, or more."""
@@ -61,15 +61,7 @@ class EventSlip:
     put_aside: dict[str, float]
     explained: dict[str, float]
     wave_seen: bool
-    note: str = field(default="")
-
-
-def known_waves(inverter: Inverter) -> SourceResponses | WaveInverter | None:
-    """Return what waves of the slip of a method can be made with; None for a method that knows none."""
-    try:
-        return wave_source(inverter)
-    except InputError:
-        return None
+    note: str = ""
 
 
 def sources_in_reach(inverter: Inverter, records: Records, magnitude: float | None) -> list[str]:
@@ -120,7 +112,7 @@ def slip_of_event(
     gauges: Sequence[str] | None = None,
     waves_seen: Mapping[str, bool] | None = None,
     first: FirstMagnitude | None = None,
-    put_aside: bool | Mapping[str, float] = True,
+    put_aside: bool = True,
     or_still: bool = False,
     seed: int = 0,
 ) -> EventSlip:
@@ -156,7 +148,7 @@ def slip_of_event(
         As :func:`~slipcast.inversion.invert.invert_records`.
     """
     whole = inverter if whole is None else whole
-    waves = known_waves(inverter) if waves is None else waves
+    waves = _known_waves(inverter) if waves is None else waves
     middles = source_middles(tuple(whole.sources))
     if gauges is not None and not isinstance(gauges, str):
         gauges = list(dict.fromkeys(gauges))
@@ -165,10 +157,10 @@ def slip_of_event(
     until_min = longest_window_min(inverter) if window_min is None else window_min
     # as a service has them: what came later is not there, not even to lead to the last sample
     records = records.windowed(dict.fromkeys(records.gauges, (-np.inf, until_min)))
-    records = records if put_aside is False else examined(records, 60.0 * until_min, middles)
+    records = examined(records, 60.0 * until_min, middles) if put_aside else records
     options: dict[str, Any] = {"window_min": window_min, "gauges": gauges}
-    aside: Mapping[str, float] = {} if isinstance(put_aside, bool) else put_aside
-    if put_aside is True:
+    aside: dict[str, float] = {}
+    if put_aside:
         # a first magnitude may be too small: what any of the sources can make
         largest_m = np.inf if first is None else first.largest_size_m(whole.sources)
         aside = contradicting_gauges(records, whole, largest_m=largest_m, **options)
@@ -201,7 +193,7 @@ def slip_of_event(
     told = {name: round(share, 4) if np.isfinite(share) else None for name, share in shares.items()}
     said = {"explained": json.dumps(told)} | ({"note": note} if note else {})
     slip = SlipEstimate(slip.dataset.assign_attrs(said))
-    return EventSlip(slip, dict(aside), shares, wave_seen, note)
+    return EventSlip(slip, aside, shares, wave_seen, note)
 
 
 def invert(
@@ -251,8 +243,8 @@ def invert(
     Raises
     ------
     InputError
-        If an argument is of a wrong kind, a name is unknown, the window does not fit the method, or more samples are
-        missing than the method can do without.
+        If an argument is of a wrong kind or out of range, a name is unknown, the window does not fit the method, more
+        samples are missing than the method can do without, or a magnitude comes with records of several events.
 
     Notes
     -----
@@ -295,6 +287,14 @@ def _explained(
     if seen := [name for name in gauges if waves_seen[name] and name in known]:
         shares |= explained_shares(records, forecast(slip, waves, gauges=seen), seen, window_min)
     return shares
+
+
+def _known_waves(inverter: Inverter) -> SourceResponses | WaveInverter | None:
+    """Return what waves of the slip of a method can be made with; None for a method that knows none."""
+    try:
+        return wave_source(inverter)
+    except InputError:
+        return None
 
 
 def _still(records: Records, inverter: Inverter) -> Records:

@@ -18,7 +18,7 @@ from slipcast.inversion.inverter import Inverter
 from slipcast.inversion.least_squares import LeastSquares
 from slipcast.inversion.methods import method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
-from slipcast.io.labels import with_reasons
+from slipcast.io.labels import positions_of, with_reasons
 from slipcast.realtime.event_slip import slip_of_event
 from slipcast.realtime.waves_seen import waves_seen_in
 from slipcast.records import Records
@@ -142,6 +142,8 @@ def invert_event(
     if put_aside:
         records = examined(as_sent, float(bank.time_s[-1]), middles)
     names = None if gauges is None else list(gauges)
+    positions_of(names, records.gauges, dim="gauge", where="in records")
+    positions_of(names, bank.gauges, dim="gauge", where=f"in bank {bank.region.name}")
     used = [name for name in records.gauges if name in bank.gauges] if names is None else names
     if isinstance(window_min, str) and window_min != FIRST_WAVE:
         raise InputError(f"window_min must be minutes, {FIRST_WAVE!r}, or minutes by gauge, got {window_min!r}")
