@@ -175,6 +175,17 @@ def test_a_bad_gauge_of_fine_samples_alone(model):
     assert float(found.forecast.max_amplitude.max()) < 0.3
 
 
+def test_a_replay_says_what_qualifies_its_last_estimate(slipcast, tmp_path):
+    level_m, minutes, magnitude, _ = CASES["stuck at 0.8 m"]
+    records_of(level_m, minutes, magnitude).save(tmp_path / "records.nc")
+    command = ("replay", tmp_path / "records.nc", "--model", "cascadia", "--until", 30, "--every", 25)
+    code, _, err = slipcast(*command, "--out", tmp_path / "replay.nc")
+    assert code == 0, err
+    assert "at minute 30: 46404: 30 samples left out (flat_line)\n" in err
+    code, out, err = slipcast(*command, "--out", tmp_path / "replay.nc", "--json")
+    assert "46404: 30 samples left out (flat_line)" in json.loads(out)["flags"], err
+
+
 def test_records_alone(model):
     level_m, minutes, magnitude, _ = CASES["quiet"]
     records = records_of(level_m, minutes, magnitude)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipcast.cli.console import print_json, write_line
+from slipcast.cli.console import print_json, say, write_line
 from slipcast.cli.invert import chosen_inverter, parse_damping
 from slipcast.cli.options import Epicentre, Json, Model, Out, parse_names, parse_number
 from slipcast.cli.play import play_into
@@ -163,6 +163,13 @@ def _show(
     write_line(", ".join(str(path) for path in (out, page, figure) if path is not None))
     for line in findings(made, reference_magnitude=reference):
         write_line(line)
+    for flag in _last_flags(made):
+        say(f"at minute {made.minutes[-1]:g}: {flag}")
+
+
+def _last_flags(made: Replay) -> list[str]:
+    """Return what qualifies the last estimate, in words."""
+    return [flag for flag in str(made.dataset["flags"].to_numpy()[-1]).split("; ") if flag]
 
 
 def _summary(made: Replay, reference: float | None) -> dict[str, Any]:
@@ -179,6 +186,7 @@ def _summary(made: Replay, reference: float | None) -> dict[str, Any]:
         if reference is None
         else magnitude_convergence_min(made, reference=reference),
         "contribution_min": made.contribution_min,
+        "flags": _last_flags(made),
         "gauges": {
             name: {
                 "used": name in made.gauges_used,
