@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +32,7 @@ from slipcast.learning.inverters import open_inverter
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Forecast", "arrival_time", "forecast", "wave_source"]
+__all__ = ["Forecast", "arrival_time", "forecast", "wave_draws", "wave_source"]
 
 _ARRIVAL_M = 0.01
 _ARRIVAL_FRACTION = 0.05
@@ -306,18 +307,9 @@ def forecast(
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
     waves = wave_source(waves)
-    values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
-    lead = ("event",) * (values.ndim - 1)
-    names, time, origin = list(gauges) if gauges is not None else None, None, ""
-    if isinstance(waves, WaveInverter):
-        draws, levels, time, names, origin = _from_model(slip, waves, names)
-        displacement = np.stack([waves.displacement[name] for name in names], axis=-1)
-    else:
-        response = waves.source_response(names, sources=slip.sources)
-        time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
-        draws, levels, displacement = _from_bank(slip, values, waves, response)
-    timing = Timing.of(slip)
-    levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
+    lead = ("event",) * (slip.slip.ndim - 1)
+    made = _waves_of(slip, waves, list(gauges) if gauges is not None else None)
+    draws, levels, time, names, origin, displacement = made
     depth_m = [waves.gauge_depth_m[name] for name in names]
     sea_level, carried = carry(
         draws, levels, lead, len(time), depth_m, coast or CoastalTransfer(), uncertain=slip.samples is not None
@@ -380,6 +372,57 @@ def wave_source(waves: Any) -> SourceResponses | WaveInverter:
     return bank
 
 
+def wave_draws(
+    slip: SlipEstimate, waves: SourceResponses | Inverter | str | os.PathLike, gauge: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the wave of each posterior sample at a gauge.
+
+    Parameters
+    ----------
+    slip : SlipEstimate
+        Of one event; without samples its slip counts as one.
+    waves : GreensBank, ScenarioSet, Inverter, str or path
+        As :func:`forecast` takes it.
+    gauge : str
+        By name.
+
+    Returns
+    -------
+    time_s : array, shape (n_times,)
+        s since the origin.
+    level_m : array, shape (n_samples, n_times)
+        What the gauge senses, m: what quantiles of forecasts are made of.
+
+    Raises
+    ------
+    InputError
+        As :func:`forecast`.
+    """
+    draws, (level,), time_s, *_ = _waves_of(slip.one_event(), wave_source(waves), [gauge])
+    level_m = level(draws)
+    return time_s[: level_m.shape[1]], level_m
+
+
+def _waves_of(
+    slip: SlipEstimate, waves: SourceResponses | WaveInverter, names: list[str] | None
+) -> tuple[np.ndarray, list[Level], np.ndarray, list[str], str, np.ndarray]:
+    """Return draws, at each gauge what makes waves of them, times, gauges, what waves are from, and displacement."""
+    if isinstance(waves, WaveInverter):
+        draws, levels, time, names, origin = _from_model(slip, waves, names)
+        displacement = np.stack([waves.displacement[name] for name in names], axis=-1)
+    else:
+        values = align(slip.slip, "source", slip.sources, what="slip").to_numpy()
+        response = waves.source_response(names, sources=slip.sources)
+        time, names, origin = response["time"].to_numpy(), [str(n) for n in response["gauge"].to_numpy()], waves.id
+        draws, levels, displacement = _from_bank(slip, values, waves, response)
+    timing = Timing.of(slip)
+    levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
+    if "wave_error" in slip.dataset and draws.ndim == 2:
+        about = [slip.dataset[name].to_numpy() for name in ("wave_error", "wave_factor", "wave_delay")]
+        levels = [partial(_as_wrong, level=level, gauge=name, about=about) for level, name in zip(levels, names)]
+    return draws, levels, time, names, origin, displacement
+
+
 def _from_model(
     slip: SlipEstimate, model: Any, gauges: list[str] | None
 ) -> tuple[np.ndarray, list[Level], np.ndarray, list[str], str]:
@@ -406,13 +449,16 @@ def _from_bank(
     if slip.samples is not None:
         draws = align(slip.samples, "source", slip.sources, what="slip").to_numpy()
     if "subfault_sample" in slip.dataset and isinstance(bank, GreensBank):
-        if slip.sources != bank.sources:
+        of_slip = [name for name in bank.sources if name in set(slip.sources)]
+        if slip.sources != of_slip:
             raise InputError(f"draws on subfaults are of other unit sources, or in another order, than bank {bank.id}")
         draws = slip.dataset["subfault_sample"].to_numpy()
-        if draws.shape[-1] != len(bank.subfaults):
-            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {len(bank.subfaults)}")
+        wanted = [place for place, name in enumerate(bank.sources) if name in set(of_slip)]
+        subfaults = np.flatnonzero(np.isin(bank.subfaults.source_index, wanted))
+        if draws.shape[-1] != subfaults.size:
+            raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {subfaults.size} on these sources")
         places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
-        by_gauge = bank.dataset["response"].to_numpy()[places]
+        by_gauge = bank.dataset["response"].to_numpy()[places][..., subfaults]
     levels: list[Level] = [partial(_respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
     return draws, levels, np.stack([one[0] for one in by_gauge], axis=-1)
 
@@ -425,6 +471,15 @@ def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
 def _delayed(draws: np.ndarray, *, level: Level, gauge: str, timing: Timing) -> np.ndarray:
     """Turn draws into waves at a gauge, as late as real ones."""
     return timing.delayed(level(draws), gauge, SAMPLE_S)
+
+
+def _as_wrong(draws: np.ndarray, *, level: Level, gauge: str, about: list[np.ndarray]) -> np.ndarray:
+    """Turn draws into waves at a gauge, each as late as it is, and too high or low as waves are, the mean kept."""
+    error, factor, delay_s = about
+    normal = np.random.default_rng(zlib.crc32(gauge.encode())).standard_normal(len(draws))
+    waves = level(draws) * (factor * np.exp(error * normal - 0.5 * error**2))[:, np.newaxis]
+    times_s = SAMPLE_S * np.arange(waves.shape[-1])
+    return np.array([np.interp(times_s - late, times_s, wave) for wave, late in zip(waves, delay_s, strict=True)])
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

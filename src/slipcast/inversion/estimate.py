@@ -120,7 +120,11 @@ class SlipEstimate(Summarised):
         samples; ``slip_sd([event,] source)`` m, ``slip_quantile([event,] quantile, source)`` m and
         ``magnitude_quantile([event,] quantile)`` of these samples. From a neural posterior, the same samples as
         ``subfault_sample([event,] sample, subfault)`` m, slip on the subfaults of the region, and as
-        ``amplitude_sample([event,] sample, mode)``, from which the model computes the waves.
+        ``amplitude_sample([event,] sample, mode)``, from which the model computes the waves. From a mixture of
+        ruptures, ``subfault_sample``; ``wave_error([event,] sample)``: how wrong modelled waves are, as a standard
+        deviation of the logarithm, which forecasts add to the spread of their draws; ``wave_factor([event,] sample)``:
+        how high waves are over those that the bank makes of the slip; and ``wave_delay([event,] sample)``: by how much
+        they are later than those of slip at once, s.
 
     Examples
     --------
@@ -156,6 +160,9 @@ class SlipEstimate(Summarised):
         samples_m=None,
         subfault_samples_m=None,
         amplitude_samples=None,
+        wave_error=None,
+        wave_factor=None,
+        wave_delay_s=None,
     ) -> SlipEstimate:
         """Label plain slip.
 
@@ -181,6 +188,12 @@ class SlipEstimate(Summarised):
             The same samples on subfaults, m.
         amplitude_samples : array, shape ([n_events,] n_samples, n_modes), optional
             The same samples as the model's amplitudes.
+        wave_error : array, shape ([n_events,] n_samples), optional
+            For each sample: standard deviation of the logarithm of what modelled waves are wrong by.
+        wave_factor : array, shape ([n_events,] n_samples), optional
+            For each sample: how high its waves are over those that the bank makes of it.
+        wave_delay_s : array, shape ([n_events,] n_samples), optional
+            For each sample: by how much its waves are later than those of slip at once, s.
 
         Returns
         -------
@@ -207,6 +220,14 @@ class SlipEstimate(Summarised):
             if draws is not None:
                 dims = (*lead, "sample", "subfault" if name == "subfault" else "mode")
                 variables[f"{name}_sample"] = (dims, np.asarray(draws, dtype=np.float32), {"units": of_what})
+        for name, unit, told, values in (
+            ("wave_error", "1", "standard deviation of ln of the error of modelled waves", wave_error),
+            ("wave_factor", "1", "how high waves are over those that the bank makes of the slip", wave_factor),
+            ("wave_delay", "s", "by how much waves are later than those of slip at once", wave_delay_s),
+        ):
+            if values is not None:
+                about = {"units": unit, "long_name": told}
+                variables[name] = ((*lead, "sample"), np.asarray(values, dtype=float), about)
         return cls(
             xr.Dataset(
                 variables,

@@ -26,6 +26,7 @@ _SAMPLES = {
     "subfault_sample": "subfault_samples_m",
     "amplitude_sample": "amplitude_samples",
 }
+_OF_WAVES = {"wave_error": "wave_error", "wave_factor": "wave_factor", "wave_delay": "wave_delay_s"}
 _UNEVEN = 2.0  # mean square of slip over the square of its mean
 
 
@@ -190,6 +191,8 @@ def _scaled(slip: SlipEstimate, factor, draws: np.ndarray | None = None) -> Slip
         for name, argument in _SAMPLES.items()
         if name in dataset
     }
+    of_waves = {name: argument for name, argument in _OF_WAVES.items() if name in dataset}
+    parts |= {argument: dataset[name].to_numpy()[kept] for name, argument in of_waves.items()}
     slip_m = parts["samples_m"].mean(axis=0) if "samples_m" in parts else dataset["slip"].to_numpy() * factor
     made = SlipEstimate.from_slip(slip_m, slip.sources, method="", window_min=0.0, region="", **parts)
     return SlipEstimate(made.dataset.assign_attrs(dataset.attrs))

@@ -17,6 +17,7 @@ from slipcast.inversion.inverter import (
     Inverter,
     PreparedInverter,
     RecordModel,
+    RuptureInverter,
     SamplingInverter,
     WaveInverter,
     WindowInverter,
@@ -284,6 +285,16 @@ def _solve(inverter: Inverter, sampled: np.ndarray, seed: int, count: int) -> di
             "samples_m": samples,
             "subfault_samples_m": inverter.subfault_slip(amplitudes),
             "amplitude_samples": amplitudes,
+        }
+    if isinstance(inverter, RuptureInverter):
+        drawn = inverter.draws(sampled, count, rng)
+        return {
+            "slip_m": drawn.slip_m.mean(axis=0),
+            "samples_m": drawn.slip_m,
+            "subfault_samples_m": drawn.subfault_slip_m,
+            "wave_error": drawn.wave_error,
+            "wave_factor": drawn.wave_factor,
+            "wave_delay_s": drawn.wave_delay_s,
         }
     if isinstance(inverter, SamplingInverter):
         return {"samples_m": inverter.sample(sampled, count, rng), "slip_m": inverter.solve(sampled)}

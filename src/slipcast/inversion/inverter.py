@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,8 @@ __all__ = [
     "Inverter",
     "PreparedInverter",
     "RecordModel",
+    "RuptureDraws",
+    "RuptureInverter",
     "SamplingInverter",
     "SourceInverter",
     "WaveInverter",
@@ -72,6 +75,39 @@ class SamplingInverter(Inverter, Protocol):
 
     def sample(self, records, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw slip that fits, shape (..., count, n_sources), m, >= 0; NaN samples of records are missing."""
+
+
+@dataclass(frozen=True)
+class RuptureDraws:
+    """Draws of ruptures on subfaults.
+
+    Attributes
+    ----------
+    slip_m : array, shape (count, n_sources)
+        Mean slip on unit sources, m, >= 0.
+    subfault_slip_m : array, shape (count, n_subfaults)
+        m, >= 0, in the order of the bank.
+    wave_error : array, shape (count,)
+        Standard deviation of the logarithm of what modelled waves are wrong by.
+    wave_factor : array, shape (count,)
+        How high waves are over those that the bank makes of the slip.
+    wave_delay_s : array, shape (count,)
+        By how much waves are later than those of slip at once at the origin time, s.
+    """
+
+    slip_m: np.ndarray
+    subfault_slip_m: np.ndarray
+    wave_error: np.ndarray
+    wave_factor: np.ndarray
+    wave_delay_s: np.ndarray
+
+
+@runtime_checkable
+class RuptureInverter(SamplingInverter, Protocol):
+    """A method that draws slip finer than unit sources, and knows how wrong modelled waves are."""
+
+    def draws(self, records, count: int, rng: np.random.Generator) -> RuptureDraws:
+        """Draw ruptures that fit records of one event, shape (n_gauges, n_times), m; NaN samples are missing."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from slipcast.errors import InputError
 from slipcast.inversion.gaussian import GAUSSIAN_METHODS, GaussianPosterior
 from slipcast.inversion.least_squares import DAMPINGS, NOISE_SD_M, Damping, LeastSquares
+from slipcast.inversion.mixture import RuptureMixture
 
 if TYPE_CHECKING:
     from slipcast.greens.responses import SourceResponses
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "SLIP_SD_M", "method_named"]
 
-METHODS = ("nnls", "tikhonov", *GAUSSIAN_METHODS)
-"""Names: non-negative least squares, plain or damped, and those of :meth:`GaussianPosterior.from_bank`."""
+METHODS = ("nnls", "tikhonov", *GAUSSIAN_METHODS, "mixture")
+"""Names: non-negative least squares, plain or damped, those of :meth:`GaussianPosterior.from_bank`, and a mixture."""
 
 SLIP_SD_M = 5.0
 """Standard deviation of slip for the method ``"tikhonov"``, m, where none is given."""
@@ -36,14 +37,15 @@ def method_named(
     ruptures: RuptureSettings | None = None,
     joint_tide: bool | None = None,
     model_error: float = 0.0,
-) -> LeastSquares | GaussianPosterior:
+) -> LeastSquares | GaussianPosterior | RuptureMixture:
     """Make an inversion method from its name and options.
 
     Parameters
     ----------
-    method : {"nnls", "tikhonov", "linear", "gaussian", "bayes"}
+    method : {"nnls", "tikhonov", "linear", "gaussian", "bayes", "mixture"}
         Non-negative least squares, plain or damped; the linear estimate of least mean squared error; the Gaussian
-        posterior of slip on unit sources, as it is or cut at zero slip. The last three give intervals.
+        posterior of slip on unit sources, as it is or cut at zero slip; the mixture of rupture families
+        (:class:`~slipcast.inversion.mixture.RuptureMixture`). The last four give intervals.
     bank : GreensBank or ScenarioSet
         Responses of unit sources.
     window_min : float
@@ -57,15 +59,15 @@ def method_named(
     slip_sd_m : float, "gcv" or "discrepancy", optional
         For ``"tikhonov"``: standard deviation of slip, m, by default 5, or the rule that chooses the damping.
     scenarios : ScenarioSet, optional
-        For the last three methods: whose training part says what to expect; else ruptures are drawn.
+        For methods linear, gaussian and bayes: whose training part says what to expect; else ruptures are drawn.
     ruptures : RuptureSettings, optional
-        For the last three methods: how these are drawn.
+        For these: how ruptures are drawn.
     joint_tide, model_error : optional
-        As :class:`~slipcast.inversion.least_squares.LeastSquares` takes them.
+        As :class:`~slipcast.inversion.least_squares.LeastSquares` takes them; the mixture learns the model's error.
 
     Returns
     -------
-    inverter : LeastSquares or GaussianPosterior
+    inverter : LeastSquares, GaussianPosterior or RuptureMixture
 
     Raises
     ------
@@ -76,7 +78,7 @@ def method_named(
     --------
     >>> method_named("magic", None, window_min=45)
     Traceback (most recent call last):
-    slipcast.errors.InputError: method must be one of nnls, tikhonov, linear, gaussian, bayes, got 'magic'
+    slipcast.errors.InputError: method must be one of nnls, tikhonov, linear, gaussian, bayes, mixture, got 'magic'
     """
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -85,11 +87,19 @@ def method_named(
     if window_min is None:
         raise InputError(f"method {method} needs a window, minutes after the origin")
     noise_sd_m = NOISE_SD_M if noise_sd_m is None else noise_sd_m
-    if method in GAUSSIAN_METHODS:
+    if method in (*GAUSSIAN_METHODS, "mixture"):
         if start_min != 0:
             raise InputError(f"start_min is for least squares; method {method} begins at the origin")
         if slip_sd_m is not None:
             raise InputError(f"slip_sd_m is for method tikhonov, no use for it with {method}")
+    if method == "mixture":
+        if scenarios is not None or ruptures is not None:
+            raise InputError("method mixture has ruptures of its own, no use for scenarios or ruptures with it")
+        if model_error:
+            raise InputError("method mixture learns how wrong waves are from records, no use for model_error with it")
+        names = () if gauges is None else tuple(gauges)
+        return RuptureMixture(bank, window_min, gauges=names, noise_sd_m=noise_sd_m, joint_tide=joint_tide)  # type: ignore[arg-type]  # checked there
+    if method in GAUSSIAN_METHODS:
         return GaussianPosterior.from_bank(
             bank,
             window_min,
