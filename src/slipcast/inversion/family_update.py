@@ -76,6 +76,8 @@ class FamilyPosterior:
         By gauge and size of error, about the most likely slip.
     probability : list of array
         By gauge: how likely each size of error is.
+    amplitudes : array, shape (n_modes,)
+        Of the most likely slip.
     """
 
     family: SlipFamily
@@ -83,6 +85,7 @@ class FamilyPosterior:
     log_evidence: float
     products: list[list[_Products]]
     probability: list[np.ndarray]
+    amplitudes: np.ndarray
 
     def draws(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw slip.
@@ -103,8 +106,9 @@ class FamilyPosterior:
 
         Notes
         -----
-        Amplitudes are Gaussian about the most likely ones; slip, which is not, is then made to fit by a factor, held
-        near one with a standard deviation of 0.2.
+        Amplitudes are Gaussian about the most likely ones, as if waves changed with them in proportion. Slip, which
+        changes more, gets a factor by which its waves come closest to those; it is held near one with a standard
+        deviation of 0.2.
         """
         amplitudes = rng.standard_normal((count, self.family.modes.shape[1]))
         if not self.products:
@@ -116,18 +120,21 @@ class FamilyPosterior:
             here = np.flatnonzero((sizes == of_draws).all(axis=1))
             mean, factor = _update([of[size] for of, size in zip(self.products, of_draws, strict=True)])
             moved = mean + solve_triangular(factor, amplitudes[here].T, lower=True, trans="T").T
-            slip[here] = self._fitted(self.family.slip(moved), of_draws.tolist())
+            slip[here] = self._fitted(moved, of_draws.tolist())
         at_gauge = rng.integers(sizes.shape[1], size=count)
         return slip, WAVE_ERRORS.shares[sizes[np.arange(count), at_gauge]]
 
-    def _fitted(self, slip_m: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-        """Return draws of slip times factors with which their waves fit the records."""
-        power = along = np.full(len(slip_m), 1.0 / _FACTOR_SD**2)
-        for part, size in zip(self.parts, sizes, strict=True):
-            waves = part.whitened(part.rows @ slip_m.T, size)
+    def _fitted(self, amplitudes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+        """Return slip of amplitudes, times factors with which its waves are nearest to those in proportion."""
+        slip = self.family.slip(amplitudes)
+        power = along = np.full(len(slip), 1.0 / _FACTOR_SD**2)
+        modes, off = _linear(self.family, self.parts, self.amplitudes)
+        for part, of_modes, of_off, size in zip(self.parts, modes, off, sizes, strict=True):
+            waves = part.whitened(part.rows @ slip.T, size)
+            linear = (part.level_m - of_off)[:, np.newaxis] + of_modes @ amplitudes.T
             power = power + np.square(waves).sum(axis=0)
-            along = along + part.whitened(part.level_m, size) @ waves
-        return slip_m * np.clip(along / power, *_FACTORS)[:, np.newaxis]
+            along = along + (part.whitened(linear, size) * waves).sum(axis=0)
+        return slip * np.clip(along / power, *_FACTORS)[:, np.newaxis]
 
 
 @dataclass(frozen=True)
@@ -262,7 +269,7 @@ def family_posterior(family: SlipFamily, parts: Sequence[Part]) -> FamilyPosteri
     approximation. The sizes at different gauges are taken for independent given the records (a mean field).
     """
     if not parts:
-        return FamilyPosterior(family, (), 0.0, [], [])
+        return FamilyPosterior(family, (), 0.0, [], [], np.zeros(family.modes.shape[1]))
     amplitudes, sizes = np.zeros(family.modes.shape[1]), [WAVE_ERRORS.first] * len(parts)
     for step in range(_STEPS):
         modes, off = _linear(family, parts, amplitudes)
@@ -283,7 +290,7 @@ def family_posterior(family: SlipFamily, parts: Sequence[Part]) -> FamilyPosteri
     at_best += sum(float(WAVE_ERRORS.log_prior[size]) for size in sizes)
     spread = sum(float(np.log(np.exp(log - log.max()).sum())) for log in logs)
     probability = [np.exp(log - log.max()) / np.exp(log - log.max()).sum() for log in logs]
-    return FamilyPosterior(family, parts, at_best + spread, products, probability)
+    return FamilyPosterior(family, parts, at_best + spread, products, probability, amplitudes)
 
 
 def _linear(
