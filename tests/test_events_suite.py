@@ -239,12 +239,13 @@ def test_scores_are_pooled_by_method():
     assert rows["bayes"]["failed"] == "1"
 
 
+@pytest.mark.slow
 def test_an_event_goes_from_raw_files_to_tables(tmp_path, small_bank):
     folder = written(tmp_path, gauges={name: {"lon": lon, "lat": lat} for name, (lon, lat) in PLACED.items()})
     content = small_region().model_dump(mode="json")
     content["grids"]["near"]["hours"] = 4.0
     (folder / "region.toml").write_text(tomli_w.dumps(content))
-    minutes = np.arange(-30 * 60, 240)
+    minutes = np.concatenate([np.arange(-30 * 60, -60, 15), np.arange(-60, 120)])  # as a buoy sends
     clock = np.datetime64(FACTS["origin"].removesuffix("Z")) + minutes.astype("timedelta64[m]")
     slip_m = np.where([name in ("acsza58", "acszb58") for name in small_bank.sources], 6.0, 0.0)
     noise = np.random.default_rng(3)
@@ -256,7 +257,19 @@ def test_an_event_goes_from_raw_files_to_tables(tmp_path, small_bank):
         (folder / f"{gauge}.csv").write_text("\n".join(["station_id,timestamp_utc,height_m", *lines, ""]))
     (folder / "99999.csv").write_text("station_id,timestamp_utc,height_m\n99999,never,1\n")
     out = tmp_path / "out" / "suite.json"
-    options = ["--banks", tmp_path / "banks", "--out", out, "--methods", "nnls", "gaussian", "--workers", "1"]
+    options = [
+        "--banks",
+        tmp_path / "banks",
+        "--out",
+        out,
+        "--methods",
+        "nnls",
+        "gaussian",
+        "--workers",
+        "1",
+        "--scenarios",
+        "200",
+    ]
     assert main([str(each) for each in (folder, *options)]) == 0
     found = json.loads(out.read_text())
     facts = dict(zip(found["tables"]["events"]["header"], found["tables"]["events"]["rows"][0], strict=True))

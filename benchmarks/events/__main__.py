@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.events.event import FILE, Event
+from benchmarks.events.prediction import N_PRIOR
 from benchmarks.events.run import N_SCENARIOS, EventScores, score_event
 from benchmarks.events.tables import event_table, facts_table, pooled_tables
 from benchmarks.markdown import table
@@ -47,6 +48,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     every = [name for name in METHODS if name not in _NOT_RUN]
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=every, help="by default %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="events at a time, %(default)s by default")
+    parser.add_argument("--scenarios", type=int, default=N_SCENARIOS, help="%(default)s by default; fewer for a trial")
     return parser.parse_args(arguments)
 
 
@@ -55,11 +57,20 @@ def scores_of(given: argparse.Namespace) -> list[EventScores]:
     events = [Event.open(folder) for folder in given.events if (folder / FILE).exists()]
     if not events:
         raise InputError(f"events must name a folder with {FILE}, got {' '.join(map(str, given.events))}")
+    if given.scenarios < N_PRIOR:
+        raise InputError(f"scenarios must be >= {N_PRIOR}, got {given.scenarios}")
     names = [event.name for event in events]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise InputError(f"event {twice[0]} is given twice")
-    options = {"raw": given.raw, "banks": given.banks, "methods": given.methods, "figures": given.figures}
-    work, workers = partial(score_event, **options), min(given.workers, len(events))
+    work = partial(
+        score_event,
+        raw=given.raw,
+        banks=given.banks,
+        methods=given.methods,
+        figures=given.figures,
+        n_scenarios=given.scenarios,
+    )
+    workers = min(given.workers, len(events))
     if workers <= 1:
         return [_told(scores) for scores in map(work, events)]
     # a process that has used OpenMP cannot be forked
@@ -87,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = "python -m benchmarks.events benchmarks/events/* --raw EVENTS --banks runs/event-banks"
     results = tables({"events": facts_table(found)} | pooled | of_events, command, code())
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    write_compact(given.out, results | {"methods": list(given.methods), "scenarios": N_SCENARIOS})
+    write_compact(given.out, results | {"methods": list(given.methods), "scenarios": given.scenarios})
     rows = [row for each in found for row in (*each.cases, *each.gauges)]
     write_text(given.out.with_suffix(".jsonl"), "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows))
     for name, one in pooled.items():

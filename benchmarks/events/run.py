@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,21 @@ from benchmarks.events.cases import Case, cases_of
 from benchmarks.events.draws import draw_ensemble
 from benchmarks.events.event import Event, read_event_records
 from benchmarks.events.prediction import Prediction, around, best_prediction, method_prediction, prior_prediction
+from benchmarks.events.remembered import remembered_detections
 from benchmarks.events.scores import crps, holds, pit
 from benchmarks.events.waves import FirstWave, first_waves, impossible, known_samples
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import candidate_sources
+from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.records import Records
 
 __all__ = ["BEST", "N_SCENARIOS", "PRIOR", "EventScores", "score_event"]
 
 N_SCENARIOS = 2000
-PRIOR, BEST = "prior", f"best of {N_SCENARIOS:,} scenarios"
+PRIOR, BEST = "prior", "best scenarios"
 _SMALLEST_M = 1e-3
 _LARGEST_MW = 9.6
 
@@ -114,7 +116,8 @@ def score_event(
             ready = _prepare(event, raw, banks)
         except InputError as error:
             return EventScores(event, seconds=time.monotonic() - begin, failure=str(error))
-        scores = _score(event, ready, methods, n_scenarios, figures)
+        with remembered_detections():
+            scores = _score(event, ready, methods, n_scenarios, figures)
     return EventScores(event, tuple(ready.waves.values()), ready.left_out, *scores, seconds=time.monotonic() - begin)
 
 
@@ -140,7 +143,9 @@ def _score(
     """Score all cases and methods."""
     cases = cases_of(list(ready.waves.values()))
     ensemble = draw_ensemble(event, ready.bank, _times(ready, cases), count=n_scenarios, rng=np.random.default_rng(0))
-    of_cases, of_gauges, shown = [], [], {}
+    of_cases: list[Row] = []
+    of_gauges: list[Row] = []
+    shown: dict[tuple[str, str], SlipEstimate] = {}
     for case in cases:
         predictions: dict[str, Prediction | str] = {PRIOR: prior_prediction(ensemble, ready.waves, case)}
         if case.used:
@@ -152,7 +157,8 @@ def _score(
                     predictions[method] = str(error)
                     continue
                 predictions[method] = found
-                shown |= {(case.name, method): found.slip} if found.probabilistic else {}
+                if found.slip is not None and found.probabilistic:
+                    shown[case.name, method] = found.slip
         for method, prediction in predictions.items():
             about = _about(event, case, method)
             of_cases.append(about | _case_row(event, prediction))
@@ -194,7 +200,7 @@ def _case_row(event: Event, prediction: Prediction | str) -> Row:
     if isinstance(prediction, str):
         return {"failure": prediction}
     low, high = prediction.magnitude_interval or (np.nan, np.nan)
-    row = {
+    row: Row = {
         "failure": "",
         "magnitude": _plain(prediction.magnitude),
         "magnitude_low": _plain(low),
@@ -225,7 +231,7 @@ def _gauge_rows(ready: _Prepared, case: Case, prediction: Prediction) -> list[Ro
     return rows
 
 
-def _wave_scores(fit: Any) -> Mapping[str, float | None]:
+def _wave_scores(fit: Any) -> Row:
     """Score a mean wave; levels below a millimetre count as one."""
     if fit is None:
         return dict.fromkeys(("explained_variance", "ln_ratio", "arrival_error_min"))

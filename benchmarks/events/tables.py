@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,18 @@ def pooled_tables(scores: Sequence[EventScores]) -> dict[str, Table]:
         chosen["interface"] = lambda row: row["interface"]
     for each in scores:
         if each.cases:
-            chosen[f"event {each.event.name}"] = lambda row, name=each.event.name: row["event"] == name
+            chosen[f"event {each.event.name}"] = partial(_is_of, each.event.name)
     tables = {
         name: pooled_table(*([row for row in _with_records(rows) if wanted(row)] for rows in (cases, gauges)))
         for name, wanted in chosen.items()
     }
     early = [[row for row in rows if not row["used"]] for rows in (cases, gauges)]
     return tables | ({"no_wave_yet": pooled_table(*early)} if early[0] else {})
+
+
+def _is_of(event: str, row: Row) -> bool:
+    """Tell whether a row is of an event."""
+    return row["event"] == event
 
 
 def pooled_table(cases: Sequence[Row], gauges: Sequence[Row]) -> Table:
