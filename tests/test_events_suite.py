@@ -14,6 +14,7 @@ from benchmarks.events.banks import event_region
 from benchmarks.events.cases import cases_of
 from benchmarks.events.draws import at_times, misfit_of
 from benchmarks.events.event import Event
+from benchmarks.events.remembered import remembered_detections
 from benchmarks.events.scores import crps, holds, minutes_until_steady, pit, uniformity
 from benchmarks.events.tables import pooled_table
 from benchmarks.events.waves import FirstWave, first_waves, impossible
@@ -21,6 +22,7 @@ from scipy.stats import norm
 
 from conftest import small_region
 from slipcast.errors import InputError
+from slipcast.realtime import waves_seen
 from slipcast.records import Records
 
 FACTS = {
@@ -216,6 +218,22 @@ def test_waves_are_interpolated_to_times_of_a_record():
     time_s, level = np.arange(0.0, 240.0, 60.0), np.array([[0.0, 1.0, 3.0, np.nan]])
     npt.assert_allclose(at_times(time_s, level, np.array([30.0, 60.0, 105.0, 200.0]))[0], [0.5, 1.0, 2.5, np.nan])
     npt.assert_allclose(misfit_of([level[:, :2]], [np.array([1.0, 1.0])]), [1.0])
+
+
+def test_detections_are_looked_for_once(monkeypatch):
+    calls = []
+
+    def found(time_s, height_m, earliest_s):
+        calls.append(earliest_s)
+        return float(height_m.sum())
+
+    monkeypatch.setattr(waves_seen, "detected_at", found)
+    time_s = np.arange(3.0)
+    with remembered_detections():
+        assert [waves_seen.detected_at(time_s, time_s + at, 0.0) for at in (0, 1, 0)] == [3.0, 6.0, 3.0]
+        waves_seen.detected_at(time_s, time_s, 60.0)
+    assert calls == [0.0, 0.0, 60.0]
+    assert waves_seen.detected_at is found
 
 
 def test_scores_are_pooled_by_method():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.events.cases import Case
 from benchmarks.events.event import Event
@@ -47,6 +48,15 @@ def draw_figure(
         if methods:
             title = f"{event.title}, {case.last_min:g} min, {methods[-1]}"
             axes = draw_event(records, slips[case.name, methods[-1]], bank, title=title)
+            _key_below(axes)
             folder.mkdir(parents=True, exist_ok=True)
             plots.save_figure(axes, folder / f"{event.name}.png")
             return
+
+
+def _key_below(axes: Sequence[Any]) -> None:
+    """Move the key out of the first panel, where a wave may be, below all."""
+    if (key := axes[0].get_legend()) is not None:
+        handles, labels = key.legend_handles, [text.get_text() for text in key.get_texts()]
+        key.remove()
+        axes[0].figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), fontsize=7, frameon=False)
