@@ -1,0 +1,123 @@
+"""Banks of events: a region's grids and unit sources, and DARTs where they stood on the day."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from benchmarks.events.waves import FirstWave
+from slipcast.errors import InputError, SlipcastWarning, invalid_setting
+from slipcast.greens.bank import GreensBank
+from slipcast.greens.reciprocity import check_region
+from slipcast.records import Records
+from slipcast.regions.region import Gauge, Region
+
+__all__ = ["event_bank", "event_region"]
+
+_LONGEST_H = 24.0
+_MARGIN_MIN = 15.0
+
+
+def event_region(region: Region, records: Records, waves: Sequence[FirstWave]) -> tuple[Region, dict[str, str]]:
+    """Put the gauges of an event into a region.
+
+    Parameters
+    ----------
+    region : Region
+        With grids and unit sources.
+    records : Records
+        That say where the gauges stood.
+    waves : sequence of FirstWave
+        The gauges, and how long a wave there takes.
+
+    Returns
+    -------
+    region : Region
+        With these gauges alone, each on the finest grid that holds it in water and that the region runs until its
+        first wave has ended, else on the coarsest; runs of all grids are as long as the last first wave needs.
+    left_out : dict of str to str
+        By station why it has no place.
+
+    Raises
+    ------
+    InputError
+        If no gauge has a place.
+    """
+    grids = sorted(region.grids, key=lambda name: region.grids[name].spacing_arcmin)
+    gauges, left_out = [], {}
+    for wave in waves:
+        if wave.end_min + _MARGIN_MIN > 60 * _LONGEST_H:
+            left_out[wave.gauge] = f"its first wave ends after {wave.end_min:.0f} min, later than a bank reaches"
+            continue
+        row = records.gauges.index(wave.gauge)
+        lon, lat = (float(records.dataset[name][row]) for name in ("gauge_lon", "gauge_lat"))
+        errors = []
+        for name in grids:
+            if name != grids[-1] and 60 * region.grids[name].hours < wave.end_min:
+                continue
+            gauge = Gauge(name=wave.gauge, kind="dart", lon=lon, lat=lat, grid=name, senses="pressure")
+            try:
+                check_region(_with_gauges(region, [gauge]))
+            except InputError as error:
+                errors.append(str(error))
+                continue
+            gauges.append(gauge)
+            break
+        else:
+            left_out[wave.gauge] = "; ".join(errors)
+    if not gauges:
+        told = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise InputError(
+            f"no station with a first wave lies on a grid of region {region.name}: {told or 'none has one'}"
+        )
+    placed = {gauge.name for gauge in gauges}
+    last_min = max(wave.end_min for wave in waves if wave.gauge in placed)
+    hours = float(np.ceil(2 * (last_min + _MARGIN_MIN) / 60) / 2)
+    used = {gauge.grid for gauge in gauges}
+    made = _with_gauges(region, gauges).with_grids(hours=dict.fromkeys(used, hours))
+    return made.model_copy(update={"grids": {name: made.grids[name] for name in grids if name in used}}), left_out
+
+
+def _with_gauges(region: Region, gauges: Sequence[Gauge]) -> Region:
+    """Return a region with other gauges; InputError if one lies outside its grid."""
+    content = region.model_dump() | {"gauges": [gauge.model_dump() for gauge in gauges], "observers": ()}
+    try:
+        return Region.model_validate(content)
+    except ValidationError as error:
+        raise invalid_setting(error, "key", sorted(Region.model_fields)) from error
+
+
+def event_bank(region: Region, path: Path, *, workers: int | None = None) -> GreensBank:
+    """Open the bank of an event, or build it where there is none of this region.
+
+    Parameters
+    ----------
+    region : Region
+        As of :func:`event_region`.
+    path : path
+        Where the bank is kept.
+    workers : int, optional
+        Runs at a time.
+
+    Returns
+    -------
+    bank : GreensBank
+    """
+    if path.exists():
+        kept = GreensBank.open(path)
+        if kept.region.json_text() == region.json_text():
+            return kept
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlipcastWarning)  # some grids are coarse near the sources
+        bank = GreensBank.build(region, workers=workers, save_to=path)
+    sys.stdout.write(f"bank {path.name}: {time.monotonic() - begin:.0f} s, {path.stat().st_size / 1e6:.0f} MB\n")
+    sys.stdout.flush()
+    return bank

@@ -1,0 +1,62 @@
+"""Picture of an event: records, model and 90 % intervals at its buoys, and slip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.events.cases import Case
+from benchmarks.events.event import Event
+from slipcast import plots
+from slipcast.greens.bank import GreensBank
+from slipcast.inversion.estimate import SlipEstimate
+from slipcast.records import Records
+from slipcast.reports.event import draw_event
+
+__all__ = ["draw_figure"]
+
+_SHOWN_MIN = 90.0
+
+
+def draw_figure(
+    event: Event,
+    records: Records,
+    bank: GreensBank,
+    cases: Sequence[Case],
+    slips: Mapping[tuple[str, str], SlipEstimate],
+    folder: Path,
+) -> None:
+    """Draw the first case of at least 90 minutes with records, by the last method that gives intervals there.
+
+    Parameters
+    ----------
+    event : Event
+        Names the file.
+    records, bank
+        Of the event.
+    cases : sequence of Case
+        Of the event.
+    slips : mapping of (str, str) to SlipEstimate
+        By case and method, of methods with posterior samples.
+    folder : path
+        Where it is written.
+    """
+    late = [case for case in sorted(cases, key=lambda case: case.last_min) if case.last_min >= _SHOWN_MIN]
+    for case in [case for case in late if case.kind != "left out"] + late:
+        methods = [method for name, method in slips if name == case.name]
+        if methods:
+            title = f"{event.title}, {case.last_min:g} min, {methods[-1]}"
+            axes = draw_event(records, slips[case.name, methods[-1]], bank, title=title)
+            _key_below(axes)
+            folder.mkdir(parents=True, exist_ok=True)
+            plots.save_figure(axes, folder / f"{event.name}.png")
+            return
+
+
+def _key_below(axes: Sequence[Any]) -> None:
+    """Move the key out of the first panel, where a wave may be, below all."""
+    if (key := axes[0].get_legend()) is not None:
+        handles, labels = key.legend_handles, [text.get_text() for text in key.get_texts()]
+        key.remove()
+        axes[0].figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), fontsize=7, frameon=False)
