@@ -158,7 +158,7 @@ def test_methods_by_name(small_bank):
     for options, message in (
         (
             {"method": "lsq", "window_min": 45},
-            "method must be one of nnls, tikhonov, linear, gaussian, bayes, got 'lsq'",
+            "method must be one of nnls, tikhonov, linear, gaussian, bayes, mixture, got 'lsq'",
         ),
         ({"method": "nnls", "window_min": None}, "method nnls needs a window, minutes after the origin"),
     ):

@@ -20,6 +20,7 @@ from slipcast.inversion.mixture import RuptureMixture
 from slipcast.inversion.wave_error import WAVE_ERRORS, error_factors, informative_samples
 from slipcast.physics.moment import moment_magnitude, seismic_moment
 from slipcast.physics.slip_families import N_PARAMETERS, FamilyPrior, FamilySettings, SlipFamily
+from slipcast.realtime.event_slip import UNLIKE
 
 EPICENTRE = (-125.6, 47.2)  # within acszb58
 
@@ -349,8 +350,23 @@ def test_a_part_of_the_gauges_and_of_the_window(small_bank):
 
 
 def test_draws_on_some_sources_are_forecast_with_the_whole_bank(small_bank, twin):
-    inverter = RuptureMixture(small_bank, 110.0, families=48).with_sources(["acsza58", "acszb57", "acszb58", "acsza57"])
-    slip = sc.invert(records_of(small_bank, twin), inverter, hold_first=False, put_aside=False)
+    some = small_bank.with_sources(["acsza58", "acszb57", "acszb58", "acsza57"])
+    slip = sc.invert(records_of(small_bank, twin), RuptureMixture(some, 110.0, families=48), put_aside=False)
     level = sc.forecast(slip, small_bank).sea_level
-    of_sources = sc.forecast(slip, small_bank.with_sources(slip.sources)).sea_level
-    npt.assert_allclose(level, of_sources, rtol=1e-5, atol=1e-7)
+    npt.assert_allclose(level, sc.forecast(slip, some).sea_level, rtol=1e-5, atol=1e-7)
+
+
+def test_a_first_magnitude_does_not_choose_the_sources(small_bank, twin):
+    records = records_of(small_bank, twin)
+    found = sc.invert_event(records, small_bank, method="mixture", window_min=90, magnitude=6.0)
+    assert found.inverter.sources == small_bank.sources
+    assert len(sc.invert_event(records, small_bank, window_min=90, magnitude=6.0).inverter.sources) < 9
+
+
+def test_waves_turned_upside_down_are_unlike_any_rupture(small_bank, twin):
+    records = records_of(small_bank, twin)
+    turned = sc.Records(records.dataset.assign(sea_level=-records.sea_level))
+    inverter = RuptureMixture(small_bank, 110.0, families=48)
+    notes = [sc.invert(each, inverter, magnitude=7.9, put_aside=False).note for each in (records, turned)]
+    assert UNLIKE not in notes[0]
+    assert UNLIKE in notes[1]

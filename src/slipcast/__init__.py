@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slipcast.inversion.gaussian import GaussianPosterior
     from slipcast.inversion.inverter import Inverter
     from slipcast.inversion.least_squares import LeastSquares
+    from slipcast.inversion.mixture import RuptureMixture
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
     from slipcast.learning.inverters import open_inverter, open_model
@@ -45,6 +46,7 @@ _HOMES = {
     "EventInversion": "realtime.real_event",
     "Forecast": "forecasting.forecast",
     "GaussianPosterior": "inversion.gaussian",
+    "RuptureMixture": "inversion.mixture",
     "GreensBank": "greens.bank",
     "InputError": "errors",
     "Inverter": "inversion.inverter",
@@ -90,6 +92,7 @@ __all__ = [
     "Records",
     "Region",
     "Replay",
+    "RuptureMixture",
     "RuptureSettings",
     "ScenarioSet",
     "SlipEstimate",

@@ -28,7 +28,7 @@ def invert(
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Out = Path("slip.nc"),
     model: Model = None,
-    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian or bayes.")] = None,
+    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian, bayes or mixture.")] = None,
     window: Annotated[
         str | None,
         typer.Option(help="Minutes after the origin, or first-wave, or GAUGE=either,...; a method needs it."),
@@ -97,7 +97,7 @@ def invert(
     if one_out and (bank is None or method is None):
         raise InputError("--leave-one-out needs --bank and --method")
     if (model is None) == (method is None):
-        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
+        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes, mixture)")
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
     windows: Any = None if window is None else _windows(window, observed, names, by_method=method is not None)
@@ -217,7 +217,7 @@ def chosen_inverter(
     from slipcast.learning.inverters import open_inverter
 
     if (model is None) == (method is None):
-        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes)")
+        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes, mixture)")
     if model is not None:
         _refuse_options(options)
         return open_inverter(model)

@@ -9,6 +9,7 @@ from slipcast.inversion.invert import NoGaugeLeft, contradicting_gauges, invert_
 from slipcast.inversion.inverter import Inverter, RecordModel, SamplingInverter, WaveInverter
 from slipcast.inversion.least_squares import LeastSquares, LeastSquaresSolver
 from slipcast.inversion.methods import METHODS, method_named
+from slipcast.inversion.mixture import RuptureMixture
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.restricted import RestrictedPosterior
 from slipcast.inversion.timing import Timing, fit_timing, usual_half_duration
@@ -26,6 +27,7 @@ __all__ = [
     "NoGaugeLeft",
     "RecordModel",
     "RestrictedPosterior",
+    "RuptureMixture",
     "SamplingInverter",
     "SlipEstimate",
     "Timing",

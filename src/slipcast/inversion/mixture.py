@@ -138,10 +138,6 @@ class RuptureMixture:
             raise InputError(f"window_min must be in (0, {self.window_min:g}] and hold a sample, got {window:g}")
         return replace(self, gauges=names, window_min=window)
 
-    def with_sources(self, sources: Sequence[str]) -> RuptureMixture:
-        """Draw ruptures on some unit sources alone."""
-        return replace(self, bank=self.bank.with_sources(list(sources)))
-
     def prepared(self, records: Records) -> RuptureMixture:
         """Return the same for the gauges, the noise and the earthquake of records; InputError if it cannot use them."""
         records = records.one_event()

@@ -24,7 +24,7 @@ class WaveErrors:
         Of the share, beforehand: its median, and the standard deviation of its logarithm.
     """
 
-    share: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
+    share: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4, 0.8)
     correlation_s: tuple[float, ...] = (180.0, 720.0)
     middle: float = 0.15
     scatter: float = 0.8

@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from slipcast.greens.responses import SourceResponses
     from slipcast.learning.checkpoint import Checkpoint
 
-__all__ = ["EXPLAINED", "EventSlip", "invert", "on_sources", "slip_of_event", "sources_in_reach"]
+__all__ = ["EXPLAINED", "UNLIKE", "EventSlip", "invert", "on_sources", "slip_of_event", "sources_in_reach"]
 
 EXPLAINED = 0.5
 """A slip explains a record of which it makes this share, or more."""
 
+UNLIKE = "the records are unlike any rupture near the epicentre"
+"""How an estimate's note begins to say that modelled waves are off too far."""
+
+_UNLIKE_SHARE = 0.3  # of the wave, mean over draws
 _LOWEST_MW = RuptureSettings().magnitude[0]
 _DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 
@@ -54,7 +58,8 @@ class EventSlip:
     wave_seen : bool
         Whether a wave has been seen at a gauge that was used.
     note : str
-        How it stands to the first magnitude, in words; empty if that says nothing.
+        How it stands to the first magnitude, and whether the records are like any rupture, in words; empty if that
+        says nothing.
     """
 
     slip: SlipEstimate
@@ -189,6 +194,10 @@ def slip_of_event(
             supported=waves is None or len(agreed) > 1,
             lowest=_LOWEST_MW,
         )
+    if wave_seen and "wave_error" in slip.dataset:
+        off = float(slip.dataset["wave_error"].mean())
+        unlike = f"{UNLIKE}: modelled waves are off by {100 * off:.0f} % of their height" if off > _UNLIKE_SHARE else ""
+        note = "; ".join(filter(None, (note, unlike)))
     shares = _explained(slip, waves, records, names, until_min, seen)
     told = {name: round(share, 4) if np.isfinite(share) else None for name, share in shares.items()}
     said = {"explained": json.dumps(told)} | ({"note": note} if note else {})

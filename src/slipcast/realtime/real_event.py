@@ -83,7 +83,7 @@ def invert_event(
         Of one event, as :func:`~slipcast.records.read_records` leaves them.
     bank : GreensBank
         Responses of unit sources.
-    method : {"tikhonov", "nnls", "linear", "gaussian", "bayes"}, optional
+    method : {"tikhonov", "nnls", "linear", "gaussian", "bayes", "mixture"}, optional
         As :func:`~slipcast.inversion.methods.method_named` takes it.
     window_min : float, "first-wave", or mapping of gauge to float, optional
         Minutes after the origin; by default to the end of the first wave at each gauge
@@ -96,14 +96,15 @@ def invert_event(
     magnitude : float, optional
         Mw of the first bulletin, by default that of the records (:attr:`Records.first_magnitude`): slip is then looked
         for on those unit sources alone that an earthquake as large can reach from the epicentre
-        (:func:`~slipcast.inversion.candidates.candidate_sources`); without one on all of the bank.
+        (:func:`~slipcast.inversion.candidates.candidate_sources`); without one on all of the bank. Method "mixture"
+        weighs sizes about it, on all of the bank.
     hold_first : bool, optional
         Hold the result against that magnitude (:class:`~slipcast.inversion.first_magnitude.FirstMagnitude`), as the
         service does.
     half_duration_s : float, optional
         By how much waves are later because the rupture takes time, s (what is usual:
-        :func:`~slipcast.inversion.timing.usual_half_duration`); by default slip is at once. Not for method "linear",
-        whose ruptures take time themselves.
+        :func:`~slipcast.inversion.timing.usual_half_duration`); by default slip is at once. Not for methods "linear"
+        and "mixture", whose ruptures take time themselves.
     stretch, shifts : bool, optional
         Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
         (:func:`~slipcast.inversion.timing.fit_timing`).
@@ -161,11 +162,13 @@ def invert_event(
     until = records
     if put_aside:  # as a service would, which has no later samples
         until = Records(with_reasons(examined(as_sent, 60.0 * longest, middles).dataset, records.gauges_left_out))
-    inverter = method_named(method, near, window_min=longest, gauges=used, **options)
+    # a mixture weighs how far ruptures reach, itself
+    responses = bank if method == "mixture" else near
+    inverter = method_named(method, responses, window_min=longest, gauges=used, **options)
     check_half_duration(half_duration_s)
-    if half_duration_s and method == "linear":
+    if half_duration_s and method in ("linear", "mixture"):
         raise InputError(
-            "half_duration_s is for methods of slip at once; ruptures of method linear take time themselves"
+            f"half_duration_s is for methods of slip at once; ruptures of method {method} take time themselves"
         )
     timing = Timing(half_duration_s=half_duration_s) if half_duration_s else None
     if stretch or shifts:
