@@ -14,7 +14,7 @@ from benchmarks.events.banks import event_region
 from benchmarks.events.cases import cases_of
 from benchmarks.events.draws import at_times, misfit_of
 from benchmarks.events.event import Event
-from benchmarks.events.remembered import remembered_detections
+from benchmarks.events.remembered import remembered_checks
 from benchmarks.events.scores import crps, holds, minutes_until_steady, pit, uniformity
 from benchmarks.events.tables import pooled_table
 from benchmarks.events.waves import FirstWave, first_waves, impossible
@@ -229,7 +229,7 @@ def test_detections_are_looked_for_once(monkeypatch):
 
     monkeypatch.setattr(waves_seen, "detected_at", found)
     time_s = np.arange(3.0)
-    with remembered_detections():
+    with remembered_checks():
         assert [waves_seen.detected_at(time_s, time_s + at, 0.0) for at in (0, 1, 0)] == [3.0, 6.0, 3.0]
         waves_seen.detected_at(time_s, time_s, 60.0)
     assert calls == [0.0, 0.0, 60.0]
