@@ -18,7 +18,7 @@ from slipcast.greens.reciprocity import check_region
 from slipcast.records import Records
 from slipcast.regions.region import Gauge, Region
 
-__all__ = ["event_bank", "event_region"]
+__all__ = ["event_bank", "event_region", "has_what_is_wanted"]
 
 _LONGEST_H = 24.0
 _MARGIN_MIN = 15.0
@@ -93,7 +93,7 @@ def _with_gauges(region: Region, gauges: Sequence[Gauge]) -> Region:
         raise invalid_setting(error, "key", sorted(Region.model_fields)) from error
 
 
-def _serves(kept: Region, wanted: Region) -> bool:
+def has_what_is_wanted(kept: Region, wanted: Region) -> bool:
     """Tell whether the bank of a region has what is wanted of another."""
     same = (kept.name, kept.sources, kept.subfault_km) == (wanted.name, wanted.sources, wanted.subfault_km)
     if not same or not set(wanted.gauges) <= set(kept.gauges) or not set(wanted.grids) <= set(kept.grids):
@@ -120,7 +120,7 @@ def event_bank(region: Region, path: Path, *, workers: int | None = None) -> Gre
     """
     if path.exists():
         kept = GreensBank.open(path)
-        if _serves(kept.region, region):
+        if has_what_is_wanted(kept.region, region):
             return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
