@@ -10,19 +10,19 @@ import numpy.testing as npt
 import pytest
 import tomli_w
 from benchmarks.events.__main__ import main
-from benchmarks.events.banks import event_region
+from benchmarks.events.banks import event_region, has_what_is_wanted
 from benchmarks.events.cases import cases_of
 from benchmarks.events.draws import at_times, misfit_of
 from benchmarks.events.event import Event
-from benchmarks.events.remembered import remembered_detections
+from benchmarks.events.remembered import remembered_checks
 from benchmarks.events.scores import crps, holds, minutes_until_steady, pit, uniformity
 from benchmarks.events.tables import pooled_table
 from benchmarks.events.waves import FirstWave, first_waves, impossible
 from scipy.stats import norm
 
-from conftest import small_region
+from conftest import SMALL_SOURCES, small_region
 from slipcast.errors import InputError
-from slipcast.realtime import waves_seen
+from slipcast.realtime import event_slip, waves_seen
 from slipcast.records import Records
 
 FACTS = {
@@ -221,7 +221,7 @@ def test_waves_are_interpolated_to_times_of_a_record():
 
 
 def test_detections_are_looked_for_once(monkeypatch):
-    calls = []
+    calls, before = [], event_slip.contradicting_gauges
 
     def found(time_s, height_m, earliest_s):
         calls.append(earliest_s)
@@ -229,11 +229,30 @@ def test_detections_are_looked_for_once(monkeypatch):
 
     monkeypatch.setattr(waves_seen, "detected_at", found)
     time_s = np.arange(3.0)
-    with remembered_detections():
+    with remembered_checks():
         assert [waves_seen.detected_at(time_s, time_s + at, 0.0) for at in (0, 1, 0)] == [3.0, 6.0, 3.0]
         waves_seen.detected_at(time_s, time_s, 60.0)
     assert calls == [0.0, 0.0, 60.0]
     assert waves_seen.detected_at is found
+    assert event_slip.contradicting_gauges is before
+
+
+@pytest.mark.parametrize(
+    ("changes", "serves"),
+    [
+        ({}, True),
+        ({"grids": {"near": {"hours": 1.5}}}, True),
+        ({"grids": {"near": {"hours": 3.0}}}, False),
+        ({"grids": {"near": {"spacing_arcmin": 4.0}}}, False),
+        ({"subfault_km": 20.0}, False),
+        ({"sources": SMALL_SOURCES[:4]}, False),
+    ],
+)
+def test_a_bank_is_used_again_where_it_has_what_is_wanted(small_bank, changes, serves):
+    content = small_bank.region.model_dump() | {key: value for key, value in changes.items() if key != "grids"}
+    content["grids"]["near"] |= changes.get("grids", {}).get("near", {})
+    content |= {"gauges": content["gauges"][:2], "observers": ()}
+    assert has_what_is_wanted(small_bank.region, type(small_bank.region).model_validate(content)) is serves
 
 
 def test_scores_are_pooled_by_method():

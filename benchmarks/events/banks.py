@@ -18,7 +18,7 @@ from slipcast.greens.reciprocity import check_region
 from slipcast.records import Records
 from slipcast.regions.region import Gauge, Region
 
-__all__ = ["event_bank", "event_region"]
+__all__ = ["event_bank", "event_region", "has_what_is_wanted"]
 
 _LONGEST_H = 24.0
 _MARGIN_MIN = 15.0
@@ -93,8 +93,17 @@ def _with_gauges(region: Region, gauges: Sequence[Gauge]) -> Region:
         raise invalid_setting(error, "key", sorted(Region.model_fields)) from error
 
 
+def has_what_is_wanted(kept: Region, wanted: Region) -> bool:
+    """Tell whether the bank of a region has what is wanted of another."""
+    same = (kept.name, kept.sources, kept.subfault_km) == (wanted.name, wanted.sources, wanted.subfault_km)
+    if not same or not set(wanted.gauges) <= set(kept.gauges) or not set(wanted.grids) <= set(kept.grids):
+        return False
+    pairs = [(kept.grids[name], plan) for name, plan in wanted.grids.items()]
+    return all(one.hours >= plan.hours and one.model_copy(update={"hours": plan.hours}) == plan for one, plan in pairs)
+
+
 def event_bank(region: Region, path: Path, *, workers: int | None = None) -> GreensBank:
-    """Open the bank of an event, or build it where there is none of this region.
+    """Open the bank of an event, or build it where there is none of this region, or of more gauges and longer runs.
 
     Parameters
     ----------
@@ -111,7 +120,7 @@ def event_bank(region: Region, path: Path, *, workers: int | None = None) -> Gre
     """
     if path.exists():
         kept = GreensBank.open(path)
-        if kept.region.json_text() == region.json_text():
+        if has_what_is_wanted(kept.region, region):
             return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()

@@ -88,7 +88,8 @@ def draw_ensemble(
         until it lies on unit sources that one of its magnitude can reach from the epicentre.
     """
     reach = _Reach(event, bank)
-    near = bank.with_sources(reach.sources)
+    last_min = float(np.ceil(max(at_s[-1] for at_s in time_s.values()) / 60))
+    near = bank.with_sources(reach.sources).with_window(list(time_s), last_min)
     generator = RuptureGenerator(near.subfaults)
     waves = KinematicResponse.of(near)
     magnitudes: list[float] = []

@@ -16,7 +16,7 @@ from benchmarks.events.cases import Case, cases_of
 from benchmarks.events.draws import draw_ensemble
 from benchmarks.events.event import Event, read_event_records
 from benchmarks.events.prediction import Prediction, around, best_prediction, method_prediction, prior_prediction
-from benchmarks.events.remembered import remembered_detections
+from benchmarks.events.remembered import remembered_checks
 from benchmarks.events.scores import crps, holds, pit
 from benchmarks.events.waves import FirstWave, first_waves, impossible, known_samples
 from slipcast.errors import InputError, SlipcastWarning
@@ -116,7 +116,7 @@ def score_event(
             ready = _prepare(event, raw, banks)
         except InputError as error:
             return EventScores(event, seconds=time.monotonic() - begin, failure=str(error))
-        with remembered_detections():
+        with remembered_checks():
             scores = _score(event, ready, methods, n_scenarios, figures)
     return EventScores(event, tuple(ready.waves.values()), ready.left_out, *scores, seconds=time.monotonic() - begin)
 

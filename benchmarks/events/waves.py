@@ -9,6 +9,7 @@ import numpy as np
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import arrival_time
 from slipcast.greens.bank import GreensBank
+from slipcast.realtime.waves_seen import waves_seen_in
 from slipcast.records import Records
 from slipcast.records.arrival import earliest_arrivals
 from slipcast.records.first_wave import first_wave_span
@@ -59,11 +60,13 @@ def first_waves(records: Records) -> tuple[list[FirstWave], dict[str, str]]:
     -------
     waves : list of FirstWave
         In the order of the records. A wave counts where its crest is at least 1 cm, and five standard deviations of
-        the six hours before any wave can arrive.
+        the six hours before any wave can arrive, and where a tsunami is detected before it ends
+        (:func:`slipcast.realtime.waves_seen.waves_seen_in`): what is left of a tide is higher in places.
     left_out : dict of str to str
         By station why there is none.
     """
-    waves, left_out = [], {}
+    waves: list[FirstWave] = []
+    left_out: dict[str, str] = {}
     earliest_s = earliest_arrivals(records)
     for row, gauge in enumerate(records.gauges):
         try:
@@ -81,7 +84,10 @@ def first_waves(records: Records) -> tuple[list[FirstWave], dict[str, str]]:
             left_out[gauge] = f"its highest wave is {1e3 * level_m[crest]:.0f} mm, less than {1e3 * least_m:.0f} mm"
             continue
         waves.append(FirstWave(gauge, start_s, float(time_s[crest]), end_s, float(level_m[crest])))
-    return waves, left_out
+    ends_s = {wave.gauge: wave.end_s for wave in waves}
+    seen = waves_seen_in(Records(records.dataset.sel(gauge=list(ends_s))), list(ends_s), (), ends_s) if ends_s else {}
+    left_out |= {gauge: "no tsunami is detected in it" for gauge in ends_s if not seen[gauge]}
+    return [wave for wave in waves if seen[wave.gauge]], left_out
 
 
 def known_samples(records: Records, gauge: str) -> tuple[np.ndarray, np.ndarray]:
