@@ -14,7 +14,8 @@ import slipcast as sc
 from slipcast.errors import InputError
 from slipcast.forecasting.forecast import wave_draws
 from slipcast.inversion.estimate import magnitude_of_slip
-from slipcast.inversion.family_update import Explored, Part, evidence, explore, family_posterior
+from slipcast.inversion.family_search import Explored, explore
+from slipcast.inversion.family_update import Part, evidence, family_posterior
 from slipcast.inversion.methods import method_named
 from slipcast.inversion.mixture import RuptureMixture
 from slipcast.inversion.wave_error import WAVE_ERRORS, error_factors, informative_samples

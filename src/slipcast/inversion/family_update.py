@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,12 @@ from scipy.linalg import cho_solve, solve_triangular
 from slipcast.inversion.wave_error import WAVE_ERRORS
 from slipcast.physics.slip_families import SlipFamily
 
-__all__ = ["Explored", "FamilyPosterior", "Part", "evidence", "explore", "family_posterior"]
+__all__ = ["FamilyPosterior", "Part", "evidence", "family_posterior"]
 
 _SWEEPS = 3
 _STEPS, _SIZES_AT = 10, (1, 4)
 _LARGEST_STEP, _SMALL_STEP, _LEAST_FACTOR = 1.5, 0.05, 0.1  # of the logarithm of slip; of an amplitude
 _FACTOR_SD, _FACTORS = 0.2, (0.3, 2.0)
-_ROUNDS, _CENTRES, _TRIED, _KERNEL_SD = 5, 6, 64, 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,100 +134,6 @@ class FamilyPosterior:
             power = power + np.square(waves).sum(axis=0)
             along = along + (part.whitened(linear, size) * waves).sum(axis=0)
         return slip * np.clip(along / power, *_FACTORS)[:, np.newaxis]
-
-
-@dataclass(frozen=True)
-class Explored:
-    """Families that were tried.
-
-    Attributes
-    ----------
-    families : list of SlipFamily
-    log_evidence : array, shape (n_families,)
-        At first sight.
-    log_prior : array, shape (n_families,)
-        Logarithm of how much of what is possible each stands for, but for a constant: less where many were tried.
-    """
-
-    families: list[SlipFamily]
-    log_evidence: np.ndarray
-    log_prior: np.ndarray
-
-    def best(self, most: int, within: float) -> list[int]:
-        """Return the most likely ones, so many at most, within so many of the logarithm of the best."""
-        log = self.log_evidence + self.log_prior
-        kept = np.argsort(-log)[:most]
-        return kept[log[kept] >= log.max() - within].tolist()
-
-
-def explore(
-    make: Callable[[np.ndarray], SlipFamily | None],
-    evidence_of: Callable[[SlipFamily], float] | None,
-    points: np.ndarray,
-    *,
-    seed: int = 0,
-) -> Explored:
-    """Try families all over, and then more beside those that records make likely.
-
-    Parameters
-    ----------
-    make : callable
-        From a point of the unit cube to the family there, None where there is none.
-    evidence_of : callable or None
-        Logarithm of the density of the records under a family; None if there are no records.
-    points : array, shape (n, n_parameters)
-        What is tried first.
-    seed : int, optional
-        What the others are drawn from.
-
-    Returns
-    -------
-    explored : Explored
-
-    Notes
-    -----
-    Adaptive importance sampling with a deterministic mixture of proposals (Cornuet et al. 2012, Scandinavian Journal of
-    Statistics 39, 798): in each round, points are drawn about the best ones so far, and each point counts by one over
-    the density of all that proposed.
-    """
-    rng = np.random.default_rng(seed)
-    families: list[SlipFamily] = []
-    logs: list[float] = []
-    places: list[np.ndarray] = []
-    centres: list[np.ndarray] = []
-    wanted = points
-    for number in range(_ROUNDS if evidence_of is not None else 1):
-        if number:
-            best = np.argsort(-np.array(logs))[:_CENTRES]
-            centres.append(np.array(places)[best])
-            about = centres[-1][rng.integers(len(best), size=_TRIED)]
-            wanted = _reflected(about + _KERNEL_SD * rng.standard_normal(about.shape))
-        for point in wanted:
-            family = make(point)
-            if family is not None:
-                families.append(family)
-                places.append(point)
-                logs.append(0.0 if evidence_of is None else evidence_of(family))
-        if not families:
-            break
-    density = np.full(len(families), float(len(points)))
-    for about in centres:
-        density += _TRIED * _kernel_density(np.array(places), about)
-    return Explored(families, np.array(logs), -np.log(density))
-
-
-def _reflected(points: np.ndarray) -> np.ndarray:
-    """Bring points back into the unit cube, as from a mirror at its faces."""
-    inside = np.mod(np.abs(points), 2.0)
-    return np.minimum(inside, 2.0 - inside)
-
-
-def _kernel_density(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return the density of points drawn about centres with reflection at the faces of the unit cube, shape (n,)."""
-    away = points[:, np.newaxis] - centres
-    images = [away, points[:, np.newaxis] + centres, points[:, np.newaxis] + centres - 2.0]
-    one = sum(np.exp(-0.5 * (image / _KERNEL_SD) ** 2) for image in images) / (_KERNEL_SD * np.sqrt(2 * np.pi))
-    return np.prod(one, axis=-1).mean(axis=1)
 
 
 def evidence(family: SlipFamily, parts: Sequence[Part]) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import GreensBank
 from slipcast.greens.reciprocity import SAMPLE_S
-from slipcast.inversion.family_update import FamilyPosterior, Part, evidence, explore, family_posterior
+from slipcast.inversion.family_search import explore
+from slipcast.inversion.family_update import FamilyPosterior, Part, evidence, family_posterior
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import RuptureDraws, noise_of_records, recorded_gauges
 from slipcast.inversion.least_squares import NOISE_SD_M
