@@ -207,11 +207,11 @@ class RuptureMixture:
         weights = np.exp(logs - logs.max())
         slip = np.zeros((count, len(self.bank.subfaults)))
         delay_s, error, first = np.empty(count), np.empty(count), 0
-        for (_, of), wanted in zip(found, rng.multinomial(count, weights / weights.sum()).tolist(), strict=True):
-            here = slice(first, first + wanted)
-            slip[here, of.family.subfaults], error[here] = of.draws(wanted, rng)
+        for (_, of), number in zip(found, rng.multinomial(count, weights / weights.sum()).tolist(), strict=True):
+            here = slice(first, first + number)
+            slip[here, of.family.subfaults], error[here] = of.draws(number, rng)
             delay_s[here] = of.family.delay_s
-            first += wanted
+            first += number
         order = rng.permutation(count)
         more = np.exp(_SLIP_SD * rng.standard_normal(count) - 0.5 * _SLIP_SD**2)  # slip for the same waves
         slip *= more[:, np.newaxis]
