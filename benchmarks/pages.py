@@ -20,6 +20,8 @@ from typing import Any
 from benchmarks.accuracy.page import accuracy_page, write_accuracy
 from benchmarks.accuracy.run import results_code
 from benchmarks.card import card_page
+from benchmarks.events import __main__ as event_suite
+from benchmarks.events import simulated as event_simulations
 from benchmarks.markdown import digits, fill, made_by_words, percent, table
 from benchmarks.provenance import ROOT, code_digest, write_compact
 from benchmarks.speed.page import speed_page
@@ -67,6 +69,8 @@ RESULTS = {
     "accuracy": Result(results_code),
     "speed": Result(speed_code),
     "events": Result(events.code),
+    "event_suite": Result(event_suite.code),
+    "event_simulations": Result(event_simulations.code),
     "ablation": Result(ablation.code),
     "one_window": Result(one_window.code),
     "noise_only": Result(noise_only.code),
@@ -158,7 +162,7 @@ PAGES: dict[str, Callable[[Path], str]] = {
         root / "src" / "slipcast" / "models" / "cascadia", _result(root, "headline")
     ),
     "docs/scaling.md": lambda root: scaling.scaling_page(_result(root, "speed"), _result(root, "workers")),
-    "docs/events.md": _filled("docs/events.md", "events"),
+    "docs/events.md": _filled("docs/events.md", "events", "event_suite", "event_simulations"),
     "docs/ablation.md": _filled("docs/ablation.md", "ablation", "one_window", "noise_only"),
     "docs/limits.md": _filled(
         "docs/limits.md", "representation", "representation_coarse", "magnitude_intervals", shift=shift_words

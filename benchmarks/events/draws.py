@@ -9,27 +9,12 @@ import numpy as np
 
 from benchmarks.events.event import Event
 from slipcast.errors import InputError
+from slipcast.forecasting.forecast import wave_draws
 from slipcast.greens.bank import GreensBank
-from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.inversion.candidates import candidate_sources, reached_sources
-from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
-from slipcast.inversion.timing import Timing
 from slipcast.physics.ruptures import Rupture, RuptureGenerator
 from slipcast.scenarios.kinematics import KinematicResponse
-
-try:
-    from slipcast.forecasting.forecast import wave_draws  # type: ignore[attr-defined,unused-ignore]
-except ImportError:
-
-    def wave_draws(slip: SlipEstimate, bank: GreensBank, gauge: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return times, s, and waves at a gauge of the draws of an estimate, or of its slip, (n_draws, n_times), m."""
-        response = bank.source_response([gauge], sources=slip.sources)[0].to_numpy()
-        samples = slip.slip.to_numpy()[np.newaxis] if slip.samples is None else slip.samples.to_numpy()
-        response = response[np.isfinite(response[:, 0])]
-        level_m = Timing.of(slip).delayed(samples @ response.T, gauge, SAMPLE_S)
-        return SAMPLE_S * np.arange(level_m.shape[1]), level_m
-
 
 __all__ = ["Ensemble", "at_times", "draw_ensemble", "misfit_of", "wave_draws"]
 

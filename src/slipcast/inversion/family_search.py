@@ -9,7 +9,7 @@ import numpy as np
 
 from slipcast.physics.slip_families import SlipFamily
 
-__all__ = ["Explored", "explore"]
+__all__ = ["Explored", "explore", "tempered"]
 
 _ROUNDS, _CENTRES, _TRIED, _KERNEL_SD = 5, 6, 64, 0.12
 
@@ -106,3 +106,41 @@ def _kernel_density(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     images = [away, points[:, np.newaxis] + centres, points[:, np.newaxis] + centres - 2.0]
     one = sum(np.exp(-0.5 * (image / _KERNEL_SD) ** 2) for image in images) / (_KERNEL_SD * np.sqrt(2 * np.pi))
     return np.prod(one, axis=-1).mean(axis=1)
+
+
+def tempered(logs: np.ndarray, least_number: float) -> np.ndarray:
+    """Turn logarithms into weights that sum to one, no less even than so many of equal weight.
+
+    Parameters
+    ----------
+    logs : array, shape (n,)
+        How likely each family is, but for a constant.
+    least_number : float
+        Effective number, one over the sum of squares of the weights; where they are more uneven, logarithms are divided
+        by a number above one. All alike where there are fewer.
+
+    Returns
+    -------
+    weights : array, shape (n,)
+
+    Examples
+    --------
+    >>> tempered(np.array([0.0, 0.0]), 1.0).tolist()
+    [0.5, 0.5]
+    >>> weights = tempered(np.array([0.0, -50.0, -100.0]), 2.0)
+    >>> print(f"{1 / np.square(weights).sum():.2f}")
+    2.00
+    """
+
+    def weights(power: float) -> np.ndarray:
+        found = np.exp(power * (logs - logs.max()))
+        return found / found.sum()
+
+    low, high = 0.0, 1.0
+    if 1.0 / np.square(weights(high)).sum() >= least_number:
+        return weights(high)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        enough = 1.0 / np.square(weights(middle)).sum() >= least_number
+        low, high = (middle, high) if enough else (low, middle)
+    return weights(low)

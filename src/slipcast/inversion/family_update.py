@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from slipcast.inversion.wave_error import WAVE_ERRORS
+from slipcast.inversion.wave_error import PATH_ERROR, WAVE_ERRORS
 from slipcast.physics.slip_families import SlipFamily
 
 __all__ = ["FamilyPosterior", "Part", "evidence", "family_posterior"]
 
 _SWEEPS = 3
-_STEPS, _SIZES_AT = 10, (1, 4)
+_STEPS, _SIZES_AT = 10, (3,)
 _LARGEST_STEP, _SMALL_STEP, _LEAST_FACTOR = 1.5, 0.05, 0.1  # of the logarithm of slip; of an amplitude
 _FACTOR_SD, _FACTORS = 0.2, (0.3, 2.0)
 
@@ -75,8 +75,8 @@ class FamilyPosterior:
         By gauge and size of error, about the most likely slip.
     probability : list of array
         By gauge: how likely each size of error is.
-    amplitudes : array, shape (n_modes,)
-        Of the most likely slip.
+    amplitudes : array, shape (n_modes + n_gauges,)
+        Of the most likely slip, and of the factors by which waves are too high or low on the way to each gauge.
     """
 
     family: SlipFamily
@@ -109,7 +109,7 @@ class FamilyPosterior:
         changes more, gets a factor by which its waves come closest to those; it is held near one with a standard
         deviation of 0.2.
         """
-        amplitudes = rng.standard_normal((count, self.family.modes.shape[1]))
+        amplitudes = rng.standard_normal((count, len(self.amplitudes)))
         if not self.products:
             shares = rng.choice(WAVE_ERRORS.shares, size=count, p=np.exp(WAVE_ERRORS.log_prior))
             return self.family.slip(amplitudes), shares
@@ -125,11 +125,12 @@ class FamilyPosterior:
 
     def _fitted(self, amplitudes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         """Return slip of amplitudes, times factors with which its waves are nearest to those in proportion."""
-        slip = self.family.slip(amplitudes)
+        n_modes = self.family.modes.shape[1]
+        slip, factors = self.family.slip(amplitudes[:, :n_modes]), np.exp(PATH_ERROR * amplitudes[:, n_modes:])
         power = along = np.full(len(slip), 1.0 / _FACTOR_SD**2)
         modes, off = _linear(self.family, self.parts, self.amplitudes)
-        for part, of_modes, of_off, size in zip(self.parts, modes, off, sizes, strict=True):
-            waves = part.whitened(part.rows @ slip.T, size)
+        for part, of_modes, of_off, size, factor in zip(self.parts, modes, off, sizes, factors.T, strict=True):
+            waves = part.whitened((part.rows @ slip.T) * factor, size)
             linear = (part.level_m - of_off)[:, np.newaxis] + of_modes @ amplitudes.T
             power = power + np.square(waves).sum(axis=0)
             along = along + (part.whitened(linear, size) * waves).sum(axis=0)
@@ -151,7 +152,7 @@ def evidence(family: SlipFamily, parts: Sequence[Part]) -> float:
     log_density : float
         But for a constant that is the same for all families.
     """
-    waves, level = _linear(family, parts, np.zeros(family.modes.shape[1]))
+    waves, level = _linear(family, parts, np.zeros(family.modes.shape[1] + len(parts)))
     return _log_evidence([_products(part, *of, WAVE_ERRORS.first) for part, of in zip(parts, zip(waves, level))])
 
 
@@ -175,14 +176,15 @@ def family_posterior(family: SlipFamily, parts: Sequence[Part]) -> FamilyPosteri
     """
     if not parts:
         return FamilyPosterior(family, (), 0.0, [], [], np.zeros(family.modes.shape[1]))
-    amplitudes, sizes = np.zeros(family.modes.shape[1]), [WAVE_ERRORS.first] * len(parts)
+    n_modes, sizes = family.modes.shape[1], [WAVE_ERRORS.first] * len(parts)
+    amplitudes = np.zeros(n_modes + len(parts))
     for step in range(_STEPS):
         modes, off = _linear(family, parts, amplitudes)
         if step in _SIZES_AT:
             sizes, _ = _weigh_sizes(_all_products(parts, modes, off), sizes)
         known = [_products(part, *of, size) for part, of, size in zip(parts, zip(modes, off), sizes, strict=True)]
         change = _update(known)[0] - amplitudes
-        change *= min(1.0, _LARGEST_STEP / max(float(np.abs(family.modes @ change).max()), 1e-12))
+        change *= min(1.0, _LARGEST_STEP / max(float(np.abs(family.modes @ change[:n_modes]).max()), 1e-12))
         now, factor = _misfit(family, parts, sizes, amplitudes), 1.0
         while factor > _LEAST_FACTOR and _misfit(family, parts, sizes, amplitudes + factor * change) > now:
             factor /= 2
@@ -198,20 +200,36 @@ def family_posterior(family: SlipFamily, parts: Sequence[Part]) -> FamilyPosteri
     return FamilyPosterior(family, parts, at_best + spread, products, probability, amplitudes)
 
 
+def _waves(family: SlipFamily, parts: Sequence[Part], amplitudes: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return slip, and the waves by gauge, each as much too high or low as the last amplitudes say."""
+    n_modes = family.modes.shape[1]
+    slip = family.slip(amplitudes[:n_modes])
+    factors = np.exp(PATH_ERROR * amplitudes[n_modes:])
+    return slip, [factor * (part.rows @ slip) for part, factor in zip(parts, factors, strict=True)]
+
+
 def _linear(
     family: SlipFamily, parts: Sequence[Part], amplitudes: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return by gauge the waves of small changes of the amplitudes, and what the record is off without any of them."""
-    slip = family.slip(amplitudes)
-    modes = [part.rows @ (slip[:, np.newaxis] * family.modes) for part in parts]
-    off = [part.level_m - part.rows @ slip + of @ amplitudes for part, of in zip(parts, modes, strict=True)]
-    return modes, off
+    n_modes = family.modes.shape[1]
+    slip, waves = _waves(family, parts, amplitudes)
+    factors = np.exp(PATH_ERROR * amplitudes[n_modes:])
+    by_amplitude = slip[:, np.newaxis] * family.modes
+    changes, off = [], []
+    for gauge, (part, wave) in enumerate(zip(parts, waves, strict=True)):
+        change = np.zeros((len(wave), len(amplitudes)))
+        change[:, :n_modes] = factors[gauge] * (part.rows @ by_amplitude)
+        change[:, n_modes + gauge] = PATH_ERROR * wave
+        changes.append(change)
+        off.append(part.level_m - wave + change @ amplitudes)
+    return changes, off
 
 
 def _misfit(family: SlipFamily, parts: Sequence[Part], sizes: list[int], amplitudes: np.ndarray) -> float:
     """Return half the sum of squares of what is left of the records, in units of the error, and of the amplitudes."""
-    slip = family.slip(amplitudes)
-    left = [part.whitened(part.level_m - part.rows @ slip, size) for part, size in zip(parts, sizes, strict=True)]
+    _, waves = _waves(family, parts, amplitudes)
+    left = [part.whitened(part.level_m - wave, size) for part, wave, size in zip(parts, waves, sizes, strict=True)]
     return 0.5 * float(amplitudes @ amplitudes) + 0.5 * sum(float(of @ of) for of in left)
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.bank import GreensBank
 from slipcast.greens.reciprocity import SAMPLE_S
-from slipcast.inversion.family_search import explore
+from slipcast.inversion.family_search import explore, tempered
 from slipcast.inversion.family_update import FamilyPosterior, Part, evidence, family_posterior
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import RuptureDraws, noise_of_records, recorded_gauges
 from slipcast.inversion.least_squares import NOISE_SD_M
 from slipcast.inversion.unknown_rupture import record_moments
-from slipcast.inversion.wave_error import error_factors, informative_samples
+from slipcast.inversion.wave_error import PATH_ERROR, error_factors, informative_samples
 from slipcast.physics.slip_families import FamilyPrior, FamilySettings, SlipFamily
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
@@ -28,7 +28,8 @@ __all__ = ["RuptureMixture"]
 _SMALLER = 0.75  # than the first magnitude, Mw
 _SCREENED_LOG = 15.0  # families less likely than the best by this, at first sight, are left out
 _MOST_KEPT = 16
-_SLIP_SD = 0.25  # of ln of the slip that makes given waves: dip, rake and rigidity are not what the bank has
+_LEAST_NUMBER = 6.0  # of families that count: the search leaves many out that are as likely
+_SLIP_SD = 0.35  # of ln of the slip that makes given waves: dip, rake and rigidity are not what the bank has
 _LATER = 8  # samples after the window, for waves that are early
 
 
@@ -63,8 +64,9 @@ class RuptureMixture:
     many minutes, is unknown at each gauge and integrated out on a grid (:mod:`slipcast.inversion.wave_error`), beside
     errors of travel times. The part that was learned goes with each draw, for forecasts at gauges that were not used.
 
-    How much slip, and moment, given waves need is known to a quarter: dips, rakes and rigidities are not those of the
-    unit sources (Bilek and Lay 1999, Nature 400, 443, for rigidity). Slip of draws has that scatter, their waves not.
+    How much slip and moment given waves need is known to a third: dips, rakes and rigidities are not those of the unit
+    sources (rigidity grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443). Slip of draws has that
+    scatter, their waves not.
 
     All magnitudes of the range are as likely as one another;
     :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs draws afterwards.
@@ -203,11 +205,10 @@ class RuptureMixture:
     def draws(self, records, count: int, rng: np.random.Generator) -> RuptureDraws:
         """Draw ruptures that fit records, shape (n_gauges, n_times), m; NaN samples are left out."""
         found = self.posterior(np.asarray(records, dtype=float))
-        logs = np.array([log for log, _ in found])
-        weights = np.exp(logs - logs.max())
+        weights = tempered(np.array([log for log, _ in found]), _LEAST_NUMBER)
         slip = np.zeros((count, len(self.bank.subfaults)))
         delay_s, error, first = np.empty(count), np.empty(count), 0
-        for (_, of), number in zip(found, rng.multinomial(count, weights / weights.sum()).tolist(), strict=True):
+        for (_, of), number in zip(found, rng.multinomial(count, weights).tolist(), strict=True):
             here = slice(first, first + number)
             slip[here, of.family.subfaults], error[here] = of.draws(number, rng)
             delay_s[here] = of.family.delay_s
@@ -218,7 +219,7 @@ class RuptureMixture:
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,
             subfault_slip_m=slip[order],
-            wave_error=error[order],
+            wave_error=np.hypot(error[order], PATH_ERROR),
             wave_factor=1.0 / more[order],
             wave_delay_s=delay_s[order],
         )

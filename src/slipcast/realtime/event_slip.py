@@ -36,7 +36,7 @@ EXPLAINED = 0.5
 UNLIKE = "the records are unlike any rupture near the epicentre"
 """How an estimate's note begins to say that modelled waves are off too far."""
 
-_UNLIKE_SHARE = 0.3  # of the wave, mean over draws
+_UNLIKE_SHARE = 0.35  # of the wave, mean over draws
 _LOWEST_MW = RuptureSettings().magnitude[0]
 _DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 
