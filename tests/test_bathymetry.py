@@ -190,6 +190,9 @@ def test_a_file_of_cells_covers_a_grid_up_to_their_edges(tmp_path):
     found = Bathymetry.open(write(tmp_path / "cells.nc", lon, lat)).depth_on(GRID)
     inside = np.s_[1:-1, 1:-1]
     npt.assert_allclose(found[inside], -plane(GRID.lon_deg, GRID.lat_deg)[inside], rtol=1e-6)
+    # nodes on the edges are in, where the numbers are those of the outermost cells
+    onto_edges = Bathymetry.open(tmp_path / "cells.nc").depth_on(Grid.over((224.0, 232.25), (40.0, 48.25), 15.0))
+    npt.assert_allclose(onto_edges[[0, -1]][:, [0, -1]], -plane(lon[[0, -1]], lat[[0, -1]]), rtol=1e-6)
     # and no further: a cell more is too much, on any side
     for lon_range, lat_range, message in (
         ((223.5, 232.0), (40.0, 48.0), "spans longitudes 224.125 to 231.875 and does not cover the grid's 223.5 to"),

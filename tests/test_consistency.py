@@ -7,6 +7,8 @@ import re
 import numpy as np
 import numpy.testing as npt
 import pytest
+from scipy.linalg import block_diag
+from scipy.stats import multivariate_normal
 
 import slipcast as sc
 from slipcast.errors import InputError
@@ -250,6 +252,67 @@ def test_a_record_of_another_shape_or_size_is_found(change):
         level = draw() + rng.normal(0, 0.004, (4, 60))
         level[2] = change(level[2])
         assert list(consistency.put_aside(level)) == [2]
+
+
+def in_the_words_of_the_notes(moments, times, level, *, noise_sd_m=0.004, model_error=0.15):
+    """Compute contradictions gauge by gauge and size by size, all samples known, without a common factorisation."""
+    n_gauges, n_bins = len(level), len(times) // 3
+    scatter = 1.4826 * np.median(np.abs(np.diff(level, 2)), axis=1) / np.sqrt(6)
+    level, at_s = level.reshape(n_gauges, n_bins, 3).mean(axis=2), times.reshape(n_bins, 3).mean(axis=1)
+    moments = moments.reshape(n_gauges, n_bins, 3, n_gauges, n_bins, 3).mean(axis=(2, 5))
+    sizes_m = np.geomspace(0.005, 60.0, 20)
+
+    def base(gauge):
+        drift = 0.009 * at_s / 3600
+        return np.maximum(scatter[gauge], noise_sd_m) ** 2 / 3 * np.eye(n_bins) + np.outer(drift, drift)
+
+    def of_model(largest):
+        near = model_error * np.array([largest[at_s <= until + 600.0].max() for until in at_s])
+        return np.outer(near, near) * np.exp(-np.abs(at_s[:, np.newaxis] - at_s) / 600.0)
+
+    def covariance(gauges, size_m, extra):
+        waves = size_m**2 * moments[gauges][:, :, gauges].reshape(len(gauges) * n_bins, -1)
+        return waves + block_diag(*[base(gauge) + extra(gauge) for gauge in gauges])
+
+    def likely(gauges):
+        of_size = [
+            multivariate_normal.logpdf(level[gauges].ravel(), cov=covariance(gauges, size_m, lambda _: 0.0))
+            for size_m in sizes_m
+        ]
+        return np.flatnonzero(of_size >= max(of_size) + np.log(1e-3))
+
+    nearest = np.full(n_gauges, np.inf)
+    for gauge in range(n_gauges):
+        others = [other for other in range(n_gauges) if other != gauge]
+        swing_m = np.sqrt(moments[others, :, others, :].diagonal(axis1=1, axis2=2))
+        begun = (180.0 * (swing_m > 0.1 * swing_m.max(axis=1, keepdims=True)).sum(axis=1)) >= 1500.0
+        last = len(sizes_m) - 1
+        if begun.sum() > 1:
+            largest_m = 2 * max(sizes_m[likely([other])[-1]] for other, known in zip(others, begun) if known)
+            last = min(last, np.searchsorted(sizes_m, largest_m))
+        for size_m in sizes_m[likely(others)[0] : last + 1]:
+            known = covariance(others, size_m, lambda other: of_model(np.abs(level[other])))
+            across = size_m**2 * moments[gauge][:, others].reshape(n_bins, -1)
+            said = across @ np.linalg.solve(known, level[others].ravel())
+            wave = size_m**2 * moments[gauge, :, gauge] - across @ np.linalg.solve(known, across.T)
+            size = np.sqrt(said**2 + np.maximum(np.diag(wave), 0.0))
+            unlike = np.linalg.solve(wave + base(gauge) + of_model(size), level[gauge] - said)
+            shape = ((level[gauge] - said) @ unlike - n_bins) / np.sqrt(2 * n_bins)
+            strength = said @ np.linalg.solve(wave + base(gauge) + of_model(size), said)
+            nearest[gauge] = min(nearest[gauge], max(shape, abs(said @ unlike) / np.sqrt(strength)))
+    return nearest
+
+
+@pytest.mark.parametrize("n_times", [18, 60])  # before the others have had waves for 25 minutes, and after
+@pytest.mark.parametrize("times_its_size", [1.0, 6.0, -1.0])
+def test_contradictions_are_what_the_notes_say(n_times, times_its_size):
+    rng = np.random.default_rng(7)
+    times, moments, draw = gaussian_process(rng, n_gauges=3, n_times=n_times)
+    moments = moments + 1e-4 * np.eye(len(moments))
+    for size_m in (0.05, 0.5):
+        level = size_m * draw() * [[1.0], [times_its_size], [1.0]] + rng.normal(0, 0.004, (3, n_times))
+        found = Consistency(moments, times).contradictions(level)
+        npt.assert_allclose(found, in_the_words_of_the_notes(moments, times, level), rtol=1e-6)
 
 
 def test_missing_samples_and_gauges_play_no_part():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from event_fixtures import tohoku_file
 from slipcast.errors import InputError
-from slipcast.records.dart import DartSeries, decode_dart, merge_series, parse_dart, read_dart
+from slipcast.records.dart import DartSeries, decode_dart, merge_series, parse_dart, read_dart, unpacked
 
 HEADER = "#YY  MM DD hh mm ss T   HEIGHT\n#yr  mo dy hr mn  s -        m\n"
 LINES = (
@@ -313,6 +314,18 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="is no text in UTF-8: byte 0 is 0xff"):
         read_dart(path)
     assert decode_dart(b"\xef\xbb\xbf#", where="x") == "#"
+
+
+def test_a_file_that_unpacks_to_far_too_much_is_not_unpacked_whole():
+    packed = gzip.compress(bytes(64 * 1024**2))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="x, unpacked, is larger than 1 MiB, which no file of a DART is"):
+            unpacked(packed, where="x", most_bytes=1024**2)
+        most_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 16 * 1024**2
 
 
 def test_parts_of_one_station():

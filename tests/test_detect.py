@@ -10,6 +10,7 @@ from benchmarks.sensor_faults import KINDS, apply
 from event_fixtures import tohoku_samples
 from slipcast.errors import InputError
 from slipcast.records import Detector, detect
+from slipcast.records.wave_shape import outside_bursts
 from tide_fixtures import tide_m
 
 DAY_S = 86400.0
@@ -165,6 +166,19 @@ def test_bursts_of_bad_samples_hide_no_wave():
     assert len(found) == 1
     npt.assert_allclose(found[0].crest_s, 18000.0, atol=120.0)
     npt.assert_allclose(found[0].height_m, 0.15, atol=0.01)
+
+
+@pytest.mark.parametrize(("count", "found"), [(1, 1), (2, 2), (6, 6), (12, 12), (13, 0)])
+@pytest.mark.parametrize("size_m", [0.05, -3.0])
+def test_a_burst_of_twelve_samples_at_most_is_told_from_a_level(count, found, size_m):
+    level = np.random.default_rng(0).normal(0.0, 0.0005, 60)
+    level[30 : 30 + count] += size_m
+    npt.assert_array_equal(np.flatnonzero(~outside_bursts(level)), 30 + np.arange(found))
+
+
+def test_a_wave_is_no_burst():
+    level = wave(60.0 * np.arange(120), 3600.0, 0.3, 600.0) + np.random.default_rng(0).normal(0.0, 0.0005, 120)
+    assert outside_bursts(level).all()
 
 
 def test_levels_without_tide():

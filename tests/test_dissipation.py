@@ -109,6 +109,19 @@ def swing(waves: LongWaves, *, time_s: float, rate: float) -> tuple[np.ndarray, 
     return found[1], np.exp(-rate * time_s / 2) * swung * np.cos(x)
 
 
+def test_a_lone_cell_loses_by_the_length_of_its_coast():
+    grid = Grid.over((200.0, 204.0), (58.0, 62.0), 60.0)
+    depth = np.full(grid.shape, -DEPTH_M)
+    depth[2, 1] = DEPTH_M
+    waves = LongWaves(grid, depth, open_boundary=False, dtype=np.float64, coast_reflection=0.3)
+    latitudes = np.radians(grid.lat_deg[2] + np.array([-0.5, 0.0, 0.5]))
+    south, middle, north = np.cos(latitudes)
+    coast_per_area = (2 + south + north) / (METRES_PER_DEG * middle)
+    rate = SPEED_M_S * (1 - 0.3) / (1 + 0.3) * coast_per_area
+    found = [level[2, 1] for level in waves.propagate(np.where(waves.wet, 1.0, 0.0), interval_s=600.0, count=3)]
+    npt.assert_allclose(found, np.exp(-rate * 600.0 * np.arange(4)), rtol=1e-9)
+
+
 @pytest.mark.parametrize("time_s", [3000.0, 14400.0])
 @pytest.mark.parametrize("exponent", [0.0, 2.0])
 @pytest.mark.parametrize("rate", [2e-5, 4e-4])

@@ -288,6 +288,7 @@ def test_a_rupture_takes_its_time(records, small_bank):
     npt.assert_allclose(half_s, 1.05e-8 * 1.259e28 ** (1 / 3), rtol=2e-3)  # 1.26e28 dyn cm
     found = sc.invert_event(records, small_bank, window_min=60, half_duration_s=half_s)
     assert found.timing is not None
+    assert sc.invert_event(records, small_bank, window_min=60).timing is None
     # waves at 60 s are those that slip at once makes at 36 s
     seen, early = records.resample(np.arange(60.0, 3600.0, 60.0)), found.records.resample(np.arange(60.0, 3600.0, 60.0))
     late = records.resample(np.arange(60.0, 3600.0, 60.0) + half_s)

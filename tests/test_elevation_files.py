@@ -16,6 +16,7 @@ from slipcast.errors import InputError, SlipcastWarning
 from slipcast.physics import bathymetry as bathymetry_module
 from slipcast.physics import elevation_files
 from slipcast.physics.bathymetry import Bathymetry, BathymetryFile, Grid
+from slipcast.physics.elevation_ascii import read_ascii_grid
 
 # across the date line, where ETOPO1 has the islands of Tonga and Fiji
 LON, LAT = np.arange(170.0, 190.01, 0.25), np.arange(-25.0, -9.99, 0.25)
@@ -140,6 +141,14 @@ def test_text(tmp_path, geoclaw, corner):
     npt.assert_array_equal(found.depth_on(GRID), -Z[INNER])
 
 
+def test_text_of_cells_that_are_not_square(tmp_path):
+    (tmp_path / "floor.txt").write_text(ascii_grid().replace("CELLSIZE 0.25", "CELLSIZE 0.25 0.5"))
+    lon_deg, lat_deg, elevation_m = read_ascii_grid(tmp_path / "floor.txt")
+    npt.assert_allclose(lon_deg, LON)
+    npt.assert_allclose(lat_deg, LAT[0] + 0.5 * np.arange(LAT.size)[::-1])
+    npt.assert_array_equal(elevation_m, Z[::-1])
+
+
 def test_text_whose_lines_are_of_other_lengths(tmp_path):
     # topotype 2: a number a line; dx and dy on their own; GeoClaw's xlower is a node
     header = f"{LON.size} mx\n{LAT.size} my\n{LON[0]} xlower\n{LAT[0]} ylower\n0.25 dx\n0.25 dy\n\n"
@@ -158,6 +167,7 @@ def test_text_whose_lines_are_of_other_lengths(tmp_path):
         ("CELLSIZE 0.25", "CELLSIZE 0", "cellsize must be > 0 degrees, got 0"),
         ("CELLSIZE 0.25\n", "", "nor as an ESRI ASCII grid: its header lacks cellsize"),
         ("XLLCENTER 170.0", "XLLCENTER 600000", "its longitudes must be degrees, got 600000 to 600020"),
+        ("CELLSIZE 0.25", "CELLSIZE 10", "its longitudes must be degrees, got 170 to 970"),
         ("CELLSIZE 0.25\n", "CELLSIZE 0.25\nwater ", "after its header it must hold numbers alone"),
     ],
 )

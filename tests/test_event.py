@@ -181,7 +181,7 @@ def test_earthquakes_that_reach_no_source():
     for magnitude in (3.0, 9.7, np.nan):
         with pytest.raises(InputError, match=rf"magnitude must be in \[6, 9.6\], got {magnitude:g}"):
             candidate_sources(["kiszb26"], (142.4, 38.3), magnitude)
-    for epicentre in ((38.3, 142.4), (np.nan, 38.3), (1000.0, 38.3)):
+    for epicentre in ((38.3, 142.4), (np.nan, 38.3), (1000.0, 38.3), (-360.5, 38.3), (720.5, 38.3)):
         with pytest.raises(InputError, match="epicentre must be longitude and latitude, degrees, got"):
             candidate_sources(["kiszb26"], epicentre, 8.0)
 
@@ -205,6 +205,13 @@ def test_no_delay_is_none(small_bank):
     assert (timing.stretch, timing.shift_s) == (0.0, {})
     assert timing.misfit_before < 1e-9
     assert timing.misfit_after < 1e-9
+
+
+def test_a_shift_of_three_minutes_is_found(small_bank):
+    records = late(small_bank, shift_s={"46407": 180.0})
+    timing = fit_timing(records, small_bank, window_min=110, gauges=DARTS[:2], stretch=False, shifts=True)
+    assert (timing.stretch, timing.shift_s) == (0.0, {"46407": 180.0})
+    assert timing.misfit_after < 1e-9 < timing.misfit_before
 
 
 @pytest.mark.parametrize("stretch", [0.005, 0.01, 0.0175])

@@ -11,6 +11,7 @@ from slipcast.errors import InputError
 from slipcast.forecasting.carrying import _quantiles
 from slipcast.forecasting.coastal_transfer import CoastalTransfer
 from slipcast.forecasting.forecast import Forecast, arrival_time, forecast
+from slipcast.greens.bank import GreensBank
 from slipcast.inversion import QUANTILES, SlipEstimate
 
 
@@ -101,6 +102,19 @@ def test_no_slip_no_wave(small_bank):
     npt.assert_array_equal(made.max_amplitude, 0.0)
     assert np.isnan(made.arrival_time).all()
     assert np.isnan(made.dataset["max_time"]).all()
+
+
+def test_the_highest_level_of_a_gauge_with_fewer_hours_is_within_them(small_bank):
+    response = small_bank.dataset["response"]
+    kept = (response["gauge"] != "46404") | (response["time"] <= 3600)
+    made = forecast(
+        estimate(SLIP_M, small_bank.sources), GreensBank(small_bank.dataset.assign(response=response.where(kept)))
+    )
+    level = made.sea_level.sel(gauge="46404").to_numpy()
+    npt.assert_array_equal(np.isnan(level), np.arange(121) > 60)
+    found = made.dataset.sel(gauge="46404")
+    assert float(found["max_time"]) == 60 * level[:61].argmax()
+    assert float(found["max_amplitude"]) == level[:61].max()
 
 
 def test_a_file_comes_back_also_from_slip_that_was_read(small_bank, tmp_path):

@@ -10,7 +10,7 @@ import scipy.optimize
 from inversion_fixtures import invert_by, least_squares
 from record_fixtures import DARTS, TRUE_M, records_of
 from slipcast.errors import InputError, SlipcastWarning
-from slipcast.inversion import LeastSquaresSolver, SlipEstimate
+from slipcast.inversion import LeastSquares, LeastSquaresSolver, SlipEstimate
 from slipcast.records import Records, simulated_records
 
 
@@ -170,6 +170,28 @@ def test_methods_by_name(small_bank):
 
 
 # --- what is found
+
+
+def test_a_shorter_window_and_fewer_gauges_are_those_of_a_method_made_for_them(small_bank):
+    whole = LeastSquares(small_bank, 120, slip_sd_m=5.0)
+    records = records_of(small_bank, TRUE_M).resample(whole.times_s, DARTS[:2]).to_numpy()
+    records = records + np.random.default_rng(4).normal(0.0, 0.01, records.shape)
+    within = whole.times_s <= 2700.0
+    for fewer in (
+        whole.restricted(gauges=DARTS[:2], window_min=45),
+        whole.restricted(window_min=45).restricted(gauges=DARTS[:2]),
+    ):
+        made = LeastSquares(small_bank, 45, gauges=DARTS[:2], slip_sd_m=5.0)
+        assert (fewer.window_min, fewer.gauges) == (45, tuple(DARTS[:2]))
+        npt.assert_array_equal(fewer.times_s, whole.times_s[within])
+        npt.assert_array_equal(fewer.solver.solve(records[:, within]), made.solver.solve(records[:, within]))
+
+
+def test_a_method_shows_its_settings_and_not_all_unit_sources(small_bank):
+    shown = repr(LeastSquares(small_bank, 60, damping="gcv"))
+    assert "window_min=60, " in shown
+    assert "damping='gcv'" in shown
+    assert "sources=" not in shown
 
 
 def test_an_estimate_comes_back(small_bank, tmp_path):

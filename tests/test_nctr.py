@@ -174,7 +174,7 @@ def cut(path: Path, minutes: int) -> None:
 
 
 def test_runs_that_are_left_out(few):
-    for run in (3, 4, 5, 6, 7):
+    for run in (3, 4, 5, 6, 7, 8):
         write_run(few, run, truth()[run])
     (few / "fq000003_autoinv_slip.mat").unlink()
     cut(few / "fq000004_46407.mat", 31)
@@ -182,6 +182,7 @@ def test_runs_that_are_left_out(few):
     t = np.arange(120) * 60.0
     savemat(few / "fq000006_46419.mat", {"t": t, "h": np.where((t == 0) | (t == 600), np.nan, 1.0)})
     savemat(few / "fq000007_46419.mat", {"t": np.delete(t, [20, 21, 22]), "h": np.ones(117)})
+    cut(few / "fq000008_46404.mat", 1)
     found = import_nctr(few)
     assert found.runs_left_out == {
         3: "it has no inversion",
@@ -189,6 +190,7 @@ def test_runs_that_are_left_out(few):
         5: "it has no record at 46404",
         6: "its record at 46419 has no number at 10 min",
         7: "its record at 46419 has a gap of 4 min after 19 min",
+        8: "its record at 46404 ends after 1 min, others after 119 min",
     }
     npt.assert_array_equal(found.scenarios.dataset["run"], [0, 1, 2])
 

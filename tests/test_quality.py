@@ -411,6 +411,7 @@ PATTERNS = {
     "three in eight": three_in_eight(-9.4),
     "three in eight, small": three_in_eight(0.08),
     "in pairs": (np.array([0, 1, 30, 31, 60, 61, 90, 91]), np.full(8, -6.0)),
+    "with two or three good ones between": (np.array([0, 3, 30, 34, 35, 36, 60, 61, 64, 65, 68, 69]), np.full(12, 2.0)),
     "many small": (np.array([0, 2, 9, 16, 18, 25, 32, 34, 41, 48, 50]), np.tile([-0.03, -0.09, -0.06], 4)[:11]),
 }
 
@@ -449,6 +450,7 @@ def test_a_step_is_measured_and_nothing_is_flagged(size_m, at_s):
     (step,) = checked.steps
     assert 0 <= step.time_s - at_s < 900.0
     npt.assert_allclose(step.size_m, size_m, atol=0.01)
+    assert step.gap_s == (900.0 if at_s < -7200.0 else 60.0)
     npt.assert_allclose(checked.offset_m, size_m * ((time >= at_s).astype(float) - (at_s < 0)), atol=0.01)
 
 

@@ -74,6 +74,8 @@ def test_from_an_event_to_its_answer(engine, small_bank, database):
         assert len(ResultList.model_validate(client.get(f"/api/events/{event}/results").json()).results) == 2
         assert client.get(f"/api/events/{event}/results/1").json()["minute"] == 10.0
         assert client.get(f"/api/events/{event}/results/3").status_code == 404
+        for name in ("records", "results", "results/1", f"results/1/series?gauge={found.worst.gauge}"):
+            assert client.get(f"/api/events/{event}/{name}").headers["content-type"] == "application/json"
         listed = EventList.model_validate(client.get("/api/events").json())
         assert (listed.total, listed.events[0].n_samples, listed.events[0].n_results) == (1, len(samples), 2)
         records = RecordList.model_validate(client.get(f"/api/events/{event}/records").json())
@@ -214,7 +216,7 @@ def test_files_are_those_that_other_commands_read(engine, small_bank, tmp_path):
         worst = shown["forecast"][0]
         assert float(made.max_amplitude.sel(gauge=worst["gauge"])) == pytest.approx(worst["max_amplitude_m"], abs=6e-5)
         records = Records.open(files["records.nc"])
-        assert records.dataset.attrs["simulation"] == 1
+        assert (records.dataset.attrs["title"], records.dataset.attrs["simulation"]) == (EVENT["name"], 1)
         first = samples[0]
         level = records.sea_level.sel(gauge=first["gauge"], time=first["seconds"])
         assert float(level) == first["sea_level_m"]  # as it was before the correction
@@ -357,6 +359,11 @@ def test_the_sampler_says_how_sure_it_is(sampler, tmp_path):
         assert (found.model, found.bank, found.method) == (sampler.id, sampler.bank, "sampler")
         assert all(row.low_m <= row.q25_m <= row.q75_m <= row.high_m for row in found.forecast)
         assert not found.below_range
+        (tmp_path / "slip.nc").write_bytes(client.get(f"/api/events/{event}/export/slip.nc").content)
+        slip = SlipEstimate.open(tmp_path / "slip.nc")
+        slip_m = [slip.slip, slip.dataset["slip_sd"], *slip.dataset["slip_quantile"].to_numpy()[[0, -1]]]
+        shown = [[row.slip_m, row.sd_m, row.low_m, row.high_m] for row in found.slip]
+        npt.assert_allclose(shown, np.round(np.transpose(slip_m).astype(float), 4), rtol=0, atol=1e-9)
         still = create(client)
         noise = np.random.default_rng(2).normal(0, 0.004, (len(records.gauges), 120)).round(5).tolist()
         post(client, still, [

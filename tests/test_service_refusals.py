@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -81,6 +82,16 @@ def test_of_many_unknown_keys_one_is_refused(schema, content, place):
     assert time.process_time() - began < 0.2  # each of them took a second or more
     assert [each["loc"] for each in told.value.errors() if each["type"] == "extra_forbidden"] == [place]
     assert len(told.value.errors()) < 10
+
+
+def test_the_years_in_which_a_batch_can_have_come():
+    batch = {"samples": [{"gauge": "46404", "seconds": 1.0, "sea_level_m": 0.0}]}
+    for received in ("1970-01-01T00:00:00Z", "2100-12-31T23:59:59Z"):
+        found = SamplesIn.model_validate(batch | {"received": received}).received
+        assert found == datetime.fromisoformat(received)
+    for received in ("1969-12-31T23:59:59Z", "2101-01-01T00:00:00Z"):
+        with pytest.raises(ValidationError, match="must be between 1970 and 2100"):
+            SamplesIn.model_validate(batch | {"received": received})
 
 
 def test_a_request_of_many_unknown_keys_names_the_first(nowcast, tmp_path):

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
 from slipcast.realtime.replay import replay
+from slipcast.realtime.waves_seen import wave_since
 from slipcast.records import DartSeries, records_of
 from slipcast.regions.region import Region
 from slipcast.service.metrics import Metrics
@@ -206,6 +207,16 @@ def test_only_events_of_the_last_day_are_followed(changes, hour, followed):
 )
 def test_a_wave_is_two_samples_running_since_it_can_be_there(time_s, level_m, state):
     assert GaugeLevels(np.array(time_s), np.array(level_m), earliest_s=600.0).state == state
+
+
+@pytest.mark.parametrize("before", [0, 120])
+def test_a_drift_is_no_wave_whatever_came_before_the_origin(before):
+    time_s = 60.0 * np.arange(-before, 31)
+    drift = 0.1 * np.maximum(time_s, 0.0) / 1800
+    wave = 0.1 * np.exp(-(((time_s - 1200) / 300) ** 2))
+    assert wave_since(time_s, drift, earliest_s=0.0) == np.inf
+    # 2.4 cm at 14 min and 3.7 cm at 15 are the first beyond 2 cm
+    assert wave_since(time_s, wave, earliest_s=0.0) == 900.0
 
 
 def test_a_span_has_both_its_ends():

@@ -172,6 +172,29 @@ def test_a_poller_runs_beside_the_service(engine, ndbc, tmp_path):
         assert client.get(f"/api/events/{event}").json()["n_samples"] == 1
 
 
+def test_the_three_days_before_an_event_are_asked_for(engine, ndbc, tmp_path):
+    days = np.array([-3.01, -3.0, -1.0, 0.01])
+    ndbc.files["/data/realtime2/46404.dart"] = (HEADER + "".join(line(1440 * day, 2800.0) for day in days)).encode()
+    with served(engine, sqlite(tmp_path)) as client:
+        event = create(client, simulation=False)
+        client.portal.call(Poller(ndbc.address, every_s=30.0, now=lambda: NOW).once, client.app.state.watch)
+        assert client.get(f"/api/events/{event}").json()["n_samples"] == 3
+
+
+def test_a_file_with_a_sample_more_and_another_one_corrected_is_new(engine, ndbc, tmp_path):
+    poller = Poller(ndbc.address, every_s=1e-6, now=lambda: NOW)
+    with served(engine, sqlite(tmp_path)) as client:
+        create(client, simulation=False)
+        for lines, new, same in (
+            ([line(-45, 2800.0), line(-30, 2800.1)], 1, 0),
+            ([line(-45, 2800.0), line(-30, 2800.2), line(-15, 2800.1)], 2, 0),
+            ([line(-30, 2800.2), line(-15, 2800.1)], 2, 1),
+        ):
+            ndbc.files["/data/realtime2/46404.dart"] = (HEADER + "".join(lines)).encode()
+            client.portal.call(poller.once, client.app.state.watch)
+            assert (outcomes(client)["new"], outcomes(client).get("same", 0)) == (new, same)
+
+
 def test_a_burst_of_bad_samples_over_a_quiet_sea_makes_no_tsunami(ndbc, tmp_path):
     """R2: ten samples of -9.4 m running at 46407, as NDBC's page would have them."""
     nowcast = Nowcast("cascadia")

@@ -152,6 +152,31 @@ def test_until_must_be_a_time_after_the_origin(until_s):
         find_shaking(*quiet(), until_s=until_s)
 
 
+def test_a_quarter_of_an_hour_is_not_shaken_from_the_arrival_on():
+    time, height, interval = quiet(900.0, noise_m=0.001, start_s=-2 * 86400.0)
+    height[time == 1800.0] += 0.3
+    assert find_shaking(time, height, interval, until_s=7200.0, arrival_s=1800.0) is None
+    assert find_shaking(time, height, interval, until_s=7200.0, arrival_s=1801.0) == (1800.0, 1800.0)
+
+
+def test_shaking_goes_on_where_samples_become_fewer():
+    time = np.concatenate(
+        [np.arange(-2 * 86400.0, -7200.0, 900.0), np.arange(-7200.0, 1500.1, 60.0), np.arange(1800.0, 14400.0, 900.0)]
+    )
+    interval = np.where((time >= -7200.0) & (time <= 1500.0), 60.0, 900.0)
+    noise = 0.001 * np.random.default_rng(1).standard_normal(time.size)
+    height = 5000.0 + noise + shaking(time, 300.0, 1500.0, 0.1)
+    height[time == 1800.0] += 0.3
+    begins_s, ends_s = find_shaking(time, height, interval, until_s=7200.0)
+    assert 0.0 <= begins_s <= 300.0
+    assert ends_s == 1800.0
+    height[time == 1800.0] -= 0.3
+    height[time == 3600.0] += 0.3  # more than 10 min later
+    first_s, last_s = find_shaking(time, height, interval, until_s=7200.0)
+    assert first_s == begins_s
+    assert last_s <= 1500.0
+
+
 def test_series_are_checked():
     with pytest.raises(InputError, match=r"height_m must have shape \(2,\)"):
         find_shaking([0.0, 60.0], [5000.0], [60, 60], until_s=60.0)

@@ -142,6 +142,8 @@ def test_too_little_to_fit():
     for time_s in (np.array([]), before(0.25), np.array([-7000.0, -3000.0, -10.0])):
         with pytest.raises(InputError, match=f"half an hour at least without tsunami, got {time_s.size} samples"):
             fit_short(time_s, np.zeros(time_s.size), AHEAD_S, **PLACE)
+    half_an_hour_s = 60.0 * np.arange(-30, 0)
+    npt.assert_allclose(fit_short(half_an_hour_s, np.zeros(30), AHEAD_S, **PLACE).level_m, 0.0, atol=1e-9)
     for time_s, span in ((np.array([]), "0.0"), (before(30), "30.0"), (np.array([-60.0]), "0.0")):
         with pytest.raises(InputError, match=f"needs samples of 2 days or more, got {span} h; use tide short"):
             fit_harmonic(time_s, np.zeros(time_s.size), AHEAD_S, **PLACE)

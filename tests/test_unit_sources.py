@@ -219,7 +219,7 @@ def test_parts_are_ordered_down_dip_and_then_along_strike():
     npt.assert_allclose(parts.depth_m, np.repeat([depth, source.point(0.0, 37.5e3)[2]], 4))
 
 
-@pytest.mark.parametrize("size_km", [5.0, 25.0, 100.0])
+@pytest.mark.parametrize("size_km", [0.5, 5.0, 25.0, 100.0])
 def test_sizes(size_km):
     source = unit_source("acsza58")
     parts = subdivide([source], size_km)
