@@ -121,7 +121,13 @@ def score(simulator: Simulator, kind: str, rng: np.random.Generator) -> dict | N
             true = float(np.nanmax(level[gauge]))
             heights.append((holds(draws, true, 0.5), holds(draws, true, 0.9), pit(draws, true)))
     held = bool(low <= mw <= high)
-    return {"held": held, "error": slip.magnitude - mw, "unlike": UNLIKE in slip.note, "share": float(slip.dataset["wave_error"].mean()), "heights": heights}
+    return {
+        "held": held,
+        "error": slip.magnitude - mw,
+        "unlike": UNLIKE in slip.note,
+        "share": float(slip.dataset["wave_error"].mean()),
+        "heights": heights,
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -304,8 +305,9 @@ def run(work: Path, packages: list[str], count: int, seed: int, limit_s: float, 
         elif (ROOT / name).exists():
             shutil.copy2(ROOT / name, tree / name)
     chooser = Chooser(work)
-    import numba  # noqa: F401  loaded once, before the forks
-
+    for name in _LIBRARIES:  # once, before the forks
+        importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     for number, mutant in enumerate(waiting, 1):
         try_mutant(tree, mutant, chooser, limit_s, log)
         print(
