@@ -34,9 +34,8 @@ EXPLAINED = 0.5
 """A slip explains a record of which it makes this share, or more."""
 
 UNLIKE = "the records are unlike any rupture near the epicentre"
-"""How an estimate's note begins to say that modelled waves are off too far."""
+"""How an estimate's note begins to say that no rupture explains the waves."""
 
-_UNLIKE_SHARE = 0.35  # of the wave, mean over draws
 _LOWEST_MW = RuptureSettings().magnitude[0]
 _DRAWS = 5  # times as many as are kept, where they are weighed by the first magnitude
 
@@ -194,11 +193,8 @@ def slip_of_event(
             supported=waves is None or len(agreed) > 1,
             lowest=_LOWEST_MW,
         )
-    if wave_seen and "wave_error" in slip.dataset:
-        off = float(slip.dataset["wave_error"].mean())
-        unlike = f"{UNLIKE}: modelled waves are off by {100 * off:.0f} % of their height" if off > _UNLIKE_SHARE else ""
-        note = "; ".join(filter(None, (note, unlike)))
     shares = _explained(slip, waves, records, names, until_min, seen)
+    note = "; ".join(filter(None, (note, _unlike(slip, [share for name, share in shares.items() if name in used]))))
     told = {name: round(share, 4) if np.isfinite(share) else None for name, share in shares.items()}
     said = {"explained": json.dumps(told)} | ({"note": note} if note else {})
     slip = SlipEstimate(slip.dataset.assign_attrs(said))
@@ -278,6 +274,14 @@ def invert(
     near = on_sources(chosen, sources_in_reach(chosen, records, magnitude) or chosen.sources)
     options: dict[str, Any] = {"window_min": window_min, "gauges": gauges, "seed": seed}
     return slip_of_event(records, near, whole=chosen, first=first, put_aside=put_aside, **options).slip
+
+
+def _unlike(slip: SlipEstimate, shares: Sequence[float]) -> str:
+    """Say where a method that weighs all kinds of ruptures has found none that makes the records; empty elsewhere."""
+    known = [share for share in shares if np.isfinite(share)]
+    if "wave_error" not in slip.dataset or not known or np.mean(known) >= EXPLAINED:
+        return ""
+    return f"{UNLIKE}: they explain {max(float(np.mean(known)), 0.0):.0%} of the waves"
 
 
 def _explained(
