@@ -50,7 +50,7 @@ def draw_figure(
     for case in [case for case in late if case.kind != "left out"] + late:
         methods = [method for name, method in slips if name == case.name]
         if methods:
-            title = f"{event.title}, {case.last_min:g} min, {methods[-1]}"
+            title = f"{event.title}, {case.last_min:g} min"
             axes = draw_event(records, slips[case.name, methods[-1]], bank, title=title)
             _add_samples(axes, records)
             _key_below(axes)

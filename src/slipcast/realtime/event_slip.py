@@ -279,9 +279,9 @@ def invert(
 def _unlike(slip: SlipEstimate, shares: Sequence[float]) -> str:
     """Say where a method that weighs all kinds of ruptures has found none that makes the records; empty elsewhere."""
     known = [share for share in shares if np.isfinite(share)]
-    if "wave_error" not in slip.dataset or not known or np.mean(known) >= EXPLAINED:
+    if "wave_error" not in slip.dataset or not known or max(known) >= EXPLAINED:
         return ""
-    return f"{UNLIKE}: they explain {max(float(np.mean(known)), 0.0):.0%} of the waves"
+    return f"{UNLIKE}: they explain {max(*known, 0.0):.0%} of the wave at the gauge where they do best"
 
 
 def _explained(
