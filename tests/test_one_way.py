@@ -147,6 +147,26 @@ def test_one_answer_by_a_bank(small_bank, first):
     npt.assert_allclose(replayed.dataset["magnitude"].to_numpy()[-1], live.slip.magnitude, atol=1e-6)
 
 
+def test_one_answer_by_a_mixture(small_bank):
+    """Draws of whole ruptures, and what goes with each, are the same by every way."""
+    gauges = DARTS[:3]
+    waves = small_bank.source_response(gauges, window_min=90)
+    slip_m = np.where(np.arange(len(small_bank.sources)) == 4, 6.0, 1.0)
+    level = waves.to_numpy() @ slip_m + np.random.default_rng(1).normal(0, 0.002, (3, waves.sizes["time"]))
+    places = [small_bank.region.gauge(name) for name in gauges]
+    lon_deg, lat_deg = [place.lon for place in places], [place.lat for place in places]
+    records = Records.from_arrays(waves["time"].to_numpy(), level, gauges=gauges, lon_deg=lon_deg, lat_deg=lat_deg)
+    records = records.with_event(epicentre=(235.3, 47.9), magnitude=8.0)
+    inverter = sc.RuptureMixture(small_bank, 90, families=32)
+    live = Nowcast(inverter).update(records.windowed(dict.fromkeys(gauges, (-np.inf, 60.0))))
+    found = sc.invert(records, inverter, window_min=60)
+    for name in ("slip_sample", "subfault_sample", "wave_error", "wave_factor", "wave_delay"):
+        npt.assert_allclose(found.dataset[name], live.slip.dataset[name], rtol=1e-5, atol=1e-6)
+    npt.assert_allclose(sc.forecast(found, small_bank).max_amplitude, live.forecast.max_amplitude, rtol=1e-5, atol=1e-6)
+    replayed = sc.replay(records, inverter, minutes=[60])
+    npt.assert_allclose(replayed.dataset["magnitude"].to_numpy()[-1], live.slip.magnitude, atol=1e-5)
+
+
 def test_what_counts_as_a_first_magnitude(model):
     level_m, minutes, _, _ = CASES["quiet"]
     records = records_of(level_m, minutes, None)
