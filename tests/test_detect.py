@@ -10,7 +10,7 @@ from benchmarks.sensor_faults import KINDS, apply
 from event_fixtures import tohoku_samples
 from slipcast.errors import InputError
 from slipcast.records import Detector, detect
-from slipcast.records.wave_shape import outside_bursts
+from slipcast.records.wave_shape import _rough, _steps, fine_shape, outside_bursts
 from tide_fixtures import tide_m
 
 DAY_S = 86400.0
@@ -242,3 +242,28 @@ def test_ways_of_failing_that_cannot_be():
         apply("rust", time_s, height, np.random.default_rng(0))
     with pytest.raises(InputError, match=r"^other_m must be given for swap, got None$"):
         apply("swap", time_s, height, np.random.default_rng(0))
+
+
+def test_the_period_of_a_wave_is_from_its_half_height_to_its_crest():
+    time_s = 60.0 * np.arange(75)
+    none = np.zeros(time_s.size)
+    for period_s in (1200.0, 1320.0, 1500.0):
+        phase = (time_s - 3600.0) / period_s
+        level = np.where(np.abs(phase) < 0.5, 0.05 * (1 + np.cos(2 * np.pi * phase)), 0.0)
+        found = fine_shape(time_s, level, none + 0.001, 4000.0 + level, none, 1)
+        # a quarter of the period from the one to the other; of a sine a sixth of its own
+        npt.assert_allclose(found.period_s, 1.5 * period_s, rtol=0.03)
+
+
+def test_a_step_alone_is_more_than_twice_as_fast_as_those_beside_it():
+    time_s = 60.0 * np.arange(5)
+    largest, alone, first = _steps(time_s, np.array([0.0, 0.01, 0.05, 0.06, 0.06]))
+    npt.assert_allclose((largest, alone, first), (0.04, 0.02, 1))
+
+
+def test_roughness_without_a_step_has_all_that_the_step_does_not_touch():
+    time_s, level = 60.0 * np.arange(13), np.zeros(13)
+    level[8:] = 1.0  # a step from the eighth sample to the ninth
+    level[12] += 0.02
+    # a fourth difference of 2 cm, in units of the scatter of one sample
+    npt.assert_allclose(_rough(time_s, level, 0.0, outside=7), 0.02 / np.sqrt(70.0))

@@ -7,7 +7,7 @@ from benchmarks.studies.waves import exact_wave, misfit, waves_of_hump
 
 from slipcast.geodesy import EARTH_RADIUS_M, great_circle_distance
 from slipcast.physics.bathymetry import Grid
-from slipcast.physics.dispersion import disperse
+from slipcast.physics.dispersion import _RESOLVED, _true_frequency, disperse
 from slipcast.physics.operators import dot_test
 from slipcast.physics.shallow_water import GRAVITY_M_S2, LongWaves
 from slipcast.physics.travel_paths import TravelPaths
@@ -73,6 +73,15 @@ def test_what_a_step_alone_adds_is_taken_out():
     assert abs((computed - true) * 9000) > 0.1  # there was something to take out
 
 
+def test_beyond_what_the_grid_resolves_frequencies_go_on_straight():
+    cell_s, at = 60.0, 2 * _RESOLVED / 60.0
+    frequency = at * np.array([0.5, 0.999, 1.0, 1.001, 1.5])
+    found = _true_frequency(frequency, 0.0, cell_s**2, 0.0)
+    npt.assert_allclose(found[:3], 2 / cell_s * np.arcsin(frequency[:3] * cell_s / 2))
+    slope = np.diff(found) / np.diff(frequency)
+    npt.assert_allclose(slope[2:], slope[1], rtol=1e-3)
+
+
 def test_a_series_does_not_depend_on_others_and_is_interpolated_well():
     series = np.repeat(exact_wave(1e6, 60.0 * np.arange(200), 40e3, dispersive=False)[:, np.newaxis], 41, axis=1)
     depth_m = np.linspace(3800, 4200, 41)
@@ -101,6 +110,17 @@ def test_means_along_a_path_on_a_flat_ocean(towards):
     cell_m = np.radians(0.1) * EARTH_RADIUS_M
     wanted = cell_m**2 * (unit**4).sum() / SPEED_M_S**2
     assert means.cell_time_s2[0] == pytest.approx(wanted, rel=0.03)
+
+
+@pytest.mark.parametrize("lat", [60.0, 80.0])
+def test_paths_along_the_edges_of_a_grid_are_as_long_as_there(lat):
+    grid = Grid.over((90.0, 110.0), (60.0, 80.0), 60.0)
+    waves = LongWaves(grid, np.full(grid.shape, DEPTH_M), open_boundary=False)
+    at = grid.lat_deg[np.argmin(np.abs(grid.lat_deg - lat))]
+    west, east = grid.lon_deg[[7, 13]]
+    means = TravelPaths(waves).means(waves.stencil(west, at), np.array([east]), np.array([at]))
+    distance = float(great_circle_distance(west, at, east, at))
+    assert means.travel_time_s[0] == pytest.approx(distance / SPEED_M_S, rel=0.03)
 
 
 def test_depth_is_averaged_over_time_and_not_over_distance():

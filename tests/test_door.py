@@ -13,7 +13,7 @@ import pytest
 import slipcast as sc
 from learning_fixtures import make_checkpoint
 from slipcast.errors import InputError
-from slipcast.inversion import invert_records, usual_half_duration
+from slipcast.inversion import fit_timing, invert_records, usual_half_duration
 from slipcast.inversion.inverter import restricted, window_range_min
 from slipcast.realtime.nowcast import Nowcast
 from slipcast.records import simulated_records
@@ -230,6 +230,21 @@ def test_an_event_with_candidates_windows_and_delays(records, small_bank):
     whole = sc.invert_event(records, small_bank, window_min=60, method="nnls", gauges=DARTS[:2])
     assert whole.slip.dataset.attrs["gauges"] == "46404 46407"
     assert (whole.slip.sources, whole.timing) == (small_bank.sources, None)
+
+
+def test_delays_are_of_the_gauges_that_were_named(records, small_bank):
+    options = {"window_min": 60, "gauges": DARTS[:2], "stretch": True, "shifts": True}
+    found = sc.invert_event(records, small_bank, put_aside=False, **options).timing
+    alone, of_all = (fit_timing(records, small_bank, **options | more) for more in ({}, {"gauges": None}))
+    assert (found.stretch, found.shift_s, found.misfit_before) == (alone.stretch, alone.shift_s, alone.misfit_before)
+    assert found.misfit_before != of_all.misfit_before
+
+
+def test_a_sample_at_the_end_of_a_window_is_in_it(records, small_bank):
+    level = records.sea_level.to_numpy().copy()
+    level[..., 1, records.time_s < 3600] = np.nan
+    late = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
+    assert sc.invert_event(late, small_bank, window_min=60, put_aside=False).slip.gauges_left_out == {}
 
 
 def test_a_gauge_without_samples_does_not_stop_the_others(records, small_bank, tmp_path):

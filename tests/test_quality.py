@@ -10,6 +10,7 @@ import pytest
 
 from event_fixtures import EVENT_ORIGINS, TOHOKU_STATIONS, raw_samples, tohoku_samples
 from slipcast.errors import InputError
+from slipcast.records.continuity import _Track
 from slipcast.records.quality import (
     MASKS,
     QualitySettings,
@@ -452,6 +453,25 @@ def test_a_step_is_measured_and_nothing_is_flagged(size_m, at_s):
     npt.assert_allclose(step.size_m, size_m, atol=0.01)
     assert step.gap_s == (900.0 if at_s < -7200.0 else 60.0)
     npt.assert_allclose(checked.offset_m, size_m * ((time >= at_s).astype(float) - (at_s < 0)), atol=0.01)
+
+
+@pytest.mark.parametrize(("interval_s", "good"), [(60, True), (300, False), (900, False)])
+def test_a_wave_of_six_metres_is_good_only_where_samples_follow_it(interval_s, good):
+    time, height, interval = series(interval_s, 72.0)
+    time -= 48 * 3600.0
+    wave = 6.0 * np.exp(-(((time - 7200.0) / 3600.0) ** 2))
+    flags = examine(time, height + wave, interval, wave_s=(1200.0, 1e6)).flags
+    assert ((flags & MASKS["gross_range"]) == 0).all() == good
+
+
+def test_a_track_may_begin_within_a_wave():
+    track = _Track(0.0, 0.0)
+    track.add(0, 0.0, 0.0, 0.001)
+    # up to half a centimetre a second from its first sample on, and no longer once there are two
+    assert track.takes(60.0, 0.2, 0.01, 1.0)
+    assert not track.takes(60.0, 0.4, 0.01, 1.0)
+    track.add(1, 60.0, 0.0, 0.001)
+    assert not track.takes(120.0, 0.2, 0.01, 1.0)
 
 
 def test_a_level_that_the_sensor_left_again_is_flagged():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 
 import httpx
 import numpy as np
 import numpy.testing as npt
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from service_fixtures import TOKEN, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.errors import InputError
@@ -42,6 +45,30 @@ def test_how_long_a_browser_keeps_an_answer(nowcast, tmp_path, path, kept):
     with served(nowcast, sqlite(tmp_path)) as client:
         answer = client.get(path)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, kept)
+
+
+def test_a_database_that_does_not_answer(nowcast, tmp_path, monkeypatch):
+    def gone():
+        raise OperationalError("SELECT 1", {}, OSError("gone"))
+
+    with served(nowcast, sqlite(tmp_path)) as client:
+        monkeypatch.setattr(client.app.state.watch.store, "ping", gone)
+        answer = client.get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"detail": "the database does not answer"})
+
+
+def test_the_end_waits_for_what_is_being_written(nowcast, tmp_path):
+    begun, ended = threading.Event(), []
+
+    def slow():
+        begun.set()
+        time.sleep(0.5)
+        ended.append("written")
+
+    with served(nowcast, sqlite(tmp_path)) as client:
+        client.app.state.watch._writer.submit(slow)
+        assert begun.wait(10.0)
+    assert ended == ["written"]
 
 
 def samples_of(text: str) -> dict[str, float]:

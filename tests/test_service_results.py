@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from service_fixtures import EVENT, WRITE, answer_of, bank_nowcast, create, post, served, sqlite, waves
 from slipcast.realtime.detiding import GaugeLevels, gauge_levels
 from slipcast.realtime.replay import replay
-from slipcast.realtime.waves_seen import wave_since
+from slipcast.realtime.waves_seen import detected_at, wave_since
 from slipcast.records import DartSeries, records_of
 from slipcast.regions.region import Region
 from slipcast.service.metrics import Metrics
@@ -244,3 +244,10 @@ def test_who_sent_more_than_a_result_knew_waits_for_the_next(wanted, more_to_com
         assert later.waiting == ([] if told else [(wanted, waiting)])
 
     asyncio.run(tell())
+
+
+def test_a_tsunami_is_told_from_the_tide_after_half_a_day_of_it():
+    for hours, enough in ((6.0, False), (11.9, False), (12.1, True)):
+        time_s = np.arange(-hours * 3600.0, 3600.0, 900.0)
+        assert detected_at(time_s, 4000.0 + np.sin(time_s / 7000.0), 0.0) == (np.inf if enough else None)
+    assert detected_at(np.empty(0), np.empty(0), 0.0) is None

@@ -69,6 +69,15 @@ def test_a_poller_asks_where_and_as_often_as_was_said(small_bank, tmp_path, made
     assert made["poller"] == (("https://example.org",), {"every_s": 90.0})
 
 
+def test_the_service_is_given_the_poller(small_bank, tmp_path, made, monkeypatch):
+    given = []
+    monkeypatch.setattr(running, "Poller", lambda *_, **__: "a poller")
+    monkeypatch.setattr(running, "create_app", lambda *_, poller=None: given.append(poller))
+    served(small_bank, tmp_path, ndbc_url="https://example.org")
+    served(small_bank, tmp_path)
+    assert given == ["a poller", None]
+
+
 def test_an_address_of_the_sixth_version_has_brackets(small_bank, tmp_path, made):
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")

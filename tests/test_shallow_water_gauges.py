@@ -85,6 +85,15 @@ def test_a_gauge_on_the_centre_of_a_cell_is_that_cell(cascadia):
     npt.assert_allclose(gauge.weights[(gauge.rows == row) & (gauge.columns == column)], [1.0], atol=1e-9)
 
 
+def test_a_gauge_beside_a_wall_is_of_the_cells_there():
+    waves = LongWaves(GRID, np.full(GRID.shape, 3000.0), open_boundary=False)
+    for row, column, out_deg in ((0, 0, -0.1), (-1, -1, 0.1)):
+        gauge = waves.stencil(GRID.lon_deg[column] + out_deg, GRID.lat_deg[row] + out_deg)
+        weights = np.zeros(GRID.shape)
+        np.add.at(weights, (gauge.rows, gauge.columns), gauge.weights)
+        npt.assert_allclose(weights[row, column], 1.0)
+
+
 def test_a_gauge_at_the_coast_reads_wet_cells_alone(cascadia):
     wet_beside_land = np.argwhere(cascadia.wet[20:-20, 20:-20] & ~cascadia.wet[20:-20, 21:-19])[0] + 20
     lon = cascadia.grid.lon_deg[wet_beside_land[1]] + 0.02
