@@ -136,8 +136,8 @@ def real_events_words(root: Path) -> str:
     own, share = rows["mixture"], "over the prior's"
     return (
         f"Chile 2010, Tohoku 2011 and Illapel 2015 by one rule, from raw text on, {own['n']} forecasts at buoys "
-        f"that were not used: its 90 % intervals hold {percent(float(own['in 90 %']))} of the highest waves; their error "
-        f"(CRPS) is {own[share]} of that of first magnitude and place alone, where damped least squares have "
+        f"that were not used: its 90 % intervals hold {percent(float(own['in 90 %']))} of the highest waves; their "
+        f"error (CRPS) is {own[share]} of that of first magnitude and place alone, where damped least squares have "
         f"{rows['tikhonov'][share]} ([real events](docs/events.md))."
     )
 
