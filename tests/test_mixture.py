@@ -277,6 +277,21 @@ def test_an_estimate_comes_back_from_its_file(found, small_bank, tmp_path):
     npt.assert_allclose(after, before, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda dataset: dataset.drop_vars("wave_factor"), "incomplete slip file: it lacks wave_factor"),
+        (lambda dataset: dataset.assign(wave_error=-dataset["wave_error"]), "wave_error must be a number >= 0"),
+        (lambda dataset: dataset.assign(wave_delay=dataset["wave_delay"] * np.nan), "wave_delay must be a number"),
+        (lambda dataset: dataset.assign(wave_error=dataset["wave_error"].mean()), "wave_error must be a number"),
+    ],
+)
+def test_a_file_of_half_a_mixture_is_refused(found, tmp_path, change, message):
+    sc.SlipEstimate(change(found.dataset)).save(tmp_path / "slip.nc")
+    with pytest.raises(InputError, match=message):
+        sc.SlipEstimate.open(tmp_path / "slip.nc")
+
+
 def test_a_still_sea_leaves_small_earthquakes(small_bank, twin):
     still = records_of(small_bank, 0 * twin)
     inverter = RuptureMixture(small_bank, 110.0, families=64)

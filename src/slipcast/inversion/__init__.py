@@ -12,7 +12,8 @@ from slipcast.inversion.methods import METHODS, method_named
 from slipcast.inversion.mixture import RuptureMixture
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.restricted import RestrictedPosterior
-from slipcast.inversion.timing import Timing, fit_timing, usual_half_duration
+from slipcast.inversion.timing import Timing, fit_timing
+from slipcast.physics.moment import usual_half_duration
 
 __all__ = [
     "METHODS",

@@ -37,6 +37,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 _MOST_ROWS = 5
 _MAGNITUDE_DIGITS = 0.01
+_OF_WAVES = {"wave_error": 0.0, "wave_factor": 0.0, "wave_delay": -3600.0}  # and the least each may be
 
 
 def magnitude_of_slip(slip_m, sources: Sequence[str]):
@@ -448,6 +449,12 @@ def _check_form(dataset: xr.Dataset, path: Path) -> None:
     dims = dataset["slip"].dims
     if dims not in (("source",), ("event", "source")):
         raise InputError(f"{path}: slip must have dimensions ([event,] source), got {dims}")
+    if any(name in dataset for name in _OF_WAVES):
+        require(dataset, (*_OF_WAVES, "slip_sample"), (), f"{path} is an incomplete slip file")
+        for name, least in _OF_WAVES.items():
+            values = dataset[name].to_numpy()
+            if dataset[name].dims != dataset["slip_sample"].dims[:-1] or not (values >= least).all():
+                raise InputError(f"{path}: {name} must be a number >= {least:g} for each sample")
     for name in dataset["source"].to_numpy():
         try:
             unit_source(str(name))

@@ -35,7 +35,7 @@ _LATER = 8  # samples after the window, for waves that are early
 
 @dataclass(frozen=True)
 class RuptureMixture:
-    r"""Posterior of slip on subfaults as a mixture of Gaussian families of ruptures.
+    r"""Posterior of slip on subfaults as a mixture over families of ruptures.
 
     Attributes
     ----------
@@ -52,24 +52,36 @@ class RuptureMixture:
     settings : FamilySettings
         What ruptures may be like.
     families : int
-        How many families.
+        How many families are tried all over, before others beside the best.
+    correlated : CorrelatedNoise, optional
+        Noise beside the white one; :meth:`prepared` finds it from records.
+    event : tuple
+        Epicentre (longitude and latitude, degrees) and range of Mw, or None for either; :meth:`prepared` finds them.
+
+    Raises
+    ------
+    InputError
+        If an argument is of a wrong kind or out of range, a gauge is unknown, or the window is too long.
 
     Notes
     -----
-    Ruptures of a family share magnitude, size, place and rupture front; their slip is a Gaussian field on subfaults
-    (:class:`~slipcast.physics.slip_families.FamilyPrior`), which the records update in closed form. Families are
-    weighed by the evidence that the records give them.
+    Ruptures of a family share magnitude, size, place and delay; their slip is a lognormal field on subfaults
+    (:class:`~slipcast.physics.slip_families.FamilyPrior`), all at one time. Within a family the most likely slip is
+    found by Gauss and Newton's steps, and draws are made about it by Laplace's approximation
+    (:mod:`slipcast.inversion.family_update`); families are looked for and weighed by the evidence that the records give
+    them (:mod:`slipcast.inversion.family_search`).
 
     What a bank gets wrong of a wave is a part of its level, the same over some minutes; how large a part, and over how
     many minutes, is unknown at each gauge and integrated out on a grid (:mod:`slipcast.inversion.wave_error`), beside
-    errors of travel times. The part that was learned goes with each draw, for forecasts at gauges that were not used.
+    errors of travel times and of the way to a gauge. What was learned goes with each draw, for forecasts elsewhere.
 
     How much slip and moment given waves need is known to a third: dips, rakes and rigidities are not those of the unit
     sources (rigidity grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443). Slip of draws has that
     scatter, their waves not.
 
-    All magnitudes of the range are as likely as one another;
-    :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs draws afterwards.
+    All magnitudes of the range are as likely as one another: that of the settings, or from 0.75 below a first
+    magnitude to the largest that it leaves likely. :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs
+    draws afterwards. Of no use where no thrust of the plate interface broke, and for records of several events.
     """
 
     bank: GreensBank = field(repr=False)

@@ -12,10 +12,9 @@ from slipcast.errors import InputError
 from slipcast.greens.responses import SourceResponses
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.least_squares import LeastSquaresSolver
-from slipcast.physics.moment import moment_of_magnitude
 from slipcast.records import Records
 
-__all__ = ["LARGEST_SHIFT_S", "Timing", "check_half_duration", "fit_timing", "usual_half_duration"]
+__all__ = ["LARGEST_SHIFT_S", "Timing", "check_half_duration", "fit_timing"]
 
 LARGEST_SHIFT_S = 180.0
 """How far a record is shifted at most, s."""
@@ -80,28 +79,6 @@ class Timing:
     def _shift(self, gauge: str) -> float:
         """Return by how much travel times to a gauge are longer, s, but for the stretch."""
         return self.half_duration_s + self.shift_s.get(gauge, 0.0)
-
-
-def usual_half_duration(magnitude: float) -> float:
-    r"""Compute half the usual duration of a rupture.
-
-    Parameters
-    ----------
-    magnitude : float
-        Mw.
-
-    Returns
-    -------
-    half_duration_s : float
-        s; :math:`2.26 \cdot 10^{-6} M_0^{1/3}`, the moment in N m: what the Global CMT Project takes for granted
-        (Ekström, Nettles and Dziewoński 2012, Phys. Earth Planet. Inter. 200-201, 1).
-
-    Examples
-    --------
-    >>> [round(usual_half_duration(magnitude)) for magnitude in (7.0, 8.0, 9.0)]
-    [8, 24, 77]
-    """
-    return 2.26e-6 * float(moment_of_magnitude(magnitude)) ** (1 / 3)
 
 
 def check_half_duration(half_duration_s: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from slipcast.physics.unit_sources import (
     turn_deg,
 )
 
-__all__ = ["MAX_GAP_KM", "FaultSegment", "connected_cells", "fault_segments"]
+__all__ = ["MAX_GAP_KM", "FaultSegment", "connected_cells", "fault_segments", "interface_segments", "segment_cells"]
 
 MAX_GAP_KM = 50.0
 """Longest distance between the facing edges of two subfaults across which a rupture runs on, km."""
@@ -106,6 +106,39 @@ def fault_segments(subfaults: Subfaults) -> tuple[FaultSegment, ...]:
     count, labels = connected_components(graph, directed=False)
     joined_along, joined_down = (np.isin(np.arange(len(subfaults)), pairs[0]) for pairs in (along, down))
     return tuple(_segment(subfaults, np.flatnonzero(labels == k), joined_along, joined_down) for k in range(count))
+
+
+def interface_segments(subfaults: Subfaults) -> tuple[FaultSegment, ...]:
+    """Find the connected segments of a plate interface, on which ruptures are drawn.
+
+    Parameters
+    ----------
+    subfaults : Subfaults
+        On rows of the plate interface (b, a, z, ...).
+
+    Returns
+    -------
+    segments : tuple of FaultSegment
+        As :func:`fault_segments`.
+
+    Raises
+    ------
+    InputError
+        If there are subfaults of the outer rise, or sources of one zone are divided differently.
+    """
+    for source in subfaults.sources:
+        if source.row not in MEGATHRUST_ROWS:
+            raise InputError(f"ruptures need unit sources of the plate interface, got {source.name}")
+    return fault_segments(subfaults)
+
+
+def segment_cells(segments: Sequence[FaultSegment]) -> np.ndarray:
+    """Return the segment of each subfault, and its cell there down dip and along strike, shape (n_subfaults, 3)."""
+    place = np.empty((sum(len(segment.subfaults) for segment in segments), 3), int)
+    for number, segment in enumerate(segments):
+        cells = [np.full(len(segment.subfaults), number), segment.down, segment.along]
+        place[segment.subfaults] = np.stack(cells, axis=1)
+    return place
 
 
 def _segment(subfaults: Subfaults, members: np.ndarray, joined_along: np.ndarray, joined_down: np.ndarray):

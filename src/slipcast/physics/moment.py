@@ -6,7 +6,7 @@ import numpy as np
 
 from slipcast.errors import InputError
 
-__all__ = ["RIGIDITY_PA", "moment_magnitude", "moment_of_magnitude", "seismic_moment"]
+__all__ = ["RIGIDITY_PA", "moment_magnitude", "moment_of_magnitude", "seismic_moment", "usual_half_duration"]
 
 RIGIDITY_PA = 40e9
 """Shear modulus of NOAA's unit sources, Pa (Gica et al. 2008)."""
@@ -85,3 +85,25 @@ def moment_of_magnitude(magnitude):
     3.98e+22
     """
     return 10.0 ** (1.5 * np.asarray(magnitude, dtype=float) + 9.1)
+
+
+def usual_half_duration(magnitude: float) -> float:
+    r"""Compute half the usual duration of a rupture.
+
+    Parameters
+    ----------
+    magnitude : float
+        Mw.
+
+    Returns
+    -------
+    half_duration_s : float
+        s; :math:`2.26 \cdot 10^{-6} M_0^{1/3}`, the moment in N m: what the Global CMT Project takes for granted
+        (Ekström, Nettles and Dziewoński 2012, Phys. Earth Planet. Inter. 200-201, 1).
+
+    Examples
+    --------
+    >>> [round(usual_half_duration(magnitude)) for magnitude in (7.0, 8.0, 9.0)]
+    [8, 24, 77]
+    """
+    return 2.26e-6 * float(moment_of_magnitude(magnitude)) ** (1 / 3)

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 
 from slipcast.errors import InputError
-from slipcast.physics.fault_segments import FaultSegment, connected_cells, fault_segments
+from slipcast.physics.fault_segments import FaultSegment, connected_cells, interface_segments, segment_cells
 from slipcast.physics.moment import moment_of_magnitude, seismic_moment
 from slipcast.physics.slip_field import SlipField
-from slipcast.physics.unit_sources import MEGATHRUST_ROWS, Subfaults
+from slipcast.physics.unit_sources import Subfaults
 
 __all__ = [
     "Rupture",
@@ -25,6 +25,7 @@ __all__ = [
     "correlation_lengths_km",
     "draw_dimensions",
     "max_plausible_slip",
+    "scaled_dimensions",
 ]
 
 _MAX_PATTERNS = 30
@@ -52,9 +53,33 @@ def draw_dimensions(magnitude, rng: np.random.Generator):
     BSSA 100, 2914.
     """
     magnitude = np.asarray(magnitude, dtype=float)
-    length = 10 ** (-2.37 + 0.57 * magnitude + 0.18 * rng.standard_normal(magnitude.shape))
-    width = 10 ** (-1.86 + 0.46 * magnitude + 0.17 * rng.standard_normal(magnitude.shape))
-    return length, width
+    return scaled_dimensions(magnitude, rng.standard_normal(magnitude.shape), rng.standard_normal(magnitude.shape))
+
+
+def scaled_dimensions(magnitude, length_scatter, width_scatter):
+    """Compute length and width of thrust ruptures, by how far each is from what is usual.
+
+    Parameters
+    ----------
+    magnitude : float or array
+        Moment magnitude.
+    length_scatter, width_scatter : float or array
+        Standard deviations above the median.
+
+    Returns
+    -------
+    length_km, width_km : float or array
+        km; the scaling law of :func:`draw_dimensions`.
+
+    Examples
+    --------
+    >>> length_km, width_km = scaled_dimensions(9.0, 0.0, 0.0)
+    >>> print(f"{length_km:.0f} km, {width_km:.0f} km")
+    575 km, 191 km
+    """
+    length_km = 10 ** (-2.37 + 0.57 * magnitude + 0.18 * length_scatter)
+    width_km = 10 ** (-1.86 + 0.46 * magnitude + 0.17 * width_scatter)
+    return length_km, width_km
 
 
 def correlation_lengths_km(length_km: float, width_km: float) -> tuple[float, float]:
@@ -182,25 +207,17 @@ class RuptureGenerator:
     settings: RuptureSettings = field(default_factory=RuptureSettings)
 
     def __post_init__(self):
-        for source in self.subfaults.sources:
-            if source.row not in MEGATHRUST_ROWS:
-                raise InputError(f"ruptures need unit sources of the plate interface, got {source.name}")
         _ = self._segments  # refuses what cannot be laid out
 
     @cached_property
     def _segments(self) -> tuple[FaultSegment, ...]:
         """Connected parts of the fault."""
-        return fault_segments(self.subfaults)
+        return interface_segments(self.subfaults)
 
     @cached_property
     def _cell_of(self) -> np.ndarray:
         """Segment of each subfault, and its cell there down dip and along strike, shape (n_subfaults, 3)."""
-        place = np.empty((len(self.subfaults), 3), int)
-        for number, segment in enumerate(self._segments):
-            place[segment.subfaults] = np.stack(
-                [np.full(len(segment.subfaults), number), segment.down, segment.along], axis=1
-            )
-        return place
+        return segment_cells(self._segments)
 
     @cached_property
     def _moment_of_a_metre(self) -> np.ndarray:

@@ -15,11 +15,11 @@ from scipy.stats import qmc
 
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
-from slipcast.physics.fault_segments import FaultSegment, fault_segments
-from slipcast.physics.moment import moment_of_magnitude, seismic_moment
-from slipcast.physics.ruptures import correlation_lengths_km, max_plausible_slip
+from slipcast.physics.fault_segments import FaultSegment, interface_segments, segment_cells
+from slipcast.physics.moment import moment_of_magnitude, seismic_moment, usual_half_duration
+from slipcast.physics.ruptures import correlation_lengths_km, max_plausible_slip, scaled_dimensions
 from slipcast.physics.slip_field import von_karman_correlation
-from slipcast.physics.unit_sources import MEGATHRUST_ROWS, Subfaults
+from slipcast.physics.unit_sources import Subfaults
 
 __all__ = ["N_PARAMETERS", "FamilyPrior", "FamilySettings", "SlipFamily"]
 
@@ -27,9 +27,6 @@ N_PARAMETERS = 9
 """Parameters of a family: magnitude, length, width, the parts of these before and above the hypocentre, the hypocentre,
 Hurst exponent, variation of slip, delay."""
 
-_LENGTH = (-2.37, 0.57, 0.18)  # of log10 km: intercept, slope with Mw, scatter; Blaser et al. (2010), thrust faulting
-_WIDTH = (-1.86, 0.46, 0.17)
-_HALF_DURATION_S = 2.26e-6  # times the cube root of the moment, N m; Ekstrom et al. (2012)
 _EPICENTRE_SD_M = 30e3
 _EDGE = 0.15  # of a patch's length and width, over which slip fades
 _VARIANCE_KEPT = 0.96
@@ -93,7 +90,7 @@ class SlipFamily:
     modes : array, shape (n, n_modes)
         :math:`B`.
     delay_s : float
-        By how much waves are later than those of slip at once at the origin time.
+        By how much waves are later than those of slip at once at the origin time, s; negative where earlier.
     """
 
     magnitude: float
@@ -111,7 +108,7 @@ class SlipFamily:
 
 @dataclass(frozen=True)
 class FamilyPrior:
-    r"""Families that cover what ruptures may be evenly.
+    r"""Families that together cover what ruptures may be.
 
     Attributes
     ----------
@@ -131,31 +128,24 @@ class FamilyPrior:
     magnitude asks for, fades at the patch's edges but not at those of the fault, and is lognormal with a von Karman
     correlation of its logarithm, along strike times down dip, with the lengths of
     :func:`~slipcast.physics.ruptures.correlation_lengths_km`, in modes that hold 96 % of its variance. The usual half
-    duration is :func:`~slipcast.inversion.timing.usual_half_duration`.
+    duration is :func:`~slipcast.physics.moment.usual_half_duration`.
     """
 
     subfaults: Subfaults
     settings: FamilySettings = field(default_factory=FamilySettings)
 
     def __post_init__(self):
-        for source in self.subfaults.sources:
-            if source.row not in MEGATHRUST_ROWS:
-                raise InputError(f"ruptures need unit sources of the plate interface, got {source.name}")
         _ = self._segments  # refuses what cannot be laid out
 
     @cached_property
-    def _segments(self):
+    def _segments(self) -> tuple[FaultSegment, ...]:
         """Connected parts of the fault."""
-        return fault_segments(self.subfaults)
+        return interface_segments(self.subfaults)
 
     @cached_property
     def _place(self) -> np.ndarray:
         """Segment of each subfault, and its cell there down dip and along strike, shape (n_subfaults, 3)."""
-        place = np.empty((len(self.subfaults), 3), int)
-        for number, segment in enumerate(self._segments):
-            cells = [np.full(len(segment.subfaults), number), segment.down, segment.along]
-            place[segment.subfaults] = np.stack(cells, axis=1)
-        return place
+        return segment_cells(self._segments)
 
     def points(self, count: int, seed: int = 0) -> np.ndarray:
         """Return points that fill the unit cube of families evenly, shape (count, N_PARAMETERS)."""
@@ -223,10 +213,7 @@ class FamilyPrior:
         """Make the family of a point of the unit cube; None where it asks for more slip than is plausible."""
         settings, (number, at_down, at_along) = self.settings, (int(at) for at in self._place[hypocentre])
         scatter = settings.size_scatter * ndtri(point[1:3])
-        length_km, width_km = (
-            float(10 ** (law[0] + law[1] * magnitude + law[2] * by))
-            for law, by in zip((_LENGTH, _WIDTH), scatter, strict=True)
-        )
+        length_km, width_km = (float(size) for size in scaled_dimensions(magnitude, *scatter))
         segment = self._segments[number]
         subfaults, fades, modes = self._patch(segment, (at_down, at_along), (length_km, width_km), point)
         moment = seismic_moment(np.ones((len(subfaults), 1)), self.subfaults.area_m2[subfaults][:, np.newaxis])
@@ -234,7 +221,7 @@ class FamilyPrior:
         mean_m = fades * moment_nm / float(fades @ moment)
         if mean_m.max() > max_plausible_slip(magnitude):
             return None
-        usual_s = _HALF_DURATION_S * moment_nm ** (1 / 3)
+        usual_s = usual_half_duration(magnitude)
         return SlipFamily(
             magnitude=magnitude,
             length_km=length_km,

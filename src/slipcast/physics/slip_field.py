@@ -14,11 +14,9 @@ from numba import njit
 from scipy.fft import dct, irfft, next_fast_len
 from scipy.special import gamma, kv
 
-__all__ = ["COEFFICIENT_OF_VARIATION", "SlipField", "von_karman_correlation"]
+__all__ = ["SlipField", "von_karman_correlation"]
 
-COEFFICIENT_OF_VARIATION = 0.9
-"""Of slip on a patch, its standard deviation over its mean: the value of FakeQuakes."""
-
+_COEFFICIENT_OF_VARIATION = 0.9  # of lognormal slip; the value of FakeQuakes
 # covariance is tabulated at even steps of the root of distance, in correlation lengths, up to where it is nothing
 _FARTHEST, _STEPS = 64.0, 4096
 _MAX_LONGER = 6
@@ -126,7 +124,7 @@ class SlipField:
 def _covariance_table(hurst: float) -> np.ndarray:
     """Tabulate the covariance of the logarithm of slip at even steps of the root of distance."""
     distance = np.linspace(0.0, np.sqrt(_FARTHEST), _STEPS + 1) ** 2
-    return np.log1p(COEFFICIENT_OF_VARIATION**2 * von_karman_correlation(distance, hurst))
+    return np.log1p(_COEFFICIENT_OF_VARIATION**2 * von_karman_correlation(distance, hurst))
 
 
 @njit(cache=True, nogil=True)

@@ -33,7 +33,7 @@ __all__ = ["EXPLAINED", "UNLIKE", "EventSlip", "invert", "on_sources", "slip_of_
 EXPLAINED = 0.5
 """A slip explains a record of which it makes this share, or more."""
 
-UNLIKE = "the records are unlike any rupture near the epicentre"
+UNLIKE = "the records are unlike any rupture near the epicentre:"
 """How an estimate's note begins to say that no rupture explains the waves."""
 
 _LOWEST_MW = RuptureSettings().magnitude[0]
@@ -281,7 +281,7 @@ def _unlike(slip: SlipEstimate, shares: Sequence[float]) -> str:
     known = [share for share in shares if np.isfinite(share)]
     if "wave_error" not in slip.dataset or not known or max(known) >= EXPLAINED:
         return ""
-    return f"{UNLIKE}: they explain {max(*known, 0.0):.0%} of the wave at the gauge where they do best"
+    return f"{UNLIKE} they explain {max(*known, 0.0):.0%} of the wave at the gauge where they do best"
 
 
 def _explained(

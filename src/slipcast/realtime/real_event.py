@@ -103,7 +103,7 @@ def invert_event(
         service does.
     half_duration_s : float, optional
         By how much waves are later because the rupture takes time, s (what is usual:
-        :func:`~slipcast.inversion.timing.usual_half_duration`); by default slip is at once. Not for methods "linear"
+        :func:`~slipcast.physics.moment.usual_half_duration`); by default slip is at once. Not for methods "linear"
         and "mixture", whose ruptures take time themselves.
     stretch, shifts : bool, optional
         Find by how much real waves are slower (0 to 2 %), and a delay at each gauge within three minutes
