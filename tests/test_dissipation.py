@@ -11,7 +11,7 @@ from slipcast.errors import InputError
 from slipcast.geodesy import EARTH_RADIUS_M
 from slipcast.physics import shallow_water
 from slipcast.physics.bathymetry import Bathymetry, Grid
-from slipcast.physics.dissipation import Friction
+from slipcast.physics.dissipation import OCEAN_DECAY_TIME_S, Friction, left_after_arrival
 from slipcast.physics.leapfrog import wet_runs
 from slipcast.physics.shallow_water import Box, LongWaves
 from slipcast.physics.shallow_water_torch import TorchLongWaves
@@ -137,6 +137,13 @@ def test_the_background_takes_energy_by_its_decay_time():
         zip(*(w.propagate(hump(w, 203.0), interval_s=600.0, count=6) for w in (free, decaying)), strict=True)
     ):
         npt.assert_allclose(other, one * np.exp(-k * 600.0 / 14400.0), rtol=1e-12)
+
+
+def test_a_first_wave_has_lost_nothing_and_what_follows_decays_over_a_day():
+    time_s = np.array([0.0, 3600.0, 7200.0, 7200.0 + OCEAN_DECAY_TIME_S])
+    left = left_after_arrival(time_s, np.array([0.0, 7200.0]))
+    npt.assert_allclose(left[:, 1], [1, 1, 1, np.exp(-0.5)])
+    npt.assert_allclose(left[:, 0], np.exp(-time_s / (2 * 24.6 * 3600)))
 
 
 def test_shelf_friction_and_background_are_the_greater_of_both():

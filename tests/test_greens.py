@@ -21,6 +21,7 @@ from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.okada import unit_source_uplift
 from slipcast.physics.projection import uplift_box
 from slipcast.physics.shallow_water import LongWaves
+from slipcast.physics.travel_paths import TravelPaths
 from slipcast.physics.unit_sources import unit_source
 from slipcast.regions.region import Region
 
@@ -48,6 +49,30 @@ def test_a_response_is_that_of_a_forward_run(small_bank):
         for gauge, found, expected in zip(bank.gauges, response, forward, strict=True):
             expected = expected - expected[0] if bank.senses[gauge] == "pressure" else expected
             npt.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_losses_are_those_of_the_coast_and_of_a_day_from_the_first_wave_on(small_bank):
+    grid = small_bank.region.grids["near"].grid()
+    depth_m = Bathymetry.etopo1().depth_on(grid)
+    waves = LongWaves(grid, depth_m, elastic=True, coast_reflection=0.8)
+    box = uplift_box(waves, small_bank.subfaults)
+    bank = build_quietly(small_bank.region.with_gauges(["46404"]), dispersion=False)
+    lon, lat = np.meshgrid(grid.lon_deg, grid.lat_deg)
+    start = np.zeros(grid.shape)
+    start[box.slices] = unit_source_uplift(lon, lat, unit_source("acszb58"))[..., 0][box.slices]
+    dart = bank.region.gauge("46404")
+    stencil = waves.stencil(dart.lon, dart.lat)
+    undecayed = waves.gauge_series(start, [stencil], interval_s=60.0, count=120)[0]
+    source = unit_source("acszb58")
+    paths = TravelPaths(waves).means(stencil, np.array([source.lon_deg]), np.array([source.lat_deg]))
+    since_h = np.maximum(np.arange(121) / 60 - paths.travel_time_s / 3600, 0)
+    expected = undecayed * np.exp(-since_h / (2 * 24.6))
+    found = bank.source_response(sources=["acszb58"])[0, :, 0].to_numpy()
+    assert 1000 < paths.travel_time_s < 2400
+    npt.assert_allclose(found, expected - expected[0], rtol=0, atol=1.5e-3 * np.abs(expected).max())
+    # a decay from the origin on would be off by more
+    from_origin = undecayed * np.exp(-np.arange(121) / 60 / (2 * 24.6))
+    assert np.abs(from_origin - from_origin[0] - found).max() > 3e-3 * np.abs(expected).max()
 
 
 def test_a_unit_source_is_the_sum_of_its_subfaults(small_bank):

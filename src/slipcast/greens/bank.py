@@ -100,7 +100,8 @@ class GreensBank(Summarised):
         dispersion : bool, optional
             Give waves the dispersion of water, and take that of the grid out (:mod:`slipcast.physics.dispersion`).
         losses : bool, optional
-            Let waves decay over a day, and the coast reflect 0.8 of them (:mod:`slipcast.physics.dissipation`).
+            Let the coast reflect 0.8 of waves, and what follows the first decay over a day
+            (:mod:`slipcast.physics.dissipation`).
         workers : int, optional
             Runs at a time; by default one per core.
         progress : callable or bool, optional

@@ -20,7 +20,7 @@ from slipcast.regions.region import Region
 
 __all__ = ["ResponseParts"]
 
-_FORMAT = 4
+_FORMAT = 5
 _PART = re.compile(r"\.?[0-9a-f]{16}\.nc(\.\d+\.partial)?")
 
 

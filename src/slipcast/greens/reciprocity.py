@@ -19,7 +19,7 @@ from slipcast.parallel.progress import Progress
 from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.dispersion import disperse
-from slipcast.physics.dissipation import OCEAN_DECAY_TIME_S, SHELF_REFLECTION, Friction
+from slipcast.physics.dissipation import SHELF_REFLECTION, left_after_arrival
 from slipcast.physics.projection import SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.travel_paths import TravelPaths
@@ -48,19 +48,25 @@ class _Waves(NamedTuple):
 
     projection: SubfaultProjection
     paths: TravelPaths | None
+    dispersion: bool
+    decay: bool
 
     def sensed(self, run: _Run, response: np.ndarray) -> np.ndarray:
         """Turn long waves at a gauge, shape (n_times, n_subfaults), into what it senses."""
         if self.paths:
             waves, subfaults = self.projection.waves, self.projection.subfaults
             means = self.paths.means(run.stencil, subfaults.lon_deg, subfaults.lat_deg)
-            response = disperse(
-                response,
-                interval_s=SAMPLE_S,
-                depth_m=means.depth_m,
-                cell_time_s2=means.cell_time_s2,
-                step_s=SAMPLE_S / waves.steps_per(SAMPLE_S),
-            )
+            if self.dispersion:
+                response = disperse(
+                    response,
+                    interval_s=SAMPLE_S,
+                    depth_m=means.depth_m,
+                    cell_time_s2=means.cell_time_s2,
+                    step_s=SAMPLE_S / waves.steps_per(SAMPLE_S),
+                )
+            if self.decay:
+                time_s = np.arange(len(response)) * SAMPLE_S
+                response = response * left_after_arrival(time_s, means.travel_time_s).astype(response.dtype)
         # at time zero the sea stands as high as the floor has risen
         return response - response[0] if run.pressure else response
 
@@ -118,7 +124,10 @@ def run_gauges(
                 found[gauge] = done
                 continue
             shared = shared or _Waves(
-                SubfaultProjection(waves, subfaults, kajiura=kajiura), TravelPaths(waves) if dispersion else None
+                SubfaultProjection(waves, subfaults, kajiura=kajiura),
+                TravelPaths(waves) if dispersion or losses else None,
+                dispersion,
+                losses,
             )
             runs.append((shared, _Run(gauge, stencil, count, region.gauge(gauge).senses == "pressure")))
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "device": device}
@@ -175,7 +184,6 @@ def _gauges_at_sea(
             bathymetry.depth_on(grid),
             min_depth_m=min_depth_m,
             elastic=elastic,
-            friction=Friction(OCEAN_DECAY_TIME_S) if losses else None,
             coast_reflection=SHELF_REFLECTION if losses else 1.0,
         )
         stencils = {}

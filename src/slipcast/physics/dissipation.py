@@ -1,11 +1,14 @@
 r"""Loss of wave energy: in the deep ocean, by friction on the shelf, and at the coast.
 
-Three linear, symmetric terms. They leave the reciprocity of :mod:`slipcast.physics.shallow_water` exact:
+Linear, symmetric terms. They leave the reciprocity of :mod:`slipcast.physics.shallow_water` exact:
 
 - background: sea level and transports fall together, as :math:`e^{-t/2T}`;
 - friction: transports lose :math:`-r(h)\,hu` where the rate r exceeds 1/T, semi-implicit;
 - coast: a wet cell beside land lets out :math:`\eta\sqrt{gh}\,(1-R)/(1+R)` through each metre of coast, which a wave of
   normal incidence meets as a wall of reflection coefficient R.
+
+Decay times of the background are measured on whole tsunamis, whose waves come back from coasts many times. The first
+wave has met no coast: :func:`left_after_arrival` is that decay from the time on at which it comes.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ __all__ = [
     "FrictionLoss",
     "Losses",
     "friction_shares",
+    "left_after_arrival",
     "losses_of_step",
 ]
 
@@ -116,6 +120,29 @@ class Losses(NamedTuple):
 
     friction: FrictionLoss
     coast: CoastLoss
+
+
+def left_after_arrival(
+    time_s: np.ndarray, arrival_s: np.ndarray | float, *, decay_time_s: float = OCEAN_DECAY_TIME_S
+) -> np.ndarray:
+    r"""Compute what the background's decay leaves of waves, of which the first has met no coast.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_times,)
+        Since the origin, s.
+    arrival_s : float or array, shape (n_paths,)
+        Travel time of the first wave, s.
+    decay_time_s : float, optional
+        Time T in which the energy of waves falls to 1/e, s.
+
+    Returns
+    -------
+    left : array, shape (n_times,) and that of the arrivals
+        :math:`e^{-\max(t - t_a, 0)/2T}`, symmetric in the two ends of a path.
+    """
+    since_s = np.subtract.outer(np.asarray(time_s, float), np.asarray(arrival_s, float))
+    return np.exp(-np.maximum(since_s, 0.0) / (2 * decay_time_s))
 
 
 def losses_of_step(
