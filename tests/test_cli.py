@@ -252,9 +252,10 @@ def test_a_bank_by_hand(slipcast, tmp_path, monkeypatch):
         ("train SET --out r --config no.toml", "cannot read no.toml"),
         ("train BANK --out r", "no folder BANK"),
         ("evaluate FOLDER SET --out r", "holds no checkpoint (no model.json)"),
+        ("invert RECORDS --bank BANK", "method mixture needs a window, minutes after the origin"),
         (
-            "invert RECORDS --bank BANK",
-            "give either --model or --method (nnls, tikhonov, linear, gaussian, bayes, mixture)",
+            "invert RECORDS",
+            "give either --model or a --bank (and --method: nnls, tikhonov, linear, gaussian, bayes, mixture)",
         ),
         ("invert RECORDS --bank BANK --method nnls", "method nnls needs a window, minutes after the origin"),
         (

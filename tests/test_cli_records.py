@@ -322,8 +322,8 @@ def test_figures_of_an_event(slipcast, files, tmp_path, monkeypatch):
             for option in ("--stretch", "--shifts", "--half-duration 20")
         ),
         ("invert RECORDS --method nnls --window 60 --shifts", "--stretch and --shifts need --bank and --window"),
-        ("invert RECORDS --method nnls --window 20 --leave-one-out", "--leave-one-out needs --bank and --method"),
-        ("invert RECORDS --bank BANK --model cascadia --leave-one-out", "--leave-one-out needs --bank and --method"),
+        ("invert RECORDS --method nnls --window 20 --leave-one-out", "--leave-one-out needs --bank, and no --model"),
+        ("invert RECORDS --bank BANK --model cascadia --leave-one-out", "--leave-one-out needs --bank, and no --model"),
         ("invert RECORDS --bank BANK --method nnls --window 60 --gauges 46404 --leave-one-out", "at least two gauges"),
     ],
 )

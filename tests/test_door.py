@@ -218,7 +218,13 @@ def test_wrong_kinds_are_refused_in_one_line(records, small_bank, call, message)
 def test_an_event_with_candidates_windows_and_delays(records, small_bank):
     windows = {"46404": 60, "46407": 70, "46419": 80}
     found = sc.invert_event(
-        records, small_bank, window_min=windows, epicentre=(235.3, 47.9), magnitude=7.4, stretch=True
+        records,
+        small_bank,
+        method="tikhonov",
+        window_min=windows,
+        epicentre=(235.3, 47.9),
+        magnitude=7.4,
+        stretch=True,
     )
     assert 0 < len(found.slip.sources) < len(small_bank.sources)
     assert (found.windows_min, found.inverter.window_min) == (windows, 80)
@@ -232,9 +238,18 @@ def test_an_event_with_candidates_windows_and_delays(records, small_bank):
     assert (whole.slip.sources, whole.timing) == (small_bank.sources, None)
 
 
+def test_a_real_event_gets_a_posterior_whose_intervals_hold_where_no_method_is_named(records, small_bank):
+    found = sc.invert_event(records, small_bank, window_min=60)
+    assert (found.inverter.method, found.slip.dataset.attrs["method"]) == ("mixture", "mixture")
+    low, *_, high = found.slip.dataset["magnitude_quantile"].to_numpy()
+    assert low < found.slip.magnitude < high
+    with pytest.raises(InputError, match="slip_sd_m is for method tikhonov, no use for it with mixture"):
+        sc.invert_event(records, small_bank, window_min=60, slip_sd_m=5.0)
+
+
 def test_delays_are_of_the_gauges_that_were_named(records, small_bank):
     options = {"window_min": 60, "gauges": DARTS[:2], "stretch": True, "shifts": True}
-    found = sc.invert_event(records, small_bank, put_aside=False, **options).timing
+    found = sc.invert_event(records, small_bank, method="nnls", put_aside=False, **options).timing
     alone, of_all = (fit_timing(records, small_bank, **options | more) for more in ({}, {"gauges": None}))
     assert (found.stretch, found.shift_s, found.misfit_before) == (alone.stretch, alone.shift_s, alone.misfit_before)
     assert found.misfit_before != of_all.misfit_before
@@ -244,7 +259,7 @@ def test_a_sample_at_the_end_of_a_window_is_in_it(records, small_bank):
     level = records.sea_level.to_numpy().copy()
     level[..., 1, records.time_s < 3600] = np.nan
     late = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
-    assert sc.invert_event(late, small_bank, window_min=60, put_aside=False).slip.gauges_left_out == {}
+    assert sc.invert_event(late, small_bank, method="nnls", window_min=60, put_aside=False).slip.gauges_left_out == {}
 
 
 def test_a_gauge_without_samples_does_not_stop_the_others(records, small_bank, tmp_path):
@@ -262,17 +277,18 @@ def test_a_gauge_without_samples_does_not_stop_the_others(records, small_bank, t
         found.slip.save(tmp_path / "slip.nc")
         assert sc.SlipEstimate.open(tmp_path / "slip.nc").gauges_left_out == found.slip.gauges_left_out
     # a gauge that was named must have samples
-    with pytest.raises(InputError, match="gauge 46407 has no sample in the window of 60 min"):
-        sc.invert_event(silent, small_bank, window_min=60, gauges=["46404", "46407"])
+    for method in ("tikhonov", "mixture"):
+        with pytest.raises(InputError, match="gauge 46407 has no sample in the window of 60 min"):
+            sc.invert_event(silent, small_bank, method=method, window_min=60, gauges=["46404", "46407"])
     # what could not be read is said, too
     more = sc.Records(silent.dataset.assign_attrs(gauges_left_out='{"46411": "holds no height"}'))
     with pytest.warns(sc.SlipcastWarning, match="gauge 46407 is left out"):
-        found = sc.invert_event(more, small_bank, window_min={"46404": 60, "46407": 50, "46419": 60})
+        found = sc.invert_event(more, small_bank, method="nnls", window_min={"46404": 60, "46407": 50, "46419": 60})
     assert found.slip.gauges_left_out == {"46411": "holds no height", "46407": "no sample in the window of 50 min"}
     # all without
     level[..., records.time_s <= 3600] = np.nan
     none = sc.Records(records.dataset.assign(sea_level=records.sea_level.copy(data=level)))
-    with pytest.raises(InputError, match="gauge 46404 has no sample in the window of 59 min"):
+    with pytest.raises(InputError, match="no gauge has a sample in the window of 59 min"):
         sc.invert_event(none, small_bank, window_min=59)
 
 
@@ -301,9 +317,9 @@ def test_reasons_that_are_none(records):
 def test_a_rupture_takes_its_time(records, small_bank):
     half_s = usual_half_duration(8.0)
     npt.assert_allclose(half_s, 1.05e-8 * 1.259e28 ** (1 / 3), rtol=2e-3)  # 1.26e28 dyn cm
-    found = sc.invert_event(records, small_bank, window_min=60, half_duration_s=half_s)
+    found = sc.invert_event(records, small_bank, method="nnls", window_min=60, half_duration_s=half_s)
     assert found.timing is not None
-    assert sc.invert_event(records, small_bank, window_min=60).timing is None
+    assert sc.invert_event(records, small_bank, method="nnls", window_min=60).timing is None
     # waves at 60 s are those that slip at once makes at 36 s
     seen, early = records.resample(np.arange(60.0, 3600.0, 60.0)), found.records.resample(np.arange(60.0, 3600.0, 60.0))
     late = records.resample(np.arange(60.0, 3600.0, 60.0) + half_s)
@@ -312,4 +328,4 @@ def test_a_rupture_takes_its_time(records, small_bank):
     with pytest.raises(InputError, match="ruptures of method linear take time themselves"):
         sc.invert_event(records, small_bank, method="linear", window_min=60, half_duration_s=20)
     with pytest.raises(InputError, match=r"half_duration_s must be in \[0, 600\] s, got -1"):
-        sc.invert_event(records, small_bank, window_min=60, half_duration_s=-1)
+        sc.invert_event(records, small_bank, method="nnls", window_min=60, half_duration_s=-1)

@@ -259,7 +259,7 @@ def test_scores_are_pooled_by_method():
     about = {"event": "a", "case": "30 min", "kind": "window", "last_min": 30.0, "used": ["x"], "failure": ""}
     cases = [
         about | {"method": "prior", "magnitude_error": -0.4, "magnitude_held": True},
-        about | {"method": "nnls", "magnitude_error": 0.2, "magnitude_held": None},
+        about | {"method": "nnls", "magnitude_error": 0.2, "magnitude_held": None, "unlike": True},
         about | {"method": "bayes", "failure": "no sample"},
     ]
     wave = {"explained_variance": 0.6, "ln_ratio": -0.1, "arrival_error_min": -3.0, "gauge": "y", "median_m": 1.0}
@@ -274,6 +274,7 @@ def test_scores_are_pooled_by_method():
     assert rows["nnls"]["in 90 %"] == "–"
     assert rows["nnls"]["arrival error (min)"] == "3.0"
     assert rows["bayes"]["failed"] == "1"
+    assert [rows[name]["said to be unlike"] for name in rows] == ["–", "1.00", "–"]
 
 
 @pytest.mark.slow

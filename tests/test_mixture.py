@@ -380,7 +380,8 @@ def test_a_first_magnitude_does_not_choose_the_sources(small_bank, twin):
     records = records_of(small_bank, twin)
     found = sc.invert_event(records, small_bank, method="mixture", window_min=90, magnitude=6.0)
     assert found.inverter.sources == small_bank.sources
-    assert len(sc.invert_event(records, small_bank, window_min=90, magnitude=6.0).inverter.sources) < 9
+    near = sc.invert_event(records, small_bank, method="nnls", window_min=90, magnitude=6.0)
+    assert len(near.inverter.sources) < 9
 
 
 def test_waves_turned_upside_down_are_unlike_any_rupture(small_bank, twin):

@@ -25,6 +25,7 @@ from slipcast.greens.bank import GreensBank
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
+from slipcast.realtime.event_slip import UNLIKE
 from slipcast.records import Records
 
 __all__ = ["BEST", "N_SCENARIOS", "PRIOR", "EventScores", "score_event"]
@@ -209,7 +210,8 @@ def _case_row(event: Event, prediction: Prediction | str) -> Row:
         "magnitude_held": bool(low <= event.magnitude <= high) if np.isfinite(low + high) else None,
     }
     if prediction.slip is not None:
-        row |= {"note": prediction.slip.note, "put_aside": sorted(prediction.slip.put_aside)}
+        note = prediction.slip.note
+        row |= {"note": note, "unlike": UNLIKE in note, "put_aside": sorted(prediction.slip.put_aside)}
     return row
 
 

@@ -33,6 +33,7 @@ _POOLED = (
     "over the prior's",
     "Mw error",
     "Mw in 90 %",
+    "said to be unlike",
     "steady after (min)",
 )
 
@@ -95,7 +96,8 @@ def pooled_table(cases: Sequence[Row], gauges: Sequence[Row]) -> Table:
     -------
     table : dict
         ``header`` and ``rows``, all text. CRPS is a mean, in cm and as a part of the highest level recorded; the latter
-        also over that of the prior at the same buoys in the same cases.
+        also over that of the prior at the same buoys in the same cases. "Said to be unlike": the share of cases in
+        which an estimate's note says that no rupture near the epicentre explains the waves.
     """
     prior = {_key(row): row["crps_m"] / row["highest_m"] for row in gauges if row["method"] == PRIOR}
     rows = []
@@ -122,6 +124,7 @@ def pooled_table(cases: Sequence[Row], gauges: Sequence[Row]) -> Table:
                 _number(_ratio_of_means, both),
                 _number(np.median, np.abs(_values(of_cases, "magnitude_error"))),
                 _number(np.mean, _values(of_cases, "magnitude_held")),
+                _number(np.mean, _values(of_cases, "unlike")),
                 _number(np.median, _steady(of_gauges), ".0f"),
             ]
         )

@@ -34,9 +34,7 @@ def bank_build(
         bool, typer.Option(help="Slow waves down as compressible water and the give of the Earth do.")
     ] = True,
     dispersion: Annotated[bool, typer.Option(help="Give waves the dispersion of water.")] = True,
-    losses: Annotated[
-        bool, typer.Option(help="Let waves after the first decay over a day, and the coast reflect 0.8.")
-    ] = True,
+    losses: Annotated[bool, typer.Option(help="Let later waves decay, and the coast reflect 0.8 of them.")] = True,
     workers: Annotated[int | None, typer.Option(help="Runs at a time; by default one per core.")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda: a GPU, all gauges of a grid in one run.")] = "cpu",
     scheduler: Scheduler = None,

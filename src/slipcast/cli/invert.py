@@ -28,7 +28,9 @@ def invert(
     bank: Annotated[Path | None, typer.Option(help="A bank, from 'slipcast bank build'; a method needs one.")] = None,
     out: Out = Path("slip.nc"),
     model: Model = None,
-    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian, bayes or mixture.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="mixture (by default), nnls, tikhonov, linear, gaussian or bayes.")
+    ] = None,
     window: Annotated[
         str | None,
         typer.Option(help="Minutes after the origin, or first-wave, or GAUGE=either,...; a method needs it."),
@@ -94,10 +96,9 @@ def invert(
     from slipcast.scenarios.scenario_set import ScenarioSet
 
     damping = parse_damping(slip_sd)
-    if one_out and (bank is None or method is None):
-        raise InputError("--leave-one-out needs --bank and --method")
-    if (model is None) == (method is None):
-        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes, mixture)")
+    if one_out and (bank is None or model is not None):
+        raise InputError("--leave-one-out needs --bank, and no --model")
+    method = _method_of(model, method, bank)
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
     windows: Any = None if window is None else _windows(window, observed, names, by_method=method is not None)
@@ -216,8 +217,7 @@ def chosen_inverter(
     from slipcast.inversion.methods import method_named
     from slipcast.learning.inverters import open_inverter
 
-    if (model is None) == (method is None):
-        raise InputError("give either --model or --method (nnls, tikhonov, linear, gaussian, bayes, mixture)")
+    method = _method_of(model, method, bank)
     if model is not None:
         _refuse_options(options)
         return open_inverter(model)
@@ -227,6 +227,17 @@ def chosen_inverter(
     if known := [name for name in names if name in bank.gauges]:
         window_min = min(window_min, run_min(bank, known))
     return method_named(str(method), bank, window_min=window_min, gauges=names or None, **options)
+
+
+def _method_of(model: str | None, method: str | None, bank: Path | GreensBank | None) -> str | None:
+    """Return the method that was named, with a bank alone the default one, and none with a model."""
+    from slipcast.inversion.methods import DEFAULT_METHOD, METHODS
+
+    if model is None and method is None and bank is not None:
+        return DEFAULT_METHOD
+    if (model is None) == (method is None):
+        raise InputError(f"give either --model or a --bank (and --method: {', '.join(METHODS)})")
+    return method
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

@@ -26,7 +26,9 @@ def replay(
     page: Annotated[Path | None, typer.Option(help="An interactive page (HTML), too.")] = None,
     figure: Annotated[Path | None, typer.Option(help="A figure (PNG), too.")] = None,
     model: Model = None,
-    method: Annotated[str | None, typer.Option(help="nnls, tikhonov, linear, gaussian, bayes or mixture.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="mixture (by default), nnls, tikhonov, linear, gaussian or bayes.")
+    ] = None,
     gauges: Annotated[str | None, typer.Option(help="DARTs used, comma-separated.")] = None,
     until: Annotated[float, typer.Option(help="Last minute after the origin.")] = 120.0,
     every: Annotated[float, typer.Option(help="Minutes from one estimate to the next.")] = 1.0,

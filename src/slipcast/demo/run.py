@@ -132,6 +132,7 @@ def _chile(folder: Path, plan: DemoPlan, progress: Shown) -> ChileResult:
     found = invert_event(
         records,
         bank,
+        method="tikhonov",
         window_min=CHILE_WINDOW_MIN,
         magnitude=CHILE_MAGNITUDE,
         stretch=True,

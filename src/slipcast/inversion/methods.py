@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from slipcast.physics.ruptures import RuptureSettings
     from slipcast.scenarios.scenario_set import ScenarioSet
 
-__all__ = ["METHODS", "SLIP_SD_M", "method_named"]
+__all__ = ["DEFAULT_METHOD", "METHODS", "SLIP_SD_M", "method_named"]
 
 METHODS = ("nnls", "tikhonov", *GAUSSIAN_METHODS, "mixture")
 """Names: non-negative least squares, plain or damped, those of :meth:`GaussianPosterior.from_bank`, and a mixture."""
+
+DEFAULT_METHOD = "mixture"
+"""The one for a real event where none is named: of all of them its intervals alone hold what buoys recorded."""
 
 SLIP_SD_M = 5.0
 """Standard deviation of slip for the method ``"tikhonov"``, m, where none is given."""

@@ -16,7 +16,7 @@ from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import Inverter
 from slipcast.inversion.least_squares import LeastSquares
-from slipcast.inversion.methods import method_named
+from slipcast.inversion.methods import DEFAULT_METHOD, method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.io.labels import positions_of, with_reasons
 from slipcast.realtime.event_slip import slip_of_event
@@ -63,7 +63,7 @@ def invert_event(
     records: Records,
     bank: GreensBank,
     *,
-    method: str = "tikhonov",
+    method: str = DEFAULT_METHOD,
     window_min: float | str | Mapping[str, float] = FIRST_WAVE,
     gauges: Sequence[str] | None = None,
     epicentre: tuple[float, float] | None = None,
@@ -83,7 +83,7 @@ def invert_event(
         Of one event, as :func:`~slipcast.records.read_records` leaves them.
     bank : GreensBank
         Responses of unit sources.
-    method : {"tikhonov", "nnls", "linear", "gaussian", "bayes", "mixture"}, optional
+    method : {"mixture", "tikhonov", "nnls", "linear", "gaussian", "bayes"}, optional
         As :func:`~slipcast.inversion.methods.method_named` takes it.
     window_min : float, "first-wave", or mapping of gauge to float, optional
         Minutes after the origin; by default to the end of the first wave at each gauge
@@ -151,9 +151,13 @@ def invert_event(
     windows: Any = window_min
     if window_min == FIRST_WAVE:
         windows = first_wave_ends(records, used, skip_missing=names is None)
+    times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
+    silent = _silent(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
     if names is None:
-        times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
-        used, records = _recorded(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
+        used, records = _recorded(records, used, silent)
+    else:
+        for name, why in silent.items():
+            raise InputError(f"gauge {name} has {why}")
     near = bank
     if magnitude is not None and placed:
         lon, lat = (float(degrees) for degrees in records.dataset.attrs["epicentre"])
@@ -201,10 +205,10 @@ def invert_event(
     return EventInversion(slip, records, inverter, windows, names, timing)
 
 
-def _recorded(
+def _silent(
     records: Records, names: list[str], windows: float | Mapping[str, float], times_s: np.ndarray, *, waves: bool
-) -> tuple[list[str], Records]:
-    """Choose gauges that have a sample in their windows, or all where none has; the records say what is left out."""
+) -> dict[str, str]:
+    """Find gauges without a sample in their windows, or, with ``waves``, without a window: no wave was found."""
     reasons = {name: "no wave was found" for name in names if waves and name not in dict(windows)}  # type: ignore[arg-type]
     ends = windows if isinstance(windows, Mapping) else dict.fromkeys(names, windows)
     for name in names:
@@ -213,9 +217,14 @@ def _recorded(
         if name not in reasons and not np.isfinite(sampled.to_numpy()).any():
             why = notes_on_samples(records, 60.0 * end).get(name, "")
             reasons[name] = ": ".join(filter(None, (f"no sample in the window of {end:g} min", why)))
-    if len(reasons) == len(names):
+    return reasons
+
+
+def _recorded(records: Records, names: list[str], silent: Mapping[str, str]) -> tuple[list[str], Records]:
+    """Leave out silent gauges, but not all of them, and say so; the records have the reasons, too."""
+    if len(silent) == len(names):
         return names, records
-    if reasons:
-        told = "; ".join(f"gauge {name} is left out: {why}" for name, why in reasons.items())
+    if silent:
+        told = "; ".join(f"gauge {name} is left out: {why}" for name, why in silent.items())
         warnings.warn(told, SlipcastWarning, stacklevel=3)
-    return [name for name in names if name not in reasons], Records(with_reasons(records.dataset, reasons))
+    return [name for name in names if name not in silent], Records(with_reasons(records.dataset, silent))
