@@ -1,10 +1,11 @@
-"""Do first waves lose energy over the open ocean? Maxima far away with the decay of banks and without it.
+"""Do first waves lose energy over the open ocean? Maxima far away with the decay of banks and with more of it.
 
     python -m benchmarks.events.far_decay benchmarks/events/* --raw ../shared/events --banks runs/event-banks
 
-In a bank all waves fall as exp(-t / 2T), with the time T in which the energy of whole tsunamis falls in the Pacific,
-measured on waves that have met coasts many times. Here the responses of the same bank are divided by that factor, which
-is exact. Buoys that a wave reaches four hours after the origin or later are forecast from those that it reached before.
+In a bank what follows the first wave falls as exp(-t / 2T), with the time T in which the energy of whole tsunamis falls
+in the Pacific, measured on waves that have met coasts many times. Here the responses of the same bank fall so from the
+origin on, the first wave too. Buoys that a wave reaches four hours after the origin or later are forecast from those
+that it reached before.
 The table goes to docs/benchmarks/far_decay.json; some minutes on one core.
 """
 
@@ -26,10 +27,14 @@ from benchmarks.provenance import ROOT, source_files, tables, write_compact
 from slipcast.errors import SlipcastWarning
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
-from slipcast.physics.dissipation import OCEAN_DECAY_TIME_S
+from slipcast.greens.reciprocity import gauges_at_sea
+from slipcast.physics.bathymetry import Bathymetry
+from slipcast.physics.dissipation import left_after_arrival
+from slipcast.physics.travel_paths import TravelPaths
 
 FAR_S = 4 * 3600.0
 METHODS = ("tikhonov", "mixture")
+FIRST_KEPT, FIRST_TOO = "after the first wave, as in banks", "of the first wave, too"
 COMMAND = "python -m benchmarks.events.far_decay benchmarks/events/* --raw EVENTS --banks runs/event-banks"
 
 
@@ -38,9 +43,15 @@ def code(root: Path = ROOT) -> list[Path]:
     return source_files("benchmarks/events/far_decay.py", root=root)
 
 
-def without_decay(bank: GreensBank) -> GreensBank:
-    """Return a bank in which waves do not decay over the open ocean."""
-    response = bank.dataset["response"].to_numpy() * np.exp(bank.time_s / (2 * OCEAN_DECAY_TIME_S))[:, np.newaxis]
+def decaying_from_origin(bank: GreensBank) -> GreensBank:
+    """Return a bank in which first waves decay as those do that follow them."""
+    subfaults, response = bank.subfaults, bank.dataset["response"].to_numpy().copy()
+    from_origin = left_after_arrival(bank.time_s, 0.0)[:, np.newaxis]
+    for _, grid_waves, stencils in gauges_at_sea(bank.region, Bathymetry.etopo1(), min_depth_m=10.0, elastic=True):
+        paths = TravelPaths(grid_waves)
+        for gauge, stencil in stencils.items():
+            arrival_s = paths.means(stencil, subfaults.lon_deg, subfaults.lat_deg).travel_time_s
+            response[bank.gauges.index(gauge)] *= from_origin / left_after_arrival(bank.time_s, arrival_s)
     series = {name: rows[np.isfinite(rows[:, 0])] for name, rows in zip(bank.gauges, response, strict=True)}
     return GreensBank.from_series(bank.region, series, depths_m=bank.gauge_depth_m)
 
@@ -76,8 +87,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         waves = {wave.gauge: wave for wave in first_waves(records)[0] if wave.gauge in bank.gauges}
         if (case := case_of(list(waves.values()))) is None:
             continue
+        from_origin = decaying_from_origin(bank)
         for method in METHODS:
-            for name, of in (("as in banks", bank), ("none", without_decay(bank))):
+            for name, of in ((FIRST_KEPT, bank), (FIRST_TOO, from_origin)):
                 made = method_prediction(event, records, of, waves, case, method).made
                 fits = [
                     fit

@@ -25,7 +25,7 @@ from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.travel_paths import TravelPaths
 from slipcast.regions.region import Region
 
-__all__ = ["SAMPLE_S", "check_region", "run_gauges", "warn_if_coarse"]
+__all__ = ["SAMPLE_S", "check_region", "gauges_at_sea", "run_gauges", "warn_if_coarse"]
 
 SAMPLE_S = 60.0
 """Time between samples, s."""
@@ -114,7 +114,7 @@ def run_gauges(
     _check_device(device, scheduler)
     subfaults = region.subfaults()
     runs, depths, found = [], {}, {}
-    for name, waves, stencils in _gauges_at_sea(region, bathymetry, min_depth_m, elastic=elastic, losses=losses):
+    for name, waves, stencils in gauges_at_sea(region, bathymetry, min_depth_m, elastic=elastic, losses=losses):
         count = round(region.grids[name].hours * 3600 / SAMPLE_S)
         shared = None
         for gauge, stencil in stencils.items():
@@ -152,7 +152,7 @@ def check_region(region: Region, *, bathymetry: Bathymetry | None = None, min_de
         If a gauge is on land or in the absorbing margin of its grid, or a unit source is not inside a grid.
     """
     subfaults = region.subfaults()
-    for _, waves, _ in _gauges_at_sea(region, bathymetry or Bathymetry.etopo1(), min_depth_m):
+    for _, waves, _ in gauges_at_sea(region, bathymetry or Bathymetry.etopo1(), min_depth_m):
         uplift_box(waves, subfaults)
 
 
@@ -173,7 +173,7 @@ def warn_if_coarse(region: Region) -> None:
             return
 
 
-def _gauges_at_sea(
+def gauges_at_sea(
     region: Region, bathymetry: Bathymetry, min_depth_m: float, *, elastic: bool = False, losses: bool = False
 ) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
     """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
