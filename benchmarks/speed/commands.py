@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from benchmarks.speed.timing import interleaved, ratios, spread
@@ -21,20 +21,24 @@ _COUNTS = (1024, 4096)
 
 
 def run_command(command: Sequence[str], folder: Path) -> dict[str, float]:
-    """Run a command in a folder; return its seconds and the most memory, MB, of the largest process so far.
+    """Run a command in a folder; return its seconds and the most memory, MB, of the largest of its processes.
 
     Raises
     ------
     InputError
         If it fails; with its last line.
     """
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"{' '.join(command[1:])} ended with code {done.returncode}: {last}")
-    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    with TemporaryFile() as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told)
+        _, status, usage = os.wait4(process.pid, 0)  # its memory alone, not that of every child so far
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            told.seek(0)
+            last = (told.read().decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+            raise InputError(f"{' '.join(command[1:])} ended with code {process.returncode}: {last}")
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return {"seconds": seconds, "memory_mb": kilobytes / 1e3}
 
 
@@ -73,8 +77,7 @@ def measure_tasks(repeats: int) -> list[dict[str, Any]]:
     Returns
     -------
     tasks : list of dict
-        ``command``, its spread ``seconds``, and ``memory_mb`` of the largest process of it and of those before it in
-        the first round; the commands rise in what they need.
+        ``command``, its spread ``seconds``, and ``memory_mb`` of the largest of its processes in the first round.
     """
     build = ["scenarios", "build", "bank.nc", "--seed", "1", "--count"]
     tasks = [

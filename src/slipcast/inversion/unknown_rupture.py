@@ -46,10 +46,16 @@ def record_moments(
         waves = np.concatenate([waves, bank.dataset["response"].sel(gauge=list(gauges)).to_numpy()[..., subfaults]], 2)
     kept = np.searchsorted(bank_s, times_s - 1e-6)
     step_s = bank_s[1] - bank_s[0]
-    moments = np.zeros((len(gauges) * len(kept),) * 2)
-    for delay_s in _DELAYS_S:
-        at = kept - round(delay_s / step_s)
-        late = np.where((at >= 0)[:, np.newaxis], waves[:, np.maximum(at, 0)], 0.0)
-        rows = late.reshape(len(moments), -1).astype(np.float32)
-        moments += (rows @ rows.T) / len(_DELAYS_S)
-    return moments
+    late = [kept - round(delay_s / step_s) for delay_s in _DELAYS_S]
+    needed = np.unique(np.concatenate(late))
+    needed = needed[needed >= 0]
+    # one product for all delays: later waves are the same ones, at earlier times
+    rows = waves[:, needed].reshape(len(gauges) * len(needed), -1).astype(np.float32)
+    products = (rows @ rows.T).reshape(len(gauges), len(needed), len(gauges), len(needed))
+    moments = np.zeros((len(gauges), len(kept)) * 2)
+    for at in late:
+        begun = np.flatnonzero(at >= 0)
+        place = np.searchsorted(needed, at[begun])
+        block = products[:, place[:, np.newaxis], :, place]  # advanced indices apart come first
+        moments[:, begun[:, np.newaxis], :, begun] += block / len(late)
+    return moments.reshape((len(gauges) * len(kept),) * 2)
