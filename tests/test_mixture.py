@@ -236,7 +236,7 @@ def twin(small_bank):
 
 @pytest.fixture(scope="module")
 def found(small_bank, twin) -> sc.SlipEstimate:
-    inverter = RuptureMixture(small_bank, 110.0, families=96)
+    inverter = RuptureMixture(small_bank, 110.0, families=96, slip_scatter=0.35)
     return sc.invert(records_of(small_bank, twin), inverter, magnitude=7.9, hold_first=False)
 
 
@@ -247,6 +247,22 @@ def test_a_twin_is_found(small_bank, twin, found):
     assert high - low < 0.4
     assert abs(found.magnitude - mw) < 0.15
     assert min(found.explained.values()) > 0.9
+
+
+def test_slip_for_given_waves_is_known_to_its_scatter(small_bank, twin):
+    records, spreads = records_of(small_bank, twin), {}
+    for scatter in (0.0, 1.0):
+        inverter = RuptureMixture(small_bank, 110.0, families=48, slip_scatter=scatter)
+        slip = sc.invert(records, inverter, magnitude=7.9, hold_first=False)
+        total = slip.samples.to_numpy().sum(axis=1)
+        spreads[scatter] = np.log(total).std(), float(np.log(slip.dataset["wave_factor"]).std())
+        waves = slip.dataset["wave_factor"].to_numpy() * total  # as of slip that the bank has right
+        npt.assert_allclose(np.log(waves).std(), spreads[0.0][0], rtol=0.1)
+    assert spreads[0.0][1] == 0
+    npt.assert_allclose(spreads[1.0][1], 1.0, rtol=0.2)
+    npt.assert_allclose(spreads[1.0][0] ** 2, spreads[0.0][0] ** 2 + 1, rtol=0.3)
+    with pytest.raises(InputError, match="slip_scatter must be finite and >= 0, got -1"):
+        RuptureMixture(small_bank, 110.0, slip_scatter=-1)
 
 
 def test_draws_are_carried_with_their_factor_and_delay(small_bank, found):
@@ -310,7 +326,10 @@ def test_the_first_minute_says_nothing_yet(small_bank, twin):
 
 def test_the_same_records_give_the_same_draws(small_bank, twin, found):
     again = sc.invert(
-        records_of(small_bank, twin), RuptureMixture(small_bank, 110.0, families=96), magnitude=7.9, hold_first=False
+        records_of(small_bank, twin),
+        RuptureMixture(small_bank, 110.0, families=96, slip_scatter=0.35),
+        magnitude=7.9,
+        hold_first=False,
     )
     npt.assert_array_equal(again.samples.to_numpy(), found.samples.to_numpy())
 
@@ -325,7 +344,7 @@ def test_intervals_hold_magnitudes_of_its_own_ruptures(small_bank, prior):
         slip[family.subfaults] = family.slip(rng.standard_normal(family.modes.shape[1]))
         of_sources = small_bank.subfaults.averaging_matrix() @ slip
         records = records_of(small_bank, of_sources, seed=number)
-        inverter = RuptureMixture(small_bank, 110.0, families=48)
+        inverter = RuptureMixture(small_bank, 110.0, families=48, slip_scatter=0.0)
         found = sc.invert(records, inverter, magnitude=7.9, hold_first=False, put_aside=False)
         true = float(magnitude_of_slip(of_sources, small_bank.sources))
         drawn = magnitude_of_slip(found.samples.to_numpy().astype(float), found.sources)

@@ -30,7 +30,9 @@ def run_command(command: Sequence[str], folder: Path) -> dict[str, float]:
     """
     with TemporaryFile() as told:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told)
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
+        )
         _, status, usage = os.wait4(process.pid, 0)  # its memory alone, not that of every child so far
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -23,14 +23,19 @@ from slipcast.physics.slip_families import FamilyPrior, FamilySettings, SlipFami
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
 
-__all__ = ["RuptureMixture"]
+__all__ = ["SLIP_SCATTER", "RuptureMixture"]
 
 _SMALLER = 0.75  # than the first magnitude, Mw
 _SCREENED_LOG = 15.0  # families less likely than the best by this, at first sight, are left out
 _MOST_KEPT = 16
 _LEAST_NUMBER = 6.0  # of families that count: the search leaves many out that are as likely
-_SLIP_SD = 0.35  # of ln of the slip that makes given waves: dip, rake and rigidity are not what the bank has
+_DIP_SD = 0.59  # of ln of the slip that makes given waves: benchmarks.studies.interface_dips
+_RIGIDITY_SD = 0.35  # of ln of rigidity (10 to 60 GPa: Bilek and Lay 1999)
 _LATER = 8  # samples after the window, for waves that are early
+
+
+SLIP_SCATTER = float(np.hypot(_DIP_SD, _RIGIDITY_SD))
+"""Of the slip that makes given waves, where dips and rigidity are not those of the bank: of its natural logarithm."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ class RuptureMixture:
         What ruptures may be like.
     families : int
         How many families are tried all over, before others beside the best.
+    slip_scatter : float
+        Standard deviation of the natural logarithm of the slip that makes given waves, >= 0: 0 where dips, rakes and
+        rigidity are those of the bank, as in a simulation.
     correlated : CorrelatedNoise, optional
         Noise beside the white one; :meth:`prepared` finds it from records.
     event : tuple
@@ -75,9 +83,10 @@ class RuptureMixture:
     many minutes, is unknown at each gauge and integrated out on a grid (:mod:`slipcast.inversion.wave_error`), beside
     errors of travel times and of the way to a gauge. What was learned goes with each draw, for forecasts elsewhere.
 
-    How much slip and moment given waves need is known to a third: dips, rakes and rigidities are not those of the unit
-    sources (rigidity grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443). Slip of draws has that
-    scatter, their waves not.
+    How much slip and moment given waves need is known to a factor of two: the plate interface does not dip as unit
+    sources do (Slab2, Hayes et al. 2018, doi:10.1126/science.aat4723, has half their dip off Japan and the same off
+    Cascadia), and rigidity is not 40 GPa (it grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443).
+    Slip of draws has that scatter, their waves not.
 
     All magnitudes of the range are as likely as one another: that of the settings, or from 0.75 below a first
     magnitude to the largest that it leaves likely. :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs
@@ -91,6 +100,7 @@ class RuptureMixture:
     joint_tide: bool | None = None
     settings: FamilySettings = field(default_factory=FamilySettings)
     families: int = 192
+    slip_scatter: float = SLIP_SCATTER
     correlated: CorrelatedNoise | None = field(default=None, repr=False)
     event: tuple[tuple[float, float] | None, tuple[float, float] | None] = (None, None)
 
@@ -100,6 +110,9 @@ class RuptureMixture:
         check_kind(self.noise_sd_m, (int, float, np.integer, np.floating), "noise_sd_m", "a number")
         if not (np.isfinite(self.noise_sd_m) and self.noise_sd_m > 0):
             raise InputError(f"noise_sd_m must be > 0 m, got {self.noise_sd_m}")
+        check_kind(self.slip_scatter, (int, float, np.integer, np.floating), "slip_scatter", "a number")
+        if not 0 <= self.slip_scatter < np.inf:
+            raise InputError(f"slip_scatter must be finite and >= 0, got {self.slip_scatter}")
         names = list(self.gauges) or self.bank.gauge_names("dart")
         object.__setattr__(self, "gauges", tuple(names))
         _ = self.times_s  # refuses an unknown gauge and a window that is too long
@@ -226,7 +239,7 @@ class RuptureMixture:
             delay_s[here] = of.family.delay_s
             first += number
         order = rng.permutation(count)
-        more = np.exp(_SLIP_SD * rng.standard_normal(count) - 0.5 * _SLIP_SD**2)  # slip for the same waves
+        more = np.exp(self.slip_scatter * (rng.standard_normal(count) - 0.5 * self.slip_scatter))  # for the same waves
         slip *= more[:, np.newaxis]
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,
