@@ -20,7 +20,7 @@ def serve(
     ] = None,
     bank: Annotated[list[Path] | None, typer.Option(help="A bank; repeatable, one per region.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="For a region without a model: nnls or tikhonov (by default).")
+        str | None, typer.Option(help="Without a model: tikhonov (by default), nnls; or mixture, slower.")
     ] = None,
     records_alone: Annotated[
         bool, typer.Option("--records-alone", help="Do not hold results against the first magnitude.")
