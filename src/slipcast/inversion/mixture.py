@@ -23,13 +23,15 @@ from slipcast.physics.slip_families import FamilyPrior, FamilySettings, SlipFami
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
 
-__all__ = ["RuptureMixture"]
+__all__ = ["SLIP_SD", "RuptureMixture"]
+
+SLIP_SD = 0.35
+"""Of the logarithm of the slip that makes given waves: dip, rake and rigidity are not what the bank has."""
 
 _SMALLER = 0.75  # than the first magnitude, Mw
 _SCREENED_LOG = 15.0  # families less likely than the best by this, at first sight, are left out
 _MOST_KEPT = 16
 _LEAST_NUMBER = 6.0  # of families that count: the search leaves many out that are as likely
-_SLIP_SD = 0.35  # of ln of the slip that makes given waves: dip, rake and rigidity are not what the bank has
 _LATER = 8  # samples after the window, for waves that are early
 
 
@@ -226,7 +228,7 @@ class RuptureMixture:
             delay_s[here] = of.family.delay_s
             first += number
         order = rng.permutation(count)
-        more = np.exp(_SLIP_SD * rng.standard_normal(count) - 0.5 * _SLIP_SD**2)  # slip for the same waves
+        more = np.exp(SLIP_SD * rng.standard_normal(count) - 0.5 * SLIP_SD**2)  # slip for the same waves
         slip *= more[:, np.newaxis]
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,

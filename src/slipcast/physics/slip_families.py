@@ -194,15 +194,15 @@ class FamilyPrior:
         """Return the subfaults, the nearest to an epicentre first, and how likely a rupture begins before each."""
         if epicentre not in self._known_hypocentres:
             near = np.arange(len(self.subfaults)) if epicentre is None else np.argsort(self._distance_m(epicentre))
-            self._known_hypocentres[epicentre] = near, np.cumsum(self._hypocentre_probability(epicentre)[near])
+            self._known_hypocentres[epicentre] = near, np.cumsum(self.hypocentre_probability(epicentre)[near])
         return self._known_hypocentres[epicentre]
 
     def _distance_m(self, epicentre: tuple[float, float]) -> np.ndarray:
         """Return the distance of each subfault from an epicentre, m."""
         return great_circle_distance(*epicentre, self.subfaults.lon_deg, self.subfaults.lat_deg)
 
-    def _hypocentre_probability(self, epicentre: tuple[float, float] | None) -> np.ndarray:
-        """Return how likely a rupture begins on each subfault."""
+    def hypocentre_probability(self, epicentre: tuple[float, float] | None) -> np.ndarray:
+        """Return how likely a rupture begins on each subfault, shape (n_subfaults,), as :meth:`family` has it."""
         if epicentre is None:
             return np.full(len(self.subfaults), 1.0 / len(self.subfaults))
         distance_m = self._distance_m(epicentre)
