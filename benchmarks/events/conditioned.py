@@ -87,7 +87,7 @@ def family_ruptures(
         slip = np.zeros((_DRAWS, len(prior.subfaults)))
         slip[:, family.subfaults] = family.slip(rng.standard_normal((_DRAWS, family.modes.shape[1])))
         moment_nm = seismic_moment(slip[:, family.subfaults], prior.subfaults.area_m2[family.subfaults])
-        for row, mw in zip(slip, moment_magnitude(moment_nm).tolist(), strict=True):
+        for row, mw in zip(slip, moment_magnitude(moment_nm / family.more_slip).tolist(), strict=True):
             if magnitude[0] <= mw <= magnitude[1]:
                 found.append((mw, row, family.delay_s))
         if len(found) >= count:

@@ -79,7 +79,8 @@ class RuptureMixture:
 
     How much slip and moment given waves need is known to a third: dips, rakes and rigidities are not those of the unit
     sources (rigidity grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443). Slip of draws has that
-    scatter, their waves not.
+    scatter, their waves not. Slip of tsunami earthquakes, too, is that of their moment at 40 GPa, and their waves are
+    higher than its.
 
     All magnitudes of the range are as likely as one another: that of the settings, or from 0.75 below a first
     magnitude to the largest that it leaves likely. :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs
@@ -221,14 +222,15 @@ class RuptureMixture:
         found = self.posterior(np.asarray(records, dtype=float))
         weights = tempered(np.array([log for log, _ in found]), _LEAST_NUMBER)
         slip = np.zeros((count, len(self.bank.subfaults)))
-        delay_s, error, first = np.empty(count), np.empty(count), 0
+        delay_s, error, more, first = np.empty(count), np.empty(count), np.empty(count), 0
         for (_, of), number in zip(found, rng.multinomial(count, weights).tolist(), strict=True):
             here = slice(first, first + number)
             slip[here, of.family.subfaults], error[here] = of.draws(number, rng)
-            delay_s[here] = of.family.delay_s
+            delay_s[here], more[here] = of.family.delay_s, 1.0 / of.family.more_slip
             first += number
         order = rng.permutation(count)
-        more = np.exp(SLIP_SD * rng.standard_normal(count) - 0.5 * SLIP_SD**2)  # slip for the same waves
+        # slip of the same moment at the unit sources' rigidity, for the same waves
+        more *= np.exp(SLIP_SD * rng.standard_normal(count) - 0.5 * SLIP_SD**2)
         slip *= more[:, np.newaxis]
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,
