@@ -20,7 +20,7 @@ from scipy.stats import kstest, norm
 
 from slipcast.errors import InputError
 from slipcast.physics.moment import moment_magnitude, seismic_moment
-from slipcast.physics.slip_families import FamilyPrior
+from slipcast.physics.slip_families import FamilyPrior, FamilySettings
 from slipcast.records import Records
 
 EPICENTRE = (-125.6, 47.2)  # within acszb58
@@ -62,11 +62,11 @@ def test_late_waves_are_zero_before_the_origin_and_unknown_after_the_end():
 def test_ruptures_have_the_magnitude_and_begin_at_the_epicentre(small_bank):
     rng = np.random.default_rng(0)
     subfaults = small_bank.subfaults
-    prior = FamilyPrior(subfaults)
+    prior = FamilyPrior(subfaults, FamilySettings(slow=0.0))
     likely = prior.hypocentre_probability(EPICENTRE)
     assert likely.sum() == pytest.approx(1.0)
     for drawn in (
-        family_ruptures(prior, EPICENTRE, (7.4, 7.6), 30, rng),
+        family_ruptures(prior, EPICENTRE, (7.4, 7.6), 30, rng),  # at the rigidity of the unit sources
         generator_ruptures(subfaults, EPICENTRE, (7.4, 7.6), 30, rng),
     ):
         assert drawn.slip_m.shape == (30, len(subfaults))
