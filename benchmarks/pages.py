@@ -21,7 +21,7 @@ from benchmarks.accuracy.page import accuracy_page, write_accuracy
 from benchmarks.accuracy.run import results_code
 from benchmarks.card import card_page
 from benchmarks.events import __main__ as event_suite
-from benchmarks.events import far_decay
+from benchmarks.events import far_decay, percentiles
 from benchmarks.events import simulated as event_simulations
 from benchmarks.markdown import digits, fill, made_by_words, percent, table
 from benchmarks.provenance import ROOT, code_digest, write_compact
@@ -74,6 +74,7 @@ RESULTS = {
     "event_suite": Result(event_suite.code),
     "event_simulations": Result(event_simulations.code),
     "far_decay": Result(far_decay.code),
+    "prior_percentiles": Result(percentiles.code),
     "ablation": Result(ablation.code),
     "one_window": Result(one_window.code),
     "noise_only": Result(noise_only.code),
@@ -179,7 +180,9 @@ PAGES: dict[str, Callable[[Path], str]] = {
         root / "src" / "slipcast" / "models" / "cascadia", _result(root, "headline")
     ),
     "docs/scaling.md": lambda root: scaling.scaling_page(_result(root, "speed"), _result(root, "workers")),
-    "docs/events.md": _filled("docs/events.md", "events", "event_suite", "event_simulations", "far_decay"),
+    "docs/events.md": _filled(
+        "docs/events.md", "events", "event_suite", "event_simulations", "far_decay", "prior_percentiles"
+    ),
     "docs/ablation.md": _filled("docs/ablation.md", "ablation", "one_window", "noise_only"),
     "docs/limits.md": _filled(
         "docs/limits.md",

@@ -28,7 +28,7 @@ from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.realtime.event_slip import UNLIKE
 from slipcast.records import Records
 
-__all__ = ["BEST", "N_SCENARIOS", "PRIOR", "EventScores", "score_event"]
+__all__ = ["BEST", "N_SCENARIOS", "PRIOR", "EventScores", "Prepared", "prepare", "score_event"]
 
 N_SCENARIOS = 2000
 PRIOR, BEST = "prior", "best scenarios"
@@ -70,7 +70,7 @@ class EventScores:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """An event with its records, bank and first waves."""
 
     records: Records
@@ -114,7 +114,7 @@ def score_event(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlipcastWarning)  # gauges left out by a method are in its notes
         try:
-            ready = _prepare(event, raw, banks)
+            ready = prepare(event, raw, banks)
         except InputError as error:
             return EventScores(event, seconds=time.monotonic() - begin, failure=str(error))
         with remembered_checks():
@@ -122,8 +122,8 @@ def score_event(
     return EventScores(event, tuple(ready.waves.values()), ready.left_out, *scores, seconds=time.monotonic() - begin)
 
 
-def _prepare(event: Event, raw: Path | None, banks: Path) -> _Prepared:
-    """Read the records, find first waves, open the bank."""
+def prepare(event: Event, raw: Path | None, banks: Path) -> Prepared:
+    """Read the records, find first waves, open the bank; InputError where no station can be used."""
     records, left_out = read_event_records(event, raw)
     waves, more = first_waves(records)
     region, nowhere = event_region(event.region_settings(), records, waves)
@@ -135,11 +135,11 @@ def _prepare(event: Event, raw: Path | None, banks: Path) -> _Prepared:
     kept = {wave.gauge: wave for wave in waves if wave.gauge not in left_out}
     if not kept:
         raise InputError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    return _Prepared(Records(records.dataset.sel(gauge=list(kept))), bank, kept, left_out)
+    return Prepared(Records(records.dataset.sel(gauge=list(kept))), bank, kept, left_out)
 
 
 def _score(
-    event: Event, ready: _Prepared, methods: Sequence[str], n_scenarios: int, figures: Path | None
+    event: Event, ready: Prepared, methods: Sequence[str], n_scenarios: int, figures: Path | None
 ) -> tuple[list[Row], list[Row]]:
     """Score all cases and methods."""
     cases = cases_of(list(ready.waves.values()))
@@ -172,7 +172,7 @@ def _score(
     return of_cases, of_gauges
 
 
-def _times(ready: _Prepared, cases: Sequence[Case]) -> dict[str, np.ndarray]:
+def _times(ready: Prepared, cases: Sequence[Case]) -> dict[str, np.ndarray]:
     """Return at which times of its record a buoy is used or scored, s."""
     longest_s = 60 * max((case.last_min for case in cases if case.kind != "left out"), default=0.0)
     times = {}
@@ -215,7 +215,7 @@ def _case_row(event: Event, prediction: Prediction | str) -> Row:
     return row
 
 
-def _gauge_rows(ready: _Prepared, case: Case, prediction: Prediction) -> list[Row]:
+def _gauge_rows(ready: Prepared, case: Case, prediction: Prediction) -> list[Row]:
     """Score the waves at buoys that are held out."""
     rows = []
     for gauge in case.held_out:

@@ -23,19 +23,21 @@ from slipcast.physics.slip_families import FamilyPrior, FamilySettings, SlipFami
 from slipcast.records import Records
 from slipcast.records.correlated_noise import CorrelatedNoise
 
-__all__ = ["SLIP_SCATTER", "RuptureMixture"]
+__all__ = ["RIGIDITY_SD", "SLIP_SCATTER", "RuptureMixture"]
+
+RIGIDITY_SD = 0.35
+"""Of the natural logarithm of the moment of given waves where rigidity is not known (Bilek and Lay 1999)."""
+
+_DIP_SD = 0.59  # of ln of the slip that makes given waves: benchmarks.studies.interface_dips
+
+SLIP_SCATTER = float(np.hypot(_DIP_SD, RIGIDITY_SD))
+"""Of the slip that makes given waves, where dips and rigidity are not those of the bank: of its natural logarithm."""
 
 _SMALLER = 0.75  # than the first magnitude, Mw
 _SCREENED_LOG = 15.0  # families less likely than the best by this, at first sight, are left out
 _MOST_KEPT = 16
 _LEAST_NUMBER = 6.0  # of families that count: the search leaves many out that are as likely
-_DIP_SD = 0.59  # of ln of the slip that makes given waves: benchmarks.studies.interface_dips
-_RIGIDITY_SD = 0.35  # of ln of rigidity (10 to 60 GPa: Bilek and Lay 1999)
 _LATER = 8  # samples after the window, for waves that are early
-
-
-SLIP_SCATTER = float(np.hypot(_DIP_SD, _RIGIDITY_SD))
-"""Of the slip that makes given waves, where dips and rigidity are not those of the bank: of its natural logarithm."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class RuptureMixture:
     sources do (Slab2, Hayes et al. 2018, doi:10.1126/science.aat4723, has half their dip off Japan and the same off
     Cascadia), and rigidity is not 40 GPa (it grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443).
     Slip of draws has that scatter, their waves not.
+    Slip of tsunami earthquakes, too, is that of their moment at 40 GPa, and their waves are higher than its.
 
     All magnitudes of the range are as likely as one another: that of the settings, or from 0.75 below a first
     magnitude to the largest that it leaves likely. :class:`~slipcast.inversion.first_magnitude.FirstMagnitude` weighs
@@ -232,14 +235,15 @@ class RuptureMixture:
         found = self.posterior(np.asarray(records, dtype=float))
         weights = tempered(np.array([log for log, _ in found]), _LEAST_NUMBER)
         slip = np.zeros((count, len(self.bank.subfaults)))
-        delay_s, error, first = np.empty(count), np.empty(count), 0
+        delay_s, error, more, first = np.empty(count), np.empty(count), np.empty(count), 0
         for (_, of), number in zip(found, rng.multinomial(count, weights).tolist(), strict=True):
             here = slice(first, first + number)
             slip[here, of.family.subfaults], error[here] = of.draws(number, rng)
-            delay_s[here] = of.family.delay_s
+            delay_s[here], more[here] = of.family.delay_s, 1.0 / of.family.more_slip
             first += number
         order = rng.permutation(count)
-        more = np.exp(self.slip_scatter * (rng.standard_normal(count) - 0.5 * self.slip_scatter))  # for the same waves
+        # slip of the same moment at the unit sources' rigidity, for the same waves
+        more *= np.exp(self.slip_scatter * (rng.standard_normal(count) - 0.5 * self.slip_scatter))
         slip *= more[:, np.newaxis]
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,
