@@ -404,7 +404,7 @@ def test_arguments_are_checked(bank, exact):
         SurfaceBank.build(small_region(), centre=PLACE, radius_km="300")
     with pytest.raises(InputError, match="scale_m must be numbers > 0"):
         FieldPrior(scale_m=())
-    assert len(SURFACE_PRIOR.shapes) == 9
+    assert len(SURFACE_PRIOR.shapes) == 12
 
 
 def test_the_command_line(bank, small_bank, slipcast, tmp_path, monkeypatch):

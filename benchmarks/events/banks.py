@@ -23,6 +23,7 @@ __all__ = ["event_bank", "event_region", "event_surface_bank", "has_what_is_want
 
 _LONGEST_H = 24.0
 _MARGIN_MIN = 15.0
+_HUMPS = {"radius_km": 200.0, "spacing_km": 25.0}
 
 
 def event_region(region: Region, records: Records, waves: Sequence[FirstWave]) -> tuple[Region, dict[str, str]]:
@@ -156,12 +157,13 @@ def event_surface_bank(region: Region, path: Path, epicentre: tuple[float, float
     """
     if path.exists():
         kept = SurfaceBank.open(path)
-        same = np.allclose(kept.humps.centre, (epicentre[0] % 360.0, epicentre[1]))
+        about = [*kept.humps.centre, *(kept.dataset.attrs.get(name, np.nan) for name in _HUMPS)]
+        same = np.allclose(about, [epicentre[0] % 360.0, epicentre[1], *_HUMPS.values()])
         if same and has_what_is_wanted(kept.region, region):
             return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    bank = SurfaceBank.build(region, centre=epicentre, workers=1)
+    bank = SurfaceBank.build(region, centre=epicentre, workers=1, **_HUMPS)
     bank.save(path)
     sys.stdout.write(f"bank {path.name}: {time.monotonic() - begin:.0f} s, {path.stat().st_size / 1e6:.0f} MB\n")
     sys.stdout.flush()

@@ -24,8 +24,8 @@ def surface_build(
     region: Annotated[str, typer.Argument(help="A built-in region or a TOML file: its gauges and grids.")],
     centre: Annotated[tuple[float, float], typer.Option(metavar="LON LAT", help="Such as the epicentre, degrees.")],
     out: Out = Path("surface-bank.nc"),
-    radius: Annotated[float, typer.Option(help="Humps up to here from it, km.")] = 300.0,
-    hump: Annotated[float, typer.Option(help="Between humps, and half the width of each, km.")] = 40.0,
+    radius: Annotated[float, typer.Option(help="Humps up to here from it, km.")] = 200.0,
+    hump: Annotated[float, typer.Option(help="Between humps, and half the width of each, km.")] = 25.0,
     spacing: Annotated[
         list[str] | None, typer.Option(help="Cell size, arc-minutes, of the finest grid, or GRID=MIN; repeatable.")
     ] = None,
@@ -143,9 +143,7 @@ def _summary(found: SurfaceEstimate) -> dict[str, Any]:
     """Put a sea surface into a structure for JSON."""
     about = found.dataset.attrs
     return {
-        "highest_m": round(float(found.elevation.max()), 4),
-        "lowest_m": round(float(found.elevation.min()), 4),
-        "volume_m3": round(found.volume_m3),
+        **found.size,
         "intervals_90": found.size_intervals(0.9),
         "log_evidence": round(found.log_evidence, 3),
         "fault_log_evidence": None if found.fault_log_evidence is None else round(found.fault_log_evidence, 3),

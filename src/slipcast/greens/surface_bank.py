@@ -62,8 +62,8 @@ class SurfaceBank(Summarised):
         region: Region | str | os.PathLike,
         *,
         centre: tuple[float, float],
-        radius_km: float = 300.0,
-        spacing_km: float = 40.0,
+        radius_km: float = 200.0,
+        spacing_km: float = 25.0,
         spacing_arcmin: float | Mapping[str, float] | None = None,
         hours: float | Mapping[str, float] | None = None,
         gauges: Iterable[str] | None = None,
@@ -86,7 +86,7 @@ class SurfaceBank(Summarised):
         radius_km : float, optional
             Humps up to here from it, where there is sea.
         spacing_km : float, optional
-            Between humps, and half the width of each.
+            Between humps, and half the width of each; it must be two cells of each grid at least.
         spacing_arcmin, hours, gauges, bathymetry, min_depth_m, elastic, dispersion, losses, workers, progress
             As :meth:`slipcast.greens.bank.GreensBank.build` takes them.
 

@@ -51,8 +51,8 @@ class FieldPrior:
     """
 
     scale_m: tuple[float, ...]
-    correlation_km: tuple[float, ...] = (30.0, 60.0, 120.0)
-    extent_km: tuple[float, ...] = (75.0, 150.0, 300.0)
+    correlation_km: tuple[float, ...] = (20.0, 40.0, 80.0)
+    extent_km: tuple[float, ...] = (40.0, 80.0, 160.0, 320.0)
 
     def __post_init__(self):
         for name in ("scale_m", "correlation_km", "extent_km"):

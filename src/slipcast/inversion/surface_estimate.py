@@ -84,11 +84,6 @@ class SurfaceEstimate(Summarised):
         """Gauges of the records that were not used, and why."""
         return reasons_in(self.dataset)
 
-    @property
-    def volume_m3(self) -> float:
-        """Mean net volume of the elevation, m^3; what sank counts as negative."""
-        return float((self.elevation * self.dataset["hump_area"]).sum())
-
     def interval(self, probability: float = 0.9) -> xr.DataArray:
         """Compute the central interval of elevation.
 
@@ -123,17 +118,20 @@ class SurfaceEstimate(Summarised):
         intervals : dict of str to (float, float)
             ``highest_m`` and ``lowest_m``, the extremes of the sea surface, m; ``volume_m3``, its net volume, m^3.
         """
+        ends = _ends(probability)
+        found = {name: np.quantile(values, ends).tolist() for name, values in self._sizes().items()}
+        return {name: (low, high) for name, (low, high) in found.items()}
+
+    @property
+    def size(self) -> dict[str, float]:
+        """Medians of what :meth:`size_intervals` has."""
+        return {name: float(np.median(values)) for name, values in self._sizes().items()}
+
+    def _sizes(self) -> dict[str, np.ndarray]:
+        """Return the size of each sample."""
         draws = self.samples.to_numpy().astype(float)
-        of_draws = {
-            "highest_m": draws.max(axis=1),
-            "lowest_m": draws.min(axis=1),
-            "volume_m3": draws @ self.dataset["hump_area"].to_numpy(),
-        }
-        return {
-            name: (float(low), float(high))
-            for name, values in of_draws.items()
-            for low, high in [np.quantile(values, _ends(probability))]
-        }
+        volume = draws @ self.dataset["hump_area"].to_numpy()
+        return {"highest_m": draws.max(axis=1), "lowest_m": draws.min(axis=1), "volume_m3": volume}
 
     @property
     def evidence_words(self) -> str:
@@ -149,16 +147,14 @@ class SurfaceEstimate(Summarised):
 
     @property
     def size_words(self) -> str:
-        """Highest and lowest level and volume with their 90 % intervals, in words."""
-        ends = self.size_intervals(0.9)
-        middle = {"highest": float(self.elevation.max()), "lowest": float(self.elevation.min())}
-        told = [
-            f"{name} level of the mean {value:+.2f} m (of draws, 90 %: {ends[f'{name}_m'][0]:+.2f} to "
-            f"{ends[f'{name}_m'][1]:+.2f})"
-            for name, value in middle.items()
-        ]
-        low, high = (1e-9 * end for end in ends["volume_m3"])
-        return f"{', '.join(told)}, net volume {1e-9 * self.volume_m3:.2f} km3 (90 %: {low:.2f} to {high:.2f})"
+        """Highest and lowest level and net volume, medians of the samples with their 90 % intervals, in words."""
+        highest, lowest, volume = self.size.values()
+        (highest_low, highest_high), (lowest_low, lowest_high), (low, high) = self.size_intervals(0.9).values()
+        return (
+            f"highest level {highest:.2f} m (90 %: {highest_low:.2f} to {highest_high:.2f}), lowest {lowest:.2f} m "
+            f"({lowest_low:.2f} to {lowest_high:.2f}), net volume {1e-9 * volume:.2f} km3 "
+            f"({1e-9 * low:.2f} to {1e-9 * high:.2f})"
+        )
 
     def _summary(self) -> Summary:
         about = self.dataset.attrs
