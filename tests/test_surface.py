@@ -15,7 +15,13 @@ import slipcast as sc
 from conftest import small_region
 from slipcast.errors import InputError
 from slipcast.greens.surface_bank import SurfaceBank
-from slipcast.inversion.gaussian_field import SURFACE_PRIOR, FieldPrior, GaugeSamples, field_posterior
+from slipcast.inversion.gaussian_field import (
+    SURFACE_PRIOR,
+    FieldPrior,
+    GaugeSamples,
+    field_log_evidence,
+    field_posterior,
+)
 from slipcast.inversion.surface_estimate import SurfaceEstimate
 from slipcast.inversion.surface_posterior import SurfacePosterior
 from slipcast.physics.bathymetry import Bathymetry, Grid
@@ -200,11 +206,12 @@ def dense(gauge: GaugeSamples, prior: FieldPrior, centre, lon, lat):
     return covariance, gauge.rows @ covariance, gauge.rows @ covariance @ gauge.rows.T + noise
 
 
-def test_posterior_and_evidence_are_those_of_the_closed_form():
+@pytest.mark.parametrize("count", [9, 20])  # fewer samples than points, and more
+def test_posterior_and_evidence_are_those_of_the_closed_form(count):
     rng = np.random.default_rng(4)
     lon, lat = 230 + rng.uniform(-2, 2, 12), 45 + rng.uniform(-2, 2, 12)
-    factor = np.linalg.cholesky(0.01 * np.exp(-np.abs(np.subtract.outer(range(9), range(9))) / 2.0))
-    gauge = GaugeSamples(rng.standard_normal(9), rng.standard_normal((9, 12)), [factor])
+    factor = np.linalg.cholesky(0.01 * np.exp(-np.abs(np.subtract.outer(range(count), range(count))) / 2.0))
+    gauge = GaugeSamples(rng.standard_normal(count), rng.standard_normal((count, 12)), [factor])
     prior = FieldPrior(scale_m=(0.7,), correlation_km=(80.0,), extent_km=(200.0,))
     found = field_posterior([gauge], prior, np.zeros(1), centre=(230.0, 45.0), lon_deg=lon, lat_deg=lat)
     covariance, cross, inner = dense(gauge, prior, (230.0, 45.0), lon, lat)
@@ -218,6 +225,8 @@ def test_posterior_and_evidence_are_those_of_the_closed_form():
     draws, errors = found.draws(40_000, rng)
     npt.assert_allclose(np.cov(draws.T), left, atol=5 * np.diag(left).max() / np.sqrt(40_000))
     assert (errors == 0).all()
+    options = {"centre": (230.0, 45.0), "lon_deg": lon, "lat_deg": lat}
+    assert field_log_evidence([gauge], prior, np.zeros(1), **options) == pytest.approx(expected)
 
 
 def test_the_prior_is_the_covariance_it_says():
@@ -227,7 +236,7 @@ def test_the_prior_is_the_covariance_it_says():
     found = factor @ factor.T
     npt.assert_allclose(found[0, 0], 1.0, rtol=1e-5)
     apart_km = 6371.0 * np.radians(0.5) * np.cos(np.radians(45.0))
-    npt.assert_allclose(found[0, 1], np.exp(-0.5 * (apart_km / 50) ** 2 - 0.5 * (apart_km / 100) ** 2), rtol=1e-3)
+    npt.assert_allclose(found[0, 1], np.exp(-0.5 * (apart_km / 100) ** 2) / (1 + (apart_km / 50) ** 2), rtol=1e-3)
 
 
 def test_candidates_weigh_as_their_evidence():

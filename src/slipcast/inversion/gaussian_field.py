@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
@@ -21,7 +21,15 @@ from scipy.special import logsumexp
 from slipcast.errors import InputError
 from slipcast.geodesy import great_circle_distance
 
-__all__ = ["FAULT_PRIOR", "SURFACE_PRIOR", "FieldPosterior", "FieldPrior", "GaugeSamples", "field_posterior"]
+__all__ = [
+    "FAULT_PRIOR",
+    "SURFACE_PRIOR",
+    "FieldPosterior",
+    "FieldPrior",
+    "GaugeSamples",
+    "field_log_evidence",
+    "field_posterior",
+]
 
 _LEAST_POWER = 1e-6  # of the largest variance: what a low rank leaves out at any point
 
@@ -41,8 +49,10 @@ class FieldPrior:
 
     Notes
     -----
-    Covariance :math:`s^2 w(r) w(r') e^{-|x - x'|^2 / 2 \ell^2}` with :math:`w(r) = e^{-r^2 / 2 D^2}`, r the distance
-    from the place. All combinations are as likely as one another beforehand.
+    Covariance :math:`s^2 w(r) w(r') / (1 + |x - x'|^2 / \ell^2)` with :math:`w(r) = e^{-r^2 / 2 D^2}`, r the distance
+    from the place. All combinations are as likely as one another beforehand. It is a mixture of squared exponentials of
+    many lengths (rational quadratic; Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, chapter 4):
+    records of short waves alone would tell one length, and with it that there are no long ones.
 
     Raises
     ------
@@ -85,7 +95,7 @@ class FieldPrior:
         from_place_km = great_circle_distance(*centre, lon_deg, lat_deg) / 1e3
         for correlation_km, extent_km in self.shapes:
             window = np.exp(-0.5 * (from_place_km / extent_km) ** 2)
-            yield _low_rank(np.outer(window, window) * np.exp(-0.5 * (apart_km / correlation_km) ** 2))
+            yield _low_rank(np.outer(window, window) / (1 + (apart_km / correlation_km) ** 2))
 
 
 SURFACE_PRIOR = FieldPrior(scale_m=tuple(0.03 * 10 ** (0.25 * step) for step in range(11)))
@@ -114,16 +124,27 @@ class GaugeSamples(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Posteriors of a shape of the prior and a candidate of the errors, for all scales, in eigenvectors of the data."""
+    """Posteriors of a shape of the prior and a candidate of the errors, for all scales, in directions the data tell of.
 
-    basis: np.ndarray  # (n_points, rank): heights of unit amplitudes
-    power: np.ndarray  # (rank,), 1/m^2: what the data say of each amplitude
-    pull: np.ndarray  # (rank,), 1/m
+    Along others the posterior is the prior.
+    """
 
-    def amplitudes(self, scale_m: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of the amplitudes for a scale."""
+    factor: np.ndarray  # (n_points, rank): points from amplitudes, which are independent beforehand
+    vectors: np.ndarray  # (rank, n): directions
+    power: np.ndarray  # (n,), 1/m^2: what the data say along each
+    pull: np.ndarray  # (n,), 1/m
+
+    def along(self, scale_m: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation along the directions, for a scale."""
         variance = scale_m**2 / (1 + scale_m**2 * self.power)
         return variance * self.pull, np.sqrt(variance)
+
+    def draws(self, scale_m: float, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw sources, shape (count, n_points)."""
+        mean, sd = self.along(scale_m)
+        normal = rng.standard_normal((count, self.factor.shape[1]))
+        change = mean + (normal @ self.vectors) * (sd - scale_m)
+        return (scale_m * normal + change @ self.vectors.T) @ self.factor.T
 
 
 @dataclass(frozen=True)
@@ -155,15 +176,19 @@ class FieldPosterior:
     @cached_property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation on each point, m, shape (n_points,) each."""
-        first, second = 0.0, 0.0
+        first = np.zeros(len(self._parts[0][0].factor))
+        second = np.zeros_like(first)
         for parts, of_shape in zip(self._parts, self.weights, strict=True):
+            before = np.square(parts[0].factor).sum(axis=1)
             for part, of_error in zip(parts, of_shape, strict=True):
+                directions = part.factor @ part.vectors
                 for scale_m, weight in zip(self.prior.scale_m, of_error, strict=True):
-                    mean, sd = part.amplitudes(scale_m)
-                    here = part.basis @ mean
-                    first = first + weight * here
-                    second = second + weight * (here**2 + np.square(part.basis * sd).sum(axis=1))
-        return np.asarray(first), np.sqrt(np.maximum(second - np.square(first), 0.0))
+                    mean, sd = part.along(scale_m)
+                    here = directions @ mean
+                    variance = scale_m**2 * before - np.square(directions) @ (scale_m**2 - sd**2)
+                    first += weight * here
+                    second += weight * (here**2 + variance)
+        return first, np.sqrt(np.maximum(second - np.square(first), 0.0))
 
     def draws(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw sources.
@@ -185,9 +210,8 @@ class FieldPosterior:
         numbers = rng.multinomial(count, self.weights.ravel()).reshape(self.weights.shape)
         rows, errors = [], []
         for shape, error, scale in np.argwhere(numbers):
-            part, many = self._parts[shape][error], int(numbers[shape, error, scale])
-            mean, sd = part.amplitudes(self.prior.scale_m[scale])
-            rows.append((mean + sd * rng.standard_normal((many, mean.size))) @ part.basis.T)
+            many = int(numbers[shape, error, scale])
+            rows.append(self._parts[shape][error].draws(self.prior.scale_m[scale], many, rng))
             errors.append(np.full(many, error))
         order = rng.permutation(count)
         return np.concatenate(rows)[order], np.concatenate(errors)[order]
@@ -229,30 +253,74 @@ def field_posterior(
     .. math:: -2 \ln p = y^T y - \sum_i \frac{s^2 u_i^2}{1 + s^2 \lambda_i} + \sum_i \ln(1 + s^2 \lambda_i)
               + 2 \ln |L| + n \ln 2\pi.
     """
+    places: dict[str, Any] = {"centre": centre, "lon_deg": lon_deg, "lat_deg": lat_deg}
+    parts: list[list[_Part]] = [[] for _ in prior.shapes]
+    log_weights = np.empty((len(prior.shapes), len(log_prior_of_errors), len(prior.scale_m)))
+    for shape, error, part, logs in _weighed(gauges, prior, log_prior_of_errors, **places):
+        log_weights[shape, error] = logs
+        parts[shape].append(part)
+    return FieldPosterior(prior, log_weights, parts)
+
+
+def field_log_evidence(
+    gauges: Sequence[GaugeSamples],
+    prior: FieldPrior,
+    log_prior_of_errors: np.ndarray,
+    *,
+    centre: tuple[float, float],
+    lon_deg: np.ndarray,
+    lat_deg: np.ndarray,
+) -> float:
+    """Compute the evidence alone, with arguments as :func:`field_posterior` takes them.
+
+    Returns
+    -------
+    log_evidence : float
+        As :attr:`FieldPosterior.log_evidence`.
+    """
+    weighed = _weighed(gauges, prior, log_prior_of_errors, centre=centre, lon_deg=lon_deg, lat_deg=lat_deg)
+    return float(logsumexp([logs for *_, logs in weighed]))
+
+
+def _weighed(
+    gauges: Sequence[GaugeSamples],
+    prior: FieldPrior,
+    log_prior_of_errors: np.ndarray,
+    *,
+    centre: tuple[float, float],
+    lon_deg: np.ndarray,
+    lat_deg: np.ndarray,
+) -> Iterator[tuple[int, int, _Part, np.ndarray]]:
+    """Weigh candidates: shape of the prior, number of the errors, what the data tell, logarithms by scale."""
     n_errors = len(log_prior_of_errors)
     scale2 = np.square(prior.scale_m)[:, np.newaxis]
-    log_weights = np.empty((len(prior.shapes), n_errors, len(prior.scale_m)))
-    parts: list[list[_Part]] = []
-    whitened = [_whitened([one.level_m for one in gauges], gauges, error) for error in range(n_errors)]
-    constants = [
-        0.5 * level @ level + sum(np.log(np.diag(one.factors[error])).sum() for one in gauges)
-        for error, level in enumerate(whitened)
-    ]
     count = sum(len(one.level_m) for one in gauges)
+    always = 0.5 * count * np.log(2 * np.pi) + np.log(len(prior.shapes) * len(prior.scale_m))
+    records = [_whitened([one.level_m for one in gauges], gauges, error) for error in range(n_errors)]
+    constants = [
+        0.5 * record @ record + sum(np.log(np.diag(one.factors[error])).sum() for one in gauges)
+        for error, record in enumerate(records)
+    ]
     for shape, factor in enumerate(prior.factors(centre, lon_deg, lat_deg)):
         responses = [one.rows @ factor for one in gauges]
-        parts.append([])
-        for error in range(n_errors):
+        for error, record in enumerate(records):
             made = _whitened(responses, gauges, error).reshape(-1, factor.shape[1])
-            power, vectors = np.linalg.eigh(made.T @ made)
-            power = np.maximum(power, 0.0)
-            pull = vectors.T @ (made.T @ whitened[error])
+            power, vectors = _directions(made)
+            pull = vectors.T @ (made.T @ record)
             fitted = 0.5 * (scale2 * pull**2 / (1 + scale2 * power)).sum(axis=1)
             volume = 0.5 * np.log1p(scale2 * power).sum(axis=1)
-            log_weights[shape, error] = fitted - volume - constants[error] + log_prior_of_errors[error]
-            parts[-1].append(_Part(factor @ vectors, power, pull))
-    log_weights -= 0.5 * count * np.log(2 * np.pi) + np.log(len(prior.shapes) * len(prior.scale_m))
-    return FieldPosterior(prior, log_weights, parts)
+            logs = fitted - volume - constants[error] + log_prior_of_errors[error] - always
+            yield shape, error, _Part(factor, vectors, power, pull), logs
+
+
+def _directions(made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the squared singular values of a matrix that are not zero, and its right singular vectors."""
+    if made.shape[0] >= made.shape[1]:
+        power, vectors = np.linalg.eigh(made.T @ made)
+        return np.maximum(power, 0.0), vectors
+    power, left = np.linalg.eigh(made @ made.T)
+    kept = power > np.finfo(float).eps * made.shape[0] * max(float(power.max(initial=0.0)), 0.0)
+    return power[kept], made.T @ (left[:, kept] / np.sqrt(power[kept]))
 
 
 def _whitened(values: Sequence[np.ndarray], gauges: Sequence[GaugeSamples], error: int) -> np.ndarray:

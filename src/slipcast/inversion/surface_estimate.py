@@ -238,7 +238,7 @@ def invert_surface(
     }
     if not has.any():
         raise InputError(f"no gauge has a sample in the window: {'; '.join(f'{k}: {v}' for k, v in reasons.items())}")
-    of_surface, of_fault = chosen.posterior(sampled)
+    of_surface, fault_log_evidence = chosen.posterior(sampled)
     draws, errors = of_surface.draws(count, np.random.default_rng(seed))
     mean, sd = of_surface.moments
     metres = {"units": "m"}
@@ -267,7 +267,7 @@ def invert_surface(
         "log_evidence": of_surface.log_evidence,
         "samples_left_out": json.dumps({name: note for name, note in notes.items() if name in used}),
     }
-    if of_fault is not None and chosen.fault is not None:
-        attributes |= {"fault_log_evidence": of_fault.log_evidence, "fault_bank": chosen.fault.id}
+    if fault_log_evidence is not None and chosen.fault is not None:
+        attributes |= {"fault_log_evidence": fault_log_evidence, "fault_bank": chosen.fault.id}
     dataset = xr.Dataset(variables, coords={**coords, "quantile": list(QUANTILES)}, attrs=attributes)
     return SurfaceEstimate(with_reasons(dataset, records.gauges_left_out | reasons))

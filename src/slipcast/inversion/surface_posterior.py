@@ -17,6 +17,7 @@ from slipcast.inversion.gaussian_field import (
     FieldPosterior,
     FieldPrior,
     GaugeSamples,
+    field_log_evidence,
     field_posterior,
 )
 from slipcast.inversion.inverter import check_senses, noise_of_records, recorded_gauges
@@ -150,8 +151,8 @@ class SurfacePosterior:
         noise = noise_of_records(records, known, self.times_s, joint_tide=self.joint_tide, model_error=0.0)
         return replace(self, gauges=tuple(known), correlated=noise)
 
-    def posterior(self, record) -> tuple[FieldPosterior, FieldPosterior | None]:
-        """Weigh elevations, and slip of the fault where there is one, by records.
+    def posterior(self, record) -> tuple[FieldPosterior, float | None]:
+        """Weigh elevations, and the fault where there is one, by records.
 
         Parameters
         ----------
@@ -162,8 +163,8 @@ class SurfacePosterior:
         -------
         of_surface : FieldPosterior
             Of the elevation at the middles of the humps.
-        of_fault : FieldPosterior or None
-            Of slip on subfaults.
+        fault_log_evidence : float or None
+            Natural logarithm of the evidence of slip on the fault.
 
         Raises
         ------
@@ -194,7 +195,7 @@ class SurfacePosterior:
         if self.fault is None:
             return of_surface, None
         on = self.fault.subfaults
-        return of_surface, field_posterior(
+        return of_surface, field_log_evidence(
             parts[1], self.fault_prior, log_prior, lon_deg=on.lon_deg, lat_deg=on.lat_deg, **options
         )
 
