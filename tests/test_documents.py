@@ -19,6 +19,7 @@ from conftest import build_quietly
 from event_fixtures import tohoku_file
 from slipcast.cli.main import app
 from slipcast.greens.bank import GreensBank
+from slipcast.greens.surface_bank import SurfaceBank
 from slipcast.scenarios.scenario_set import ScenarioSet
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +63,11 @@ def cheap(monkeypatch, tmp_path, small_bank):
         finally:
             monkeypatch.setattr(GreensBank, "build", staticmethod(coarse))
 
+    humps = SurfaceBank.build
+    few_gauges = {"spacing_arcmin": 6, "hours": 2, "gauges": ["46404", "46407", "46419"]}
+    monkeypatch.setattr(
+        SurfaceBank, "build", staticmethod(lambda region, **options: humps(region, **(options | few_gauges)))
+    )
     few = ScenarioSet.build
     monkeypatch.setattr(
         ScenarioSet, "build", staticmethod(lambda bank, **options: few(bank, **(options | {"count": 40})))

@@ -180,7 +180,7 @@ def test_gauges_that_a_method_does_not_know_are_left_out(records, small_bank):
             lambda r, b: sc.GaussianPosterior.from_bank(b, 60).restricted(window_min=61),
             r"window_min must be in \(0, 60\]",
         ),
-        (lambda r, b: sc.forecast("slip.nc", b), "slip must be a SlipEstimate, got 'slip.nc'"),
+        (lambda r, b: sc.forecast("slip.nc", b), "slip must be a SlipEstimate or SurfaceEstimate, got 'slip.nc'"),
         (
             lambda r, b: sc.forecast(sc.invert(r, sc.LeastSquares(b, 60)), 3),
             "waves must be a bank, an Inverter",

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.events.event import FILE, Event
-from benchmarks.events.prediction import N_PRIOR
+from benchmarks.events.prediction import N_PRIOR, SURFACE
 from benchmarks.events.run import N_SCENARIOS, EventScores, score_event
 from benchmarks.events.tables import event_table, facts_table, pooled_tables
 from benchmarks.markdown import table
@@ -45,8 +45,10 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--banks", type=Path, required=True, help="folder where banks are kept, one an event")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks" / "event_suite.json")
     parser.add_argument("--figures", type=Path, help="folder of a picture for each event; by default none")
-    every = [name for name in METHODS if name not in _NOT_RUN]
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=every, help="by default %(default)s")
+    every = [*(name for name in METHODS if name not in _NOT_RUN), SURFACE]
+    parser.add_argument(
+        "--methods", nargs="+", choices=(*METHODS, SURFACE), default=every, help="by default %(default)s"
+    )
     parser.add_argument("--workers", type=int, default=2, help="events at a time, %(default)s by default")
     parser.add_argument("--scenarios", type=int, default=N_SCENARIOS, help="%(default)s by default; fewer for a trial")
     return parser.parse_args(arguments)

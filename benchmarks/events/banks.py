@@ -15,13 +15,15 @@ from benchmarks.events.waves import FirstWave
 from slipcast.errors import InputError, SlipcastWarning, invalid_setting
 from slipcast.greens.bank import GreensBank
 from slipcast.greens.reciprocity import check_region
+from slipcast.greens.surface_bank import SurfaceBank
 from slipcast.records import Records
 from slipcast.regions.region import Gauge, Region
 
-__all__ = ["event_bank", "event_region", "has_what_is_wanted"]
+__all__ = ["event_bank", "event_region", "event_surface_bank", "has_what_is_wanted"]
 
 _LONGEST_H = 24.0
 _MARGIN_MIN = 15.0
+_HUMPS = {"radius_km": 200.0, "spacing_km": 25.0}
 
 
 def event_region(region: Region, records: Records, waves: Sequence[FirstWave]) -> tuple[Region, dict[str, str]]:
@@ -127,6 +129,42 @@ def event_bank(region: Region, path: Path, *, workers: int | None = None) -> Gre
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlipcastWarning)  # some grids are coarse near the sources
         bank = GreensBank.build(region, workers=workers, save_to=path)
+    sys.stdout.write(f"bank {path.name}: {time.monotonic() - begin:.0f} s, {path.stat().st_size / 1e6:.0f} MB\n")
+    sys.stdout.flush()
+    return bank
+
+
+def event_surface_bank(region: Region, path: Path, epicentre: tuple[float, float]) -> SurfaceBank:
+    """Open the bank of humps around an epicentre, or build it where there is none of this region and place.
+
+    Parameters
+    ----------
+    region : Region
+        As of :func:`event_region`.
+    path : path
+        Where the bank is kept.
+    epicentre : (float, float)
+        Longitude and latitude, degrees.
+
+    Returns
+    -------
+    bank : SurfaceBank
+
+    Raises
+    ------
+    InputError
+        If the humps do not fit on a grid of the region.
+    """
+    if path.exists():
+        kept = SurfaceBank.open(path)
+        about = [*kept.humps.centre, *(kept.dataset.attrs.get(name, np.nan) for name in _HUMPS)]
+        same = np.allclose(about, [epicentre[0] % 360.0, epicentre[1], *_HUMPS.values()])
+        if same and has_what_is_wanted(kept.region, region):
+            return kept
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    bank = SurfaceBank.build(region, centre=epicentre, workers=1, **_HUMPS)
+    bank.save(path)
     sys.stdout.write(f"bank {path.name}: {time.monotonic() - begin:.0f} s, {path.stat().st_size / 1e6:.0f} MB\n")
     sys.stdout.flush()
     return bank

@@ -15,11 +15,28 @@ from benchmarks.events.event import Event
 from benchmarks.events.waves import FirstWave, known_samples
 from slipcast.forecasting.forecast import Forecast, forecast
 from slipcast.greens.bank import GreensBank
+from slipcast.greens.surface_bank import SurfaceBank
 from slipcast.inversion.estimate import SlipEstimate
+from slipcast.inversion.surface_estimate import SurfaceEstimate, invert_surface
+from slipcast.inversion.surface_posterior import SurfacePosterior
 from slipcast.realtime.real_event import FIRST_WAVE, invert_event
 from slipcast.records import Records
 
-__all__ = ["AROUND_S", "N_BEST", "N_PRIOR", "Prediction", "best_prediction", "method_prediction", "prior_prediction"]
+__all__ = [
+    "AROUND_S",
+    "N_BEST",
+    "N_PRIOR",
+    "SURFACE",
+    "Prediction",
+    "best_prediction",
+    "method_prediction",
+    "prior_prediction",
+    "surface_prediction",
+]
+
+SURFACE = "surface"
+"""The method that finds the sea surface in place of slip."""
+
 
 N_PRIOR, N_BEST = 200, 20
 AROUND_S = 600.0
@@ -45,6 +62,8 @@ class Prediction:
         Whether there are draws.
     slip : SlipEstimate or None
         Of a method.
+    note : str
+        What is to be said besides.
     """
 
     magnitude: float
@@ -53,6 +72,7 @@ class Prediction:
     highest_m: dict[str, np.ndarray]
     probabilistic: bool
     slip: SlipEstimate | None = None
+    note: str = ""
 
 
 def around(wave: FirstWave, time_s: np.ndarray) -> np.ndarray:
@@ -74,16 +94,41 @@ def method_prediction(
         epicentre=event.epicentre,
         magnitude=event.first_magnitude,
     ).slip
-    highest = {}
-    for gauge in case.held_out:
-        time_s, _ = known_samples(records, gauge)
-        made_s, level_m = wave_draws(slip, bank, gauge)
-        highest[gauge] = np.nanmax(at_times(made_s, level_m, time_s[around(waves[gauge], time_s)]), axis=1)
+    highest = _highest(slip, bank, records, waves, case)
     spread = slip.samples is not None
     ends = tuple(float(end) for end in slip.magnitude_interval(0.9)) if spread else None
     made = forecast(slip, bank, gauges=case.held_out)
     made_by_gauge = dict.fromkeys(case.held_out, made)
     return Prediction(float(slip.magnitude), ends, made_by_gauge, highest, spread, slip)  # type: ignore[arg-type]
+
+
+def surface_prediction(
+    records: Records, bank: SurfaceBank, fault: GreensBank, waves: Mapping[str, FirstWave], case: Case
+) -> Prediction:
+    """Find the sea surface from the records of a case, and forecast what is held out; no magnitude."""
+    method = SurfacePosterior(bank, case.last_min, gauges=case.used, fault=fault)
+    surface = invert_surface(
+        Records(records.dataset.sel(gauge=list(case.used))), method, window_min=case.window_min, gauges=case.used
+    )
+    made = dict.fromkeys(case.held_out, forecast(surface, bank, gauges=case.held_out))
+    highest = _highest(surface, bank, records, waves, case)
+    return Prediction(np.nan, None, made, highest, True, note=surface.evidence_words)
+
+
+def _highest(
+    source: SlipEstimate | SurfaceEstimate,
+    bank: GreensBank | SurfaceBank,
+    records: Records,
+    waves: Mapping[str, FirstWave],
+    case: Case,
+) -> dict[str, np.ndarray]:
+    """Return by gauge that is held out the highest level of each draw around the first wave, m."""
+    highest = {}
+    for gauge in case.held_out:
+        time_s, _ = known_samples(records, gauge)
+        made_s, level_m = wave_draws(source, bank, gauge)
+        highest[gauge] = np.nanmax(at_times(made_s, level_m, time_s[around(waves[gauge], time_s)]), axis=1)
+    return highest
 
 
 def prior_prediction(ensemble: Ensemble, waves: Mapping[str, FirstWave], case: Case) -> Prediction:

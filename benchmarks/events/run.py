@@ -11,17 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.events.banks import event_bank, event_region
+from benchmarks.events.banks import event_bank, event_region, event_surface_bank
 from benchmarks.events.cases import Case, cases_of
 from benchmarks.events.draws import draw_ensemble
 from benchmarks.events.event import Event, read_event_records
-from benchmarks.events.prediction import Prediction, around, best_prediction, method_prediction, prior_prediction
+from benchmarks.events.prediction import (
+    SURFACE,
+    Prediction,
+    around,
+    best_prediction,
+    method_prediction,
+    prior_prediction,
+    surface_prediction,
+)
 from benchmarks.events.remembered import remembered_checks
 from benchmarks.events.scores import crps, holds, pit
 from benchmarks.events.waves import FirstWave, first_waves, impossible, known_samples
 from slipcast.errors import InputError, SlipcastWarning
 from slipcast.forecasting.wave_fit import fit_waves
 from slipcast.greens.bank import GreensBank
+from slipcast.greens.surface_bank import SurfaceBank
 from slipcast.inversion.candidates import candidate_sources
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
@@ -77,6 +86,8 @@ class Prepared:
     bank: GreensBank
     waves: dict[str, FirstWave]
     left_out: dict[str, str]
+    near: GreensBank
+    surface: SurfaceBank | str = ""  # why there is none, where it was wanted
 
 
 def score_event(
@@ -99,7 +110,7 @@ def score_event(
     banks : path
         Folder of banks, one an event.
     methods : sequence of str
-        Of :data:`slipcast.inversion.methods.METHODS`.
+        Of :data:`slipcast.inversion.methods.METHODS`, or :data:`~benchmarks.events.prediction.SURFACE`.
     figures : path, optional
         Where a picture is drawn.
     n_scenarios : int, optional
@@ -114,7 +125,7 @@ def score_event(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlipcastWarning)  # gauges left out by a method are in its notes
         try:
-            ready = prepare(event, raw, banks)
+            ready = prepare(event, raw, banks, surface=SURFACE in methods)
         except InputError as error:
             return EventScores(event, seconds=time.monotonic() - begin, failure=str(error))
         with remembered_checks():
@@ -122,8 +133,8 @@ def score_event(
     return EventScores(event, tuple(ready.waves.values()), ready.left_out, *scores, seconds=time.monotonic() - begin)
 
 
-def prepare(event: Event, raw: Path | None, banks: Path) -> Prepared:
-    """Read the records, find first waves, open the bank; InputError where no station can be used."""
+def prepare(event: Event, raw: Path | None, banks: Path, *, surface: bool = False) -> Prepared:
+    """Read the records, find first waves, open the banks; InputError where no station can be used."""
     records, left_out = read_event_records(event, raw)
     waves, more = first_waves(records)
     region, nowhere = event_region(event.region_settings(), records, waves)
@@ -131,11 +142,19 @@ def prepare(event: Event, raw: Path | None, banks: Path) -> Prepared:
     left_out |= more | nowhere
     waves = [wave for wave in waves if wave.gauge not in nowhere]
     largest = min(FirstMagnitude(event.first_magnitude).largest, _LARGEST_MW)
-    left_out |= impossible(waves, bank, candidate_sources(bank.sources, event.epicentre, largest))
+    near = candidate_sources(bank.sources, event.epicentre, largest)
+    left_out |= impossible(waves, bank, near)
     kept = {wave.gauge: wave for wave in waves if wave.gauge not in left_out}
     if not kept:
         raise InputError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    return Prepared(Records(records.dataset.sel(gauge=list(kept))), bank, kept, left_out)
+    of_surface: SurfaceBank | str = ""
+    if surface:
+        try:
+            of_surface = event_surface_bank(region, banks / f"{event.name}-{SURFACE}.nc", event.epicentre)
+        except InputError as error:
+            of_surface = str(error)
+    seen = Records(records.dataset.sel(gauge=list(kept)))
+    return Prepared(seen, bank, kept, left_out, bank.with_sources(near), of_surface)
 
 
 def _score(
@@ -153,7 +172,7 @@ def _score(
             predictions[BEST] = best_prediction(ensemble, ready.records, ready.waves, case)
             for method in methods:
                 try:
-                    found = method_prediction(event, ready.records, ready.bank, ready.waves, case, method)
+                    found = _predicted(event, ready, case, method)
                 except (InputError, np.linalg.LinAlgError) as error:
                     predictions[method] = str(error)
                     continue
@@ -170,6 +189,15 @@ def _score(
 
         draw_figure(event, ready.records, ready.bank, cases, shown, figures)
     return of_cases, of_gauges
+
+
+def _predicted(event: Event, ready: Prepared, case: Case, method: str) -> Prediction:
+    """Predict a case by a method; InputError where it cannot."""
+    if method != SURFACE:
+        return method_prediction(event, ready.records, ready.bank, ready.waves, case, method)
+    if isinstance(ready.surface, str):
+        raise InputError(ready.surface)
+    return surface_prediction(ready.records, ready.surface, ready.near, ready.waves, case)
 
 
 def _times(ready: Prepared, cases: Sequence[Case]) -> dict[str, np.ndarray]:
@@ -212,6 +240,8 @@ def _case_row(event: Event, prediction: Prediction | str) -> Row:
     if prediction.slip is not None:
         note = prediction.slip.note
         row |= {"note": note, "unlike": UNLIKE in note, "put_aside": sorted(prediction.slip.put_aside)}
+    if prediction.note:
+        row["note"] = prediction.note
     return row
 
 

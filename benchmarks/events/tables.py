@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.events.prediction import SURFACE
 from benchmarks.events.run import PRIOR, EventScores
 from benchmarks.events.scores import minutes_until_steady, uniformity
 
@@ -182,7 +183,7 @@ def _magnitude_words(row: Row) -> str:
     if row["failure"]:
         return row["failure"]
     if row["magnitude"] is None:
-        return "no slip"
+        return "none" if row["method"] == SURFACE else "no slip"
     spread = ""
     if row["magnitude_low"] is not None and row["magnitude_high"] is not None:
         spread = f" ({row['magnitude_low']:.2f} to {row['magnitude_high']:.2f})"

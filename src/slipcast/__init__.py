@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from slipcast.forecasting.forecast import Forecast, forecast
     from slipcast.forecasting.wave_fit import WaveFit, fit_waves
     from slipcast.greens.bank import GreensBank
+    from slipcast.greens.surface_bank import SurfaceBank
     from slipcast.inversion.estimate import SlipEstimate
     from slipcast.inversion.gaussian import GaussianPosterior
     from slipcast.inversion.inverter import Inverter
     from slipcast.inversion.least_squares import LeastSquares
     from slipcast.inversion.mixture import RuptureMixture
+    from slipcast.inversion.surface_estimate import SurfaceEstimate
+    from slipcast.inversion.surface_posterior import SurfacePosterior
     from slipcast.learning.checkpoint import Checkpoint
     from slipcast.learning.config import TrainConfig
     from slipcast.learning.inverters import open_inverter, open_model
@@ -60,6 +63,9 @@ _HOMES = {
     "ScenarioSet": "scenarios.scenario_set",
     "SlipEstimate": "inversion.estimate",
     "SlipcastWarning": "errors",
+    "SurfaceBank": "greens.surface_bank",
+    "SurfaceEstimate": "inversion.surface_estimate",
+    "SurfacePosterior": "inversion.surface_posterior",
     "TrainConfig": "learning.config",
     "WaveFit": "forecasting.wave_fit",
     "evaluate": "evaluation.evaluation",
@@ -97,6 +103,9 @@ __all__ = [
     "ScenarioSet",
     "SlipEstimate",
     "SlipcastWarning",
+    "SurfaceBank",
+    "SurfaceEstimate",
+    "SurfacePosterior",
     "TrainConfig",
     "WaveFit",
     "__version__",

@@ -15,12 +15,13 @@ from slipcast.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from slipcast.forecasting.forecast import Forecast
     from slipcast.greens.bank import GreensBank
     from slipcast.inversion import Inverter, SlipEstimate
     from slipcast.inversion.least_squares import Damping
     from slipcast.records import Records
 
-__all__ = ["chosen_inverter", "forecast", "invert", "parse_damping"]
+__all__ = ["chosen_inverter", "forecast", "invert", "parse_damping", "parse_windows", "write_forecast"]
 
 
 def invert(
@@ -101,7 +102,7 @@ def invert(
     method = _method_of(model, method, bank)
     observed = packaged_records(records) if records in PACKAGED else Records.open(records)
     names = parse_names(gauges)
-    windows: Any = None if window is None else _windows(window, observed, names, by_method=method is not None)
+    windows: Any = None if window is None else parse_windows(window, observed, names, by_method=method is not None)
     responses = None if bank is None else GreensBank.open(bank)
     if model is None and epicentre is not None and magnitude is None and observed.first_magnitude is None:
         raise InputError("--epicentre needs a --magnitude, which the records do not name")
@@ -247,7 +248,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
             raise InputError(f"{name} is for a method; a model uses what it was trained for")
 
 
-def _windows(
+def parse_windows(
     text: str, records: Records, gauges: list[str] | None, *, by_method: bool
 ) -> float | str | dict[str, float]:
     """Read ``45``, ``first-wave`` (which methods find themselves) or ``21418=45,21401=first-wave``."""
@@ -326,7 +327,11 @@ def forecast(
     if (bank is None) == (model is None):
         raise InputError("a forecast needs either --bank or --model")
     waves: Any = model if bank is None else GreensBank.open(bank)
-    made = run(SlipEstimate.open(slip), waves)
+    write_forecast(run(SlipEstimate.open(slip), waves), out, as_json=as_json)
+
+
+def write_forecast(made: Forecast, out: Path, *, as_json: bool) -> None:
+    """Write a forecast to a file, and print what it says of each gauge."""
     made.save(out)
     if made.max_amplitude.ndim > 1:
         write_line(f"{out}: {made.max_amplitude.shape[0]} events")

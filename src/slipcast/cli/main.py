@@ -21,6 +21,7 @@ from slipcast.cli.regions import regions_app
 from slipcast.cli.replay import replay
 from slipcast.cli.scenarios import scenarios_app
 from slipcast.cli.serve import serve
+from slipcast.cli.surface import surface_app
 from slipcast.cli.train import train
 from slipcast.cli.tune import plot_tuning, tune
 from slipcast.errors import InputError
@@ -39,6 +40,7 @@ app.add_typer(regions_app, name="regions")
 app.add_typer(bank_app, name="bank")
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(records_app, name="records")
+app.add_typer(surface_app, name="surface")
 app.add_typer(plots_app, name="plot")
 app.add_typer(import_app, name="import")
 plots_app.command("tuning")(plot_tuning)

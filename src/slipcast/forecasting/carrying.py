@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from slipcast.forecasting.coastal_transfer import CoastalTransfer
+from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.inversion.estimate import QUANTILES
 
-__all__ = ["Level", "carry"]
+__all__ = ["Level", "carry", "respond", "with_errors"]
 
 Level = Callable[[np.ndarray], np.ndarray]
 """From draws, shape (n_draws, n), to waves at a gauge, (n_draws, n_times), m."""
@@ -98,3 +100,33 @@ def _quantiles(draws: np.ndarray) -> np.ndarray:
     found = low + (high - low) * (place - below)
     found[np.isnan(ordered[:, -1])] = np.nan  # sorted to the end
     return found.T
+
+
+def respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Turn draws, shape (n_draws, n), into waves, (n_draws, n_times), by a response, (n_times, n)."""
+    return draws @ response.T
+
+
+def with_errors(draws: np.ndarray, *, level: Level, gauge: str, about: Sequence[np.ndarray]) -> np.ndarray:
+    """Turn draws into waves at a gauge, each as late as it is, and too high or low as waves are, the mean kept.
+
+    Parameters
+    ----------
+    draws : array, shape (n_draws, n)
+        Of earthquakes.
+    level : callable
+        From draws to waves.
+    gauge : str
+        At which errors are others than elsewhere, and the same each time.
+    about : sequence of array, shape (n_draws,)
+        Standard deviation of the logarithm of the error, the factor of the waves, and their delay, s.
+
+    Returns
+    -------
+    waves : array, shape (n_draws, n_times)
+    """
+    error, factor, delay_s = about
+    normal = np.random.default_rng(zlib.crc32(gauge.encode())).standard_normal(len(draws))
+    waves = level(draws) * (factor * np.exp(error * normal - 0.5 * error**2))[:, np.newaxis]
+    times_s = SAMPLE_S * np.arange(waves.shape[-1])
+    return np.array([np.interp(times_s - late, times_s, wave) for wave, late in zip(waves, delay_s, strict=True)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +13,17 @@ import numpy as np
 import xarray as xr
 
 from slipcast.errors import InputError, check_kind
-from slipcast.forecasting.carrying import Level, carry
+from slipcast.forecasting.carrying import Level, carry, respond, with_errors
 from slipcast.forecasting.coastal_transfer import CoastalTransfer
+from slipcast.forecasting.surface_waves import surface_waves
 from slipcast.greens.bank import GreensBank
 from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.greens.responses import SourceResponses
+from slipcast.greens.surface_bank import SurfaceBank
 from slipcast.inversion.estimate import QUANTILES, SlipEstimate, check_probability
 from slipcast.inversion.inverter import Inverter, WaveInverter
 from slipcast.inversion.restricted import RestrictedPosterior
+from slipcast.inversion.surface_estimate import SurfaceEstimate
 from slipcast.inversion.timing import Timing
 from slipcast.io.identity import require
 from slipcast.io.labels import align, one_event, positions_of
@@ -270,21 +272,21 @@ def _threshold(change_m: np.ndarray) -> np.ndarray:
 
 
 def forecast(
-    slip: SlipEstimate,
-    waves: SourceResponses | Inverter | str | os.PathLike,
+    slip: SlipEstimate | SurfaceEstimate,
+    waves: SourceResponses | SurfaceBank | Inverter | str | os.PathLike,
     *,
     gauges: Iterable[str] | None = None,
     coast: CoastalTransfer | None = None,
 ) -> Forecast:
-    """Forecast sea level at gauges from slip.
+    """Forecast sea level at gauges from slip, or from a sea surface.
 
     Parameters
     ----------
-    slip : SlipEstimate
-        On all or some of the bank's unit sources; where it has none, there is no slip. Its posterior samples, if it has
-        any, are carried to the gauges one by one; then sea level and its maximum are the means over the samples. Delays
-        that were found with it are put back.
-    waves : GreensBank, ScenarioSet, Inverter, str or path
+    slip : SlipEstimate or SurfaceEstimate
+        Slip on all or some of the bank's unit sources; where it has none, there is no slip. Its posterior samples, if
+        it has any, are carried to the gauges one by one; then sea level and its maximum are the means over the samples.
+        Delays that were found with it are put back. A sea surface needs the bank of its humps.
+    waves : GreensBank, SurfaceBank, ScenarioSet, Inverter, str or path
         Responses of the sea: a bank's, to draws on subfaults where there are any and to slip on unit sources else, all
         at time zero; the model that drew the slip, or its name or folder, which also knows how late it was, at the
         gauges of its bank; or a method with a bank.
@@ -303,17 +305,24 @@ def forecast(
         If an argument is of a wrong kind, the slip is on a source, or a gauge is asked for, that the bank does not
         have, or the slip is of another model.
     """
-    check_kind(slip, SlipEstimate, "slip", "a SlipEstimate")
+    check_kind(slip, (SlipEstimate, SurfaceEstimate), "slip", "a SlipEstimate or SurfaceEstimate")
     if isinstance(gauges, str):
         raise InputError(f"gauges must be a sequence of names, got {gauges!r}")
-    waves = wave_source(waves)
-    lead = ("event",) * (slip.slip.ndim - 1)
-    made = _waves_of(slip, waves, list(gauges) if gauges is not None else None)
+    wanted = list(gauges) if gauges is not None else None
+    lead: tuple[str, ...] = ()
+    source: Any = waves
+    magnitude = {}
+    if isinstance(slip, SurfaceEstimate):
+        made = surface_waves(slip, waves, wanted)
+    else:
+        source = wave_source(waves)
+        lead = ("event",) * (slip.slip.ndim - 1)
+        made = _waves_of(slip, source, wanted)
+        magnitude = {"magnitude": (lead, slip.dataset["magnitude"].to_numpy())}
     draws, levels, time, names, origin, displacement = made
-    depth_m = [waves.gauge_depth_m[name] for name in names]
-    sea_level, carried = carry(
-        draws, levels, lead, len(time), depth_m, coast or CoastalTransfer(), uncertain=slip.samples is not None
-    )
+    depth_m = [source.gauge_depth_m[name] for name in names]
+    uncertain = slip.samples is not None
+    sea_level, carried = carry(draws, levels, lead, len(time), depth_m, coast or CoastalTransfer(), uncertain=uncertain)
     dims = (*lead, "gauge")
     displaced = draws.mean(axis=-2) @ displacement
     arrival = arrival_time(sea_level, time, displaced)
@@ -321,6 +330,7 @@ def forecast(
     return Forecast(
         xr.Dataset(
             carried
+            | magnitude
             | {
                 "sea_level": ((*dims, "time"), sea_level.astype(np.float32), {"units": "m"}),
                 "arrival_time": (dims, arrival, {"units": "s", "long_name": "arrival after the earthquake"}),
@@ -329,14 +339,13 @@ def forecast(
                     peak,
                     {"units": "s", "long_name": "time of the maximum after the earthquake"},
                 ),
-                "magnitude": (lead, slip.dataset["magnitude"].to_numpy()),
             },
             coords={
                 "gauge": names,
                 "gauge_depth": ("gauge", depth_m, {"units": "m", "long_name": "depth of the sea"}),
                 "time": ("time", time, {"units": "s"}),
             }
-            | ({"quantile": list(QUANTILES)} if slip.samples is not None else {}),
+            | ({"quantile": list(QUANTILES)} if uncertain else {}),
             attrs={key: slip.dataset.attrs[key] for key in _FROM_SLIP if key in slip.dataset.attrs} | {"bank": origin},
         )
     )
@@ -373,15 +382,17 @@ def wave_source(waves: Any) -> SourceResponses | WaveInverter:
 
 
 def wave_draws(
-    slip: SlipEstimate, waves: SourceResponses | Inverter | str | os.PathLike, gauge: str
+    slip: SlipEstimate | SurfaceEstimate,
+    waves: SourceResponses | SurfaceBank | Inverter | str | os.PathLike,
+    gauge: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the wave of each posterior sample at a gauge.
 
     Parameters
     ----------
-    slip : SlipEstimate
+    slip : SlipEstimate or SurfaceEstimate
         Of one event; without samples its slip counts as one.
-    waves : GreensBank, ScenarioSet, Inverter, str or path
+    waves : GreensBank, SurfaceBank, ScenarioSet, Inverter, str or path
         As :func:`forecast` takes it.
     gauge : str
         By name.
@@ -398,7 +409,10 @@ def wave_draws(
     InputError
         As :func:`forecast`.
     """
-    draws, (level,), time_s, *_ = _waves_of(slip.one_event(), wave_source(waves), [gauge])
+    if isinstance(slip, SurfaceEstimate):
+        draws, (level,), time_s, *_ = surface_waves(slip, waves, [gauge])
+    else:
+        draws, (level,), time_s, *_ = _waves_of(slip.one_event(), wave_source(waves), [gauge])
     level_m = level(draws)
     return time_s[: level_m.shape[1]], level_m
 
@@ -419,7 +433,7 @@ def _waves_of(
     levels = [partial(_delayed, level=level, gauge=name, timing=timing) for level, name in zip(levels, names)]
     if "wave_error" in slip.dataset and draws.ndim == 2:
         about = [slip.dataset[name].to_numpy() for name in ("wave_error", "wave_factor", "wave_delay")]
-        levels = [partial(_as_wrong, level=level, gauge=name, about=about) for level, name in zip(levels, names)]
+        levels = [partial(with_errors, level=level, gauge=name, about=about) for level, name in zip(levels, names)]
     return draws, levels, time, names, origin, displacement
 
 
@@ -459,27 +473,13 @@ def _from_bank(
             raise InputError(f"slip is on {draws.shape[-1]} subfaults, the bank has {subfaults.size} on these sources")
         places = [bank.gauges.index(str(name)) for name in response["gauge"].to_numpy()]
         by_gauge = bank.dataset["response"].to_numpy()[places][..., subfaults]
-    levels: list[Level] = [partial(_respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
+    levels: list[Level] = [partial(respond, response=one[np.isfinite(one[:, 0])]) for one in by_gauge]
     return draws, levels, np.stack([one[0] for one in by_gauge], axis=-1)
-
-
-def _respond(draws: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Turn draws of slip, shape (n_draws, n), into waves, (n_draws, n_times)."""
-    return draws @ response.T
 
 
 def _delayed(draws: np.ndarray, *, level: Level, gauge: str, timing: Timing) -> np.ndarray:
     """Turn draws into waves at a gauge, as late as real ones."""
     return timing.delayed(level(draws), gauge, SAMPLE_S)
-
-
-def _as_wrong(draws: np.ndarray, *, level: Level, gauge: str, about: list[np.ndarray]) -> np.ndarray:
-    """Turn draws into waves at a gauge, each as late as it is, and too high or low as waves are, the mean kept."""
-    error, factor, delay_s = about
-    normal = np.random.default_rng(zlib.crc32(gauge.encode())).standard_normal(len(draws))
-    waves = level(draws) * (factor * np.exp(error * normal - 0.5 * error**2))[:, np.newaxis]
-    times_s = SAMPLE_S * np.arange(waves.shape[-1])
-    return np.array([np.interp(times_s - late, times_s, wave) for wave, late in zip(waves, delay_s, strict=True)])
 
 
 def _no_gap(sea_level: np.ndarray) -> np.ndarray:

@@ -13,7 +13,39 @@ from slipcast.greens.checks import CHECKSUMS, bank_id, gauge_checksums
 from slipcast.greens.reciprocity import SAMPLE_S
 from slipcast.regions.region import Region
 
-__all__ = ["labelled_responses"]
+__all__ = ["gauge_coordinates", "joined_responses", "labelled_responses"]
+
+
+def joined_responses(region: Region, series: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Put series of gauges into one array, shape (n_gauges, n_times, n_sources), NaN after their ends."""
+    first = next(iter(series.values()))
+    joined = np.full((len(region.gauges), max(map(len, series.values())), first.shape[1]), np.nan, np.float32)
+    for row, gauge in zip(joined, region.gauges, strict=True):
+        row[: len(series[gauge.name])] = series[gauge.name]
+    return joined
+
+
+def gauge_coordinates(
+    region: Region, series: Mapping[str, np.ndarray], depths_m: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return coordinates of the gauges of a region, and of the times of their series."""
+    degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
+    gauges, longest = region.gauges, max(map(len, series.values()))
+    return {
+        "gauge": [gauge.name for gauge in gauges],
+        "time": (
+            "time",
+            np.arange(longest) * SAMPLE_S,
+            {"units": "s", "long_name": "time since the earthquake"},
+        ),
+        "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
+        "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
+        "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
+        "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
+        "gauge_senses": ("gauge", [gauge.senses for gauge in gauges]),
+        "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
+        "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
+    }
 
 
 def labelled_responses(
@@ -24,34 +56,17 @@ def labelled_responses(
 ) -> xr.Dataset:
     """Put responses into one labelled dataset (arguments as of :meth:`slipcast.greens.bank.GreensBank.from_series`)."""
     subfaults = region.subfaults()
-    longest = max(len(values) for values in series.values())
-    response = np.full((len(region.gauges), longest, len(subfaults)), np.nan, np.float32)
-    for i, gauge in enumerate(region.gauges):
-        response[i, : len(series[gauge.name])] = series[gauge.name]
     degrees_east, degrees_north, metres = ({"units": u} for u in ("degrees_east", "degrees_north", "m"))
-    gauges = region.gauges
     dataset = xr.Dataset(
         {
             "response": (
                 ("gauge", "time", "subfault"),
-                response,
+                joined_responses(region, series),
                 {"units": "m m-1", "long_name": "what the gauge senses, m of water, per slip"},
             )
         },
         coords={
-            "gauge": [gauge.name for gauge in gauges],
-            "time": (
-                "time",
-                np.arange(longest) * SAMPLE_S,
-                {"units": "s", "long_name": "time since the earthquake"},
-            ),
-            "gauge_lon": ("gauge", [gauge.lon for gauge in gauges], degrees_east),
-            "gauge_lat": ("gauge", [gauge.lat for gauge in gauges], degrees_north),
-            "gauge_depth": ("gauge", [depths_m.get(gauge.name, np.nan) for gauge in gauges], metres),
-            "gauge_kind": ("gauge", [gauge.kind for gauge in gauges]),
-            "gauge_senses": ("gauge", [gauge.senses for gauge in gauges]),
-            "gauge_grid": ("gauge", [gauge.grid for gauge in gauges]),
-            "gauge_hours": ("gauge", [(len(series[g.name]) - 1) * SAMPLE_S / 3600 for g in gauges], {"units": "h"}),
+            **gauge_coordinates(region, series, depths_m),
             "subfault_lon": ("subfault", subfaults.lon_deg, degrees_east),
             "subfault_lat": ("subfault", subfaults.lat_deg, degrees_north),
             "subfault_depth": ("subfault", subfaults.depth_m, metres),

@@ -1,4 +1,4 @@
-"""Responses of all subfaults at every gauge of a region by reciprocity, one run per gauge."""
+"""Responses of all sources at every gauge of a region by reciprocity, one run per gauge."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from slipcast.parallel.threads import single_threaded
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.dispersion import disperse
 from slipcast.physics.dissipation import SHELF_REFLECTION, left_after_arrival
-from slipcast.physics.projection import SubfaultProjection, uplift_box
+from slipcast.physics.humps import Humps
+from slipcast.physics.projection import HumpProjection, Projection, SubfaultProjection, uplift_box
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.travel_paths import TravelPaths
+from slipcast.physics.unit_sources import Subfaults
 from slipcast.regions.region import Region
 
 __all__ = ["SAMPLE_S", "check_region", "gauges_at_sea", "run_gauges", "warn_if_coarse"]
@@ -46,16 +48,16 @@ class _Run(NamedTuple):
 class _Waves(NamedTuple):
     """What the runs on a grid share."""
 
-    projection: SubfaultProjection
+    projection: Projection
     paths: TravelPaths | None
     dispersion: bool
     decay: bool
 
     def sensed(self, run: _Run, response: np.ndarray) -> np.ndarray:
-        """Turn long waves at a gauge, shape (n_times, n_subfaults), into what it senses."""
+        """Turn long waves at a gauge, shape (n_times, n_sources), into what it senses."""
         if self.paths:
-            waves, subfaults = self.projection.waves, self.projection.subfaults
-            means = self.paths.means(run.stencil, subfaults.lon_deg, subfaults.lat_deg)
+            waves = self.projection.waves
+            means = self.paths.means(run.stencil, self.projection.lon_deg, self.projection.lat_deg)
             if self.dispersion:
                 response = disperse(
                     response,
@@ -75,6 +77,7 @@ def run_gauges(
     region: Region,
     bathymetry: Bathymetry,
     *,
+    humps: Humps | None = None,
     min_depth_m: float = 10.0,
     kajiura: bool = False,
     elastic: bool = True,
@@ -94,6 +97,8 @@ def run_gauges(
         Gauges, unit sources and grids.
     bathymetry : Bathymetry
         Covering the grids.
+    humps : Humps, optional
+        Of the sea surface, as sources in place of the subfaults of the region; on the CPU alone.
     min_depth_m, kajiura, elastic, dispersion, losses, workers, progress, scheduler, device
         As in :meth:`slipcast.greens.bank.GreensBank.build`.
     parts : ResponseParts, optional
@@ -101,8 +106,8 @@ def run_gauges(
 
     Returns
     -------
-    series : dict of gauge name to array, shape (n_times, n_subfaults)
-        What the gauge senses, m per m of slip, every minute from the origin.
+    series : dict of gauge name to array, shape (n_times, n_sources)
+        What the gauge senses, m per m of slip or of height, every minute from the origin.
     depths_m : dict of gauge name to float
         Depth of the water there, m.
 
@@ -112,19 +117,21 @@ def run_gauges(
         If a gauge is on land or outside its grid, the bathymetry does not cover a grid, or the device is not there.
     """
     _check_device(device, scheduler)
-    subfaults = region.subfaults()
+    sources: Subfaults | Humps = region.subfaults() if humps is None else humps
     runs, depths, found = [], {}, {}
     for name, waves, stencils in gauges_at_sea(region, bathymetry, min_depth_m, elastic=elastic, losses=losses):
         count = round(region.grids[name].hours * 3600 / SAMPLE_S)
         shared = None
         for gauge, stencil in stencils.items():
             depths[gauge] = float(stencil.weights @ waves.depth_m[stencil.rows, stencil.columns])
-            done = parts.find(gauge, (count + 1, len(subfaults))) if parts else None
+            done = parts.find(gauge, (count + 1, len(sources))) if parts else None
             if done is not None:
                 found[gauge] = done
                 continue
             shared = shared or _Waves(
-                SubfaultProjection(waves, subfaults, kajiura=kajiura),
+                HumpProjection(waves, sources)
+                if isinstance(sources, Humps)
+                else SubfaultProjection(waves, sources, kajiura=kajiura),
                 TravelPaths(waves) if dispersion or losses else None,
                 dispersion,
                 losses,

@@ -12,6 +12,8 @@ from slipcast.inversion.methods import METHODS, method_named
 from slipcast.inversion.mixture import RuptureMixture
 from slipcast.inversion.moments import JointMoments
 from slipcast.inversion.restricted import RestrictedPosterior
+from slipcast.inversion.surface_estimate import SurfaceEstimate, invert_surface
+from slipcast.inversion.surface_posterior import SurfacePosterior
 from slipcast.inversion.timing import Timing, fit_timing
 from slipcast.physics.moment import usual_half_duration
 
@@ -31,6 +33,8 @@ __all__ = [
     "RuptureMixture",
     "SamplingInverter",
     "SlipEstimate",
+    "SurfaceEstimate",
+    "SurfacePosterior",
     "Timing",
     "WaveInverter",
     "candidate_sources",
@@ -38,6 +42,7 @@ __all__ = [
     "contradicting_gauges",
     "fit_timing",
     "invert_records",
+    "invert_surface",
     "magnitude_of_slip",
     "method_named",
     "usual_half_duration",

@@ -18,6 +18,8 @@ __all__ = ["FILE_KINDS", "checked_kind", "fingerprint", "labelled", "package_ver
 
 FILE_KINDS = {
     "bank": "a bank of Green's functions",
+    "surface bank": "a bank of humps of the sea surface",
+    "surface": "an estimate of the initial sea surface",
     "scenarios": "a scenario set",
     "records": "records",
     "slip": "a slip estimate",

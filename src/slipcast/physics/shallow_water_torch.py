@@ -13,7 +13,7 @@ import torch
 
 from slipcast.errors import InputError
 from slipcast.physics.dissipation import CoastLoss, FrictionLoss
-from slipcast.physics.projection import SubfaultProjection
+from slipcast.physics.projection import Projection
 from slipcast.physics.shallow_water import GaugeStencil, LongWaves
 from slipcast.physics.uplift_map import UpliftMap
 
@@ -227,7 +227,7 @@ class _UpliftOnDevice:
 
 
 def responses(
-    projection: SubfaultProjection,
+    projection: Projection,
     gauges: Sequence[GaugeStencil],
     *,
     interval_s: float,
@@ -238,8 +238,8 @@ def responses(
 
     Parameters
     ----------
-    projection : SubfaultProjection
-        The grid and the uplift.
+    projection : Projection
+        The grid and the uplift by subfaults.
     gauges : sequence of GaugeStencil
         From :meth:`LongWaves.stencil`.
     interval_s : float

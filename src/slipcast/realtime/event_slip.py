@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.invert import N_SAMPLES, NoGaugeLeft, contradicting_gauges, invert_records, until_windows
 from slipcast.inversion.inverter import Inverter, SourceInverter, WaveInverter, longest_window_min
+from slipcast.inversion.surface_estimate import SurfaceEstimate, invert_surface
+from slipcast.inversion.surface_posterior import SurfacePosterior
 from slipcast.learning.inverters import open_inverter
 from slipcast.physics.ruptures import RuptureSettings
 from slipcast.realtime.waves_seen import waves_seen_in
@@ -201,6 +203,19 @@ def slip_of_event(
     return EventSlip(slip, aside, shares, wave_seen, note)
 
 
+@overload
+def invert(
+    records: Records,
+    inverter: SurfacePosterior,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    put_aside: bool = True,
+    seed: int = 0,
+) -> SurfaceEstimate: ...
+
+
+@overload
 def invert(
     records: Records,
     inverter: Inverter | Checkpoint | str | os.PathLike,
@@ -211,17 +226,31 @@ def invert(
     hold_first: bool = True,
     put_aside: bool = True,
     seed: int = 0,
-) -> SlipEstimate:
-    """Find the slip that made records.
+) -> SlipEstimate: ...
+
+
+def invert(
+    records: Records,
+    inverter: Inverter | SurfacePosterior | Checkpoint | str | os.PathLike,
+    *,
+    window_min: float | Mapping[str, float] | None = None,
+    gauges: Sequence[str] | None = None,
+    magnitude: float | None = None,
+    hold_first: bool = True,
+    put_aside: bool = True,
+    seed: int = 0,
+) -> SlipEstimate | SurfaceEstimate:
+    """Find the slip that made records, or the sea surface.
 
     Parameters
     ----------
     records : Records
         Of one event or several.
-    inverter : Inverter, Checkpoint, str or path
+    inverter : Inverter, SurfacePosterior, Checkpoint, str or path
         The method with its options, such as ``sc.LeastSquares(bank, window_min=90, damping="gcv")`` or
-        ``sc.GaussianPosterior.from_bank(bank, window_min=45)``; a trained network; or the name of a model in the
-        package (``"cascadia"``) or a folder.
+        ``sc.GaussianPosterior.from_bank(bank, window_min=45)``; ``sc.SurfacePosterior(bank, window_min=60)``, which
+        finds the sea surface in place of slip; a trained network; or the name of a model in the package
+        (``"cascadia"``) or a folder.
     window_min : float or mapping of gauge to float, optional
         Samples up to it are used, minutes after the origin, for all gauges or, where named, each; by default the
         method's own window.
@@ -241,9 +270,9 @@ def invert(
 
     Returns
     -------
-    estimate : SlipEstimate
-        With posterior samples and intervals where the method gives them. Of one event, ``estimate.explained`` says
-        which share of each record it explains, and ``estimate.note`` how it stands to the first magnitude.
+    estimate : SlipEstimate or SurfaceEstimate
+        With posterior samples and intervals where the method gives them. Of slip of one event, ``estimate.explained``
+        says which share of each record it explains, and ``estimate.note`` how it stands to the first magnitude.
 
     Raises
     ------
@@ -263,6 +292,10 @@ def invert(
     8.9
     """
     check_kind(records, Records, "records", "Records (sc.read_records, sc.Records.open)")
+    if isinstance(inverter, SurfacePosterior):
+        if magnitude is not None:
+            raise InputError(f"magnitude is for slip; a sea surface has none, got {magnitude:g}")
+        return invert_surface(records, inverter, window_min=window_min, gauges=gauges, examine=put_aside, seed=seed)
     chosen = open_inverter(inverter)
     if records.dataset.sizes.get("event", 1) > 1:
         if magnitude is not None:
