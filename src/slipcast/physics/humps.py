@@ -88,8 +88,8 @@ def lay_humps(centre: tuple[float, float], *, radius_km: float, spacing_km: floa
 
     Examples
     --------
-    >>> len(lay_humps((188.0, -15.5), radius_km=200, spacing_km=40))
-    79
+    >>> len(lay_humps((188.0, -15.5), radius_km=190, spacing_km=40))
+    69
     """
     lon, lat = centre
     if not (-360 <= lon <= 720 and -80 <= lat <= 80):
