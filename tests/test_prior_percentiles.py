@@ -119,7 +119,7 @@ def ready(small_bank, truth) -> Prepared:
         name: FirstWave(name, 1200.0, 2400.0, 6000.0, float(level.max()))
         for name, level in zip(names, levels, strict=True)
     }
-    return Prepared(records, small_bank, first, {})
+    return Prepared(records, small_bank, first, {}, small_bank)
 
 
 def test_a_rupture_fits_its_own_records(small_bank, truth, ready):

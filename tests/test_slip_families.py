@@ -81,7 +81,8 @@ def test_shares_are_checked(options):
 def test_draws_of_slow_earthquakes_have_the_moment_and_the_higher_waves(small_bank):
     found = {}
     for slow in (0.0, 1.0):
-        mixture = RuptureMixture(small_bank, 60.0, settings=FamilySettings(magnitude=(7.5, 7.5), slow=slow))
+        settings = FamilySettings(magnitude=(7.5, 7.5), slow=slow)
+        mixture = RuptureMixture(small_bank, 60.0, settings=settings, slip_scatter=0.0)
         found[slow] = mixture.draws(np.full((3, 60), np.nan), 400, np.random.default_rng(0))
     area_m2 = small_bank.subfaults.area_m2
     for drawn in found.values():
