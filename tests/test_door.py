@@ -292,6 +292,14 @@ def test_a_gauge_without_samples_does_not_stop_the_others(records, small_bank, t
         sc.invert_event(none, small_bank, window_min=59)
 
 
+def test_a_first_wave_ends_where_the_bank_does(records, small_bank):
+    short = small_bank.with_window(DARTS, 45)
+    found = sc.invert_event(records, short, method="nnls")
+    ends = first_wave_ends(records, DARTS)
+    assert max(ends.values()) > 45
+    assert found.windows_min == {name: min(end, 45) for name, end in ends.items()}
+
+
 def test_a_gauge_without_a_wave_does_not_stop_the_others(records, small_bank):
     level = records.sea_level.to_numpy().copy()
     level[..., 1:, :] = -0.01

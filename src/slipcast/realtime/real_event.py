@@ -15,7 +15,7 @@ from slipcast.inversion.candidates import reached_sources, source_middles
 from slipcast.inversion.estimate import SlipEstimate
 from slipcast.inversion.first_magnitude import FirstMagnitude
 from slipcast.inversion.inverter import Inverter
-from slipcast.inversion.least_squares import LeastSquares
+from slipcast.inversion.least_squares import LeastSquares, run_min
 from slipcast.inversion.methods import DEFAULT_METHOD, method_named
 from slipcast.inversion.timing import Timing, check_half_duration, fit_timing
 from slipcast.io.labels import positions_of, with_reasons
@@ -86,7 +86,7 @@ def invert_event(
     method : {"mixture", "tikhonov", "nnls", "linear", "gaussian", "bayes"}, optional
         As :func:`~slipcast.inversion.methods.method_named` takes it.
     window_min : float, "first-wave", or mapping of gauge to float, optional
-        Minutes after the origin; by default to the end of the first wave at each gauge
+        Minutes after the origin; by default to the end of the first wave at each gauge, as far as the bank goes there
         (:func:`~slipcast.records.first_wave.first_wave_ends`).
     gauges : sequence of str, optional
         Gauges used; by default those of the records that the bank has, but for those without a sample in the window or,
@@ -150,7 +150,8 @@ def invert_event(
         raise InputError(f"window_min must be minutes, {FIRST_WAVE!r}, or minutes by gauge, got {window_min!r}")
     windows: Any = window_min
     if window_min == FIRST_WAVE:
-        windows = first_wave_ends(records, used, skip_missing=names is None)
+        ends = first_wave_ends(records, used, skip_missing=names is None)
+        windows = {name: min(end, run_min(bank, [name])) for name, end in ends.items()}
     times_s = bank.time_s[bank.time_s > 60 * options.get("start_min", 0.0)]
     silent = _silent(records, used, windows, times_s, waves=window_min == FIRST_WAVE)
     if names is None:
