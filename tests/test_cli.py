@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from cli_fixtures import check_usage_error
 from slipcast.cli import main as cli
@@ -47,10 +46,10 @@ def files(small_bank, small_set, tmp_path_factory):
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_every_verb_has_help_with_an_example(verb):
-    shown = CliRunner().invoke(cli.app, [*verb, "--help"])
-    assert shown.exit_code == 0
-    assert f"Example: slipcast {' '.join(verb)}" in " ".join(shown.output.split())
+def test_every_verb_has_help_with_an_example(slipcast, verb):
+    code, out, _ = slipcast(*verb, "--help")
+    assert code == 0
+    assert f"Example: slipcast {' '.join(verb)}" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("verb", sorted({verb[:-1] for verb in VERBS}), ids=" ".join)
@@ -332,7 +331,7 @@ def app(**_):
     loops[0].create_task(asyncio.sleep(9))
     raise KeyboardInterrupt
 
-cli.app = app
+cli._command = lambda: app
 cli.main()
 """
 

@@ -13,7 +13,7 @@ import pytest
 import slipcast as sc
 from learning_fixtures import make_checkpoint
 from slipcast.errors import InputError
-from slipcast.inversion import fit_timing, invert_records, usual_half_duration
+from slipcast.inversion import fit_timing, invert_records, timing, usual_half_duration
 from slipcast.inversion.inverter import restricted, window_range_min
 from slipcast.realtime.nowcast import Nowcast
 from slipcast.records import simulated_records
@@ -247,7 +247,8 @@ def test_a_real_event_gets_a_posterior_whose_intervals_hold_where_no_method_is_n
         sc.invert_event(records, small_bank, window_min=60, slip_sd_m=5.0)
 
 
-def test_delays_are_of_the_gauges_that_were_named(records, small_bank):
+def test_delays_are_of_the_gauges_that_were_named(records, small_bank, monkeypatch):
+    monkeypatch.setattr(timing, "_SHIFT_STEP_S", 60.0)  # whatever the steps, those of a gauge are its own
     options = {"window_min": 60, "gauges": DARTS[:2], "stretch": True, "shifts": True}
     found = sc.invert_event(records, small_bank, method="nnls", put_aside=False, **options).timing
     alone, of_all = (fit_timing(records, small_bank, **options | more) for more in ({}, {"gauges": None}))

@@ -157,7 +157,7 @@ def test_one_answer_by_a_mixture(small_bank):
     lon_deg, lat_deg = [place.lon for place in places], [place.lat for place in places]
     records = Records.from_arrays(waves["time"].to_numpy(), level, gauges=gauges, lon_deg=lon_deg, lat_deg=lat_deg)
     records = records.with_event(epicentre=(235.3, 47.9), magnitude=8.0)
-    inverter = sc.RuptureMixture(small_bank, 90, families=32)
+    inverter = sc.RuptureMixture(small_bank, 90, families=12)
     live = Nowcast(inverter).update(records.windowed(dict.fromkeys(gauges, (-np.inf, 60.0))))
     found = sc.invert(records, inverter, window_min=60)
     for name in ("slip_sample", "subfault_sample", "wave_error", "wave_factor", "wave_delay"):

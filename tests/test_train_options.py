@@ -83,6 +83,12 @@ def own(tmp_path, monkeypatch):
     sys.modules.pop("own_networks", None)
 
 
+@pytest.fixture(scope="module")
+def plain(scenarios, tmp_path_factory) -> Checkpoint:
+    """Train without an option."""
+    return train(scenarios, tmp_path_factory.mktemp("plain"), **FEW)
+
+
 def same(first: Checkpoint, second: Checkpoint) -> bool:
     """Tell whether all numbers of two networks are the same, to the bit."""
     one, two = first.network.state_dict(), second.network.state_dict()
@@ -170,8 +176,7 @@ def test_early_stopping(scenarios, tmp_path):
     ],
     ids=str,
 )
-def test_every_option_changes_the_result_and_is_resumed(scenarios, tmp_path, change):
-    plain = train(scenarios, tmp_path / "plain", **FEW)
+def test_every_option_changes_the_result_and_is_resumed(scenarios, plain, tmp_path, change):
     trained = train(scenarios, tmp_path / "changed", **(FEW | change))
     assert trained.id != plain.id
     assert Checkpoint.open(tmp_path / "changed").config == trained.config == TrainConfig(**(FEW | change))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -71,7 +72,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        status = app(args=arguments, standalone_mode=False, prog_name="slipcast")
+        status = _command()(args=arguments, standalone_mode=False, prog_name="slipcast")
     except (InputError, usage_error) as error:
         if debug:
             traceback.print_exc()
@@ -94,6 +95,12 @@ def main() -> None:
         # code, unless something is run after it
         exec("")
     raise SystemExit(status if isinstance(status, int) else 0)
+
+
+@cache
+def _command() -> Any:
+    """Make the command of its verbs and their options, which takes a tenth of a second, once."""
+    return typer.main.get_command(app)
 
 
 def _interrupted(error: BaseException | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -62,6 +63,8 @@ class _Track:
         """Tell whether a sample lies where the last ones lead to."""
         apart_s = abs(time_s - self.time_s)
         off_m = abs(level_m - self.level_m)
+        if off_m <= least_m:  # as most do; below, less is off and more is allowed
+            return True
         if apart_s <= 2 * _FINE_S:
             off_m = min(off_m, abs(level_m - self.level_m - self.slope * apart_s))
         if apart_s > _GAP_S:
@@ -85,6 +88,7 @@ class _Track:
         self.members.append(at)
 
 
+@lru_cache(maxsize=256)  # most samples are as far apart as others
 def _remembered(apart_s: float) -> float:
     """Return how much of a rate counts after a while: it fades in 15 min, but over eight samples at least."""
     return math.exp(-min(apart_s / _MEMORY_S, 1 / _MEMORY))
@@ -162,13 +166,10 @@ def _one_way(
     breaks = []
     for at in order:
         time_s, level_m, least_m, free_m = samples[at]
-        if (
-            main is not None
-            and not main.takes(time_s, level_m, least_m, growth)
-            and (abs(level_m - main.level_m) <= free_m)
-        ):
-            main = _Track(time_s, level_m, rate=main.rate, spacing_s=main.spacing_s)
-        if main is not None and main.takes(time_s, level_m, least_m, growth):
+        taken = main is not None and main.takes(time_s, level_m, least_m, growth)
+        if main is not None and not taken and abs(level_m - main.level_m) <= free_m:
+            main, taken = _Track(time_s, level_m, rate=main.rate, spacing_s=main.spacing_s), True
+        if main is not None and taken:
             main.add(at, time_s, level_m, noise_m)
             state[at] = 1
             others.clear()

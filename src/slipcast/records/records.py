@@ -56,10 +56,11 @@ class Records(Summarised):
         sea_level = self.dataset["sea_level"]
         if sea_level.dims[-2:] != ("gauge", "time") or len(sea_level.dims) > 3:
             raise InputError(f"sea_level must have dimensions ([event,] gauge, time), got {sea_level.dims}")
-        time = sea_level["time"].to_numpy()
+        time = self.time_s
         if not (np.diff(time) > 0).all():
             raise InputError(f"times of records must rise, they do not after {time[np.argmin(np.diff(time) > 0)]} s")
-        if twice := [name for i, name in enumerate(self.gauges) if name in self.gauges[:i]]:
+        names = self.gauges
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
             raise InputError(f"gauge {twice[0]} comes twice in records")
         if unknown := [f"{what!r} at {name}" for name, what in self.senses.items() if what not in SENSES]:
             raise InputError(f"gauges sense {' or '.join(SENSES)}, got {unknown[0]}")
@@ -176,19 +177,19 @@ class Records(Summarised):
     @property
     def gauges(self) -> list[str]:
         """Names of the gauges, in order."""
-        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+        return [str(name) for name in _plain(self.dataset, "gauge")]
 
     @property
     def time_s(self) -> np.ndarray:
         """Seconds since the origin, shape (n_times,)."""
-        return self.dataset["time"].to_numpy()
+        return _plain(self.dataset, "time")
 
     @property
     def senses(self) -> dict[str, str]:
         """What each gauge senses, by name."""
         if "gauge_senses" not in self.dataset.coords:
             return dict.fromkeys(self.gauges, "pressure")
-        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
+        return dict(zip(self.gauges, map(str, _plain(self.dataset, "gauge_senses")), strict=True))
 
     @property
     def gauges_left_out(self) -> dict[str, str]:
@@ -386,16 +387,21 @@ class Records(Summarised):
             If a gauge is unknown.
         """
         positions = positions_of(gauges, self.gauges, dim="gauge", where="in records")
-        source = self.sea_level.isel(gauge=positions)
-        times = np.asarray(times_s, dtype=float)
-        values = source.to_numpy().astype(float)
+        source, times = self.dataset.variables["sea_level"], np.asarray(times_s, dtype=float)
+        values = source.values[..., positions, :].astype(float)
         rows = [_interpolate(times, self.time_s, row) for row in values.reshape(-1, values.shape[-1])]
         return xr.DataArray(
             np.reshape(rows, (*values.shape[:-1], times.size)),
             dims=source.dims,
-            coords={"gauge": source["gauge"].to_numpy(), "time": times},
+            coords={"gauge": _plain(self.dataset, "gauge")[positions], "time": times},
             attrs={"units": "m"},
         )
+
+
+def _plain(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Return a coordinate as an array, without the label that xarray takes long to make; by number where it lacks."""
+    found = dataset.variables.get(name)
+    return dataset[name].to_numpy() if found is None else found.values
 
 
 def _numbers(values: Any, argument: str) -> np.ndarray:
