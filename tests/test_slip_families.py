@@ -10,6 +10,7 @@ from slipcast.errors import InputError
 from slipcast.inversion.mixture import RuptureMixture
 from slipcast.physics.moment import RIGIDITY_PA, moment_magnitude, rigidity_at_depth, seismic_moment
 from slipcast.physics.slip_families import N_PARAMETERS, FamilyPrior, FamilySettings, _extent
+from slipcast.physics.unit_sources import subdivide, unit_source
 
 EPICENTRE = (-125.6, 47.2)  # within acszb58
 
@@ -90,3 +91,15 @@ def test_draws_of_slow_earthquakes_have_the_moment_and_the_higher_waves(small_ba
         assert np.median(mw) == pytest.approx(7.5, abs=0.12)
     more = np.median(found[1.0].wave_factor) / np.median(found[0.0].wave_factor)
     assert 1.5 < more < 4.0
+
+
+def test_no_tsunami_earthquake_is_where_the_fault_begins_deeper():
+    subfaults = subdivide([unit_source(name) for name in ("acsza54", "acsza55", "acszb55", "acsza56", "acszb56")], 10.0)
+    prior, deep = FamilyPrior(subfaults, FamilySettings(slow=1.0)), unit_source("acsza54")
+    families = [
+        prior.family(point, epicentre=(deep.lon_deg, deep.lat_deg), magnitude=(7.0, 7.2)) for point in prior.points(64)
+    ]
+    assert any(family is None for family in families)
+    names = np.array(subfaults.source_names)
+    broken = [names[subfaults.source_index[family.subfaults]] for family in families if family]
+    assert set(np.concatenate(broken)) <= {"acszb55", "acszb56"}

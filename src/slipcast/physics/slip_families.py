@@ -200,7 +200,7 @@ class FamilyPrior:
         Returns
         -------
         family : SlipFamily or None
-            None where it asks for more slip than is plausible of the fault.
+            None where it asks for more slip than is plausible of the fault, or the fault has nothing so shallow there.
         """
         point = np.clip(point, 1e-6, 1 - 1e-6)
         low, high = self.settings.magnitude if magnitude is None else magnitude
@@ -239,6 +239,8 @@ class FamilyPrior:
         length_km, width_km = (float(size) for size in scaled_dimensions(magnitude, *scatter))
         segment, slow = self._segments[number], bool(point[9] < settings.slow)
         subfaults, fades, modes = self._patch(segment, (at_down, at_along), (length_km, width_km), point)
+        if not subfaults.size:  # a fault that begins deeper there than tsunami earthquakes are
+            return None
         ones, area_m2 = np.ones((len(subfaults), 1)), self.subfaults.area_m2[subfaults][:, np.newaxis]
         rigidity_pa = rigidity_at_depth(self.subfaults.depth_m[subfaults])[:, np.newaxis] if slow else RIGIDITY_PA
         moment, usual = (fades @ seismic_moment(ones, area_m2, rigidity_pa=of) for of in (rigidity_pa, RIGIDITY_PA))
