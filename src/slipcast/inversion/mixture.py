@@ -88,7 +88,7 @@ class RuptureMixture:
     How much slip and moment given waves need is known to a factor of two: the plate interface does not dip as unit
     sources do (Slab2, Hayes et al. 2018, doi:10.1126/science.aat4723, has half their dip off Japan and the same off
     Cascadia), and rigidity is not 40 GPa (it grows from 10 to 60 GPa with depth: Bilek and Lay 1999, Nature 400, 443).
-    Slip of draws has that scatter, their waves not.
+    Slip of draws has that scatter, about what the bank says in the median, their waves not.
     Slip of tsunami earthquakes, too, is that of their moment at 40 GPa, and their waves are higher than its.
 
     All magnitudes of the range are as likely as one another: that of the settings, or from 0.75 below a first
@@ -243,7 +243,7 @@ class RuptureMixture:
             first += number
         order = rng.permutation(count)
         # slip of the same moment at the unit sources' rigidity, for the same waves
-        more *= np.exp(self.slip_scatter * (rng.standard_normal(count) - 0.5 * self.slip_scatter))
+        more *= np.exp(self.slip_scatter * rng.standard_normal(count))
         slip *= more[:, np.newaxis]
         return RuptureDraws(
             slip_m=slip[order] @ self.bank.subfaults.averaging_matrix().T,
