@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy import mixture as shifted_mixture
 from benchmarks.accuracy.page import accuracy_page, write_accuracy
 from benchmarks.accuracy.run import results_code
 from benchmarks.card import card_page
@@ -74,6 +75,7 @@ RESULTS = {
     "event_suite": Result(event_suite.code),
     "event_simulations": Result(event_simulations.code),
     "far_decay": Result(far_decay.code),
+    "mixture_shifted": Result(shifted_mixture.code),
     "prior_percentiles": Result(percentiles.code),
     "ablation": Result(ablation.code),
     "one_window": Result(one_window.code),
@@ -181,7 +183,13 @@ PAGES: dict[str, Callable[[Path], str]] = {
     ),
     "docs/scaling.md": lambda root: scaling.scaling_page(_result(root, "speed"), _result(root, "workers")),
     "docs/events.md": _filled(
-        "docs/events.md", "events", "event_suite", "event_simulations", "far_decay", "prior_percentiles"
+        "docs/events.md",
+        "events",
+        "event_suite",
+        "event_simulations",
+        "mixture_shifted",
+        "far_decay",
+        "prior_percentiles",
     ),
     "docs/ablation.md": _filled("docs/ablation.md", "ablation", "one_window", "noise_only"),
     "docs/limits.md": _filled(
