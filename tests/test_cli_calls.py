@@ -207,6 +207,91 @@ def test_importing(slipcast, monkeypatch, small_bank, small_set, option, check):
     assert check(out, read.options)
 
 
+# --- surface
+
+BUILT = [
+    ("--centre -125 46", lambda bank, asked: asked["centre"] == (-125.0, 46.0)),
+    ("--out other.nc", lambda bank, asked: bank.save.arguments == (Path("other.nc"),)),
+    ("--radius 150", lambda bank, asked: asked["radius_km"] == 150.0),
+    ("--hump 30", lambda bank, asked: asked["spacing_km"] == 30.0),
+    ("--spacing 4", lambda bank, asked: asked["spacing_arcmin"] == 4.0),
+    ("--hours near=2", lambda bank, asked: asked["hours"] == {"near": 2.0}),
+    ("--gauges 46404,46407", lambda bank, asked: asked["gauges"] == ["46404", "46407"]),
+    ("--bathymetry gebco.nc", lambda bank, asked: asked["bathymetry"] == Path("gebco.nc")),
+    ("--workers 1", lambda bank, asked: asked["workers"] == 1),
+]
+
+
+@pytest.mark.parametrize(("option", "check"), BUILT, ids=[option for option, _ in BUILT])
+def test_building_humps(slipcast, monkeypatch, option, check):
+    bank = SimpleNamespace(save=Recorder(None), humps=range(9), gauges=["46404"])
+    build = Recorder(bank)
+    monkeypatch.setattr("slipcast.greens.surface_bank.SurfaceBank.build", build)
+    plain = "surface build cascadia --centre -126.5 46.5"
+    assert slipcast(plain)[:2] == (0, "surface-bank.nc: 9 humps, 1 gauges\n")
+    assert not check(bank, build.options)
+    line = plain.replace("--centre -126.5 46.5", option) if option.startswith("--centre") else f"{plain} {option}"
+    assert slipcast(line)[0] == 0
+    assert build.arguments == ("cascadia",)
+    assert check(bank, build.options)
+
+
+SURFACE_FOUND = [
+    ("--bank other.nc", lambda asked: asked["bank"] == Path("other.nc")),
+    ("--window 45", lambda asked: asked["window_min"] == 45.0),
+    ("--out other.nc", lambda asked: asked["saved"] == Path("other.nc")),
+    ("--fault bank.nc", lambda asked: asked["fault"] == "opened bank.nc"),
+    ("--gauges 46404", lambda asked: asked["gauges"] == ("46404",)),
+    ("--noise 0.01", lambda asked: asked["noise_sd_m"] == 0.01),
+    ("--joint-tide", lambda asked: asked["joint_tide"] is True),
+    ("--no-joint-tide", lambda asked: asked["joint_tide"] is False),
+    ("--model-error 0.1", lambda asked: asked["model_error"] == 0.1),
+    ("--json", lambda asked: asked["told"].startswith("{")),
+]
+
+
+@pytest.mark.parametrize(("option", "check"), SURFACE_FOUND, ids=[option for option, _ in SURFACE_FOUND])
+def test_finding_the_sea_surface(slipcast, monkeypatch, option, check):
+    found = SimpleNamespace(save=Recorder(None), size_words="", evidence_words="", gauges_left_out={})
+    opened, made = Recorder(SimpleNamespace(gauges=["46404", "46407"])), Recorder("posterior")
+    monkeypatch.setattr("slipcast.greens.surface_bank.SurfaceBank.open", opened)
+    monkeypatch.setattr("slipcast.greens.bank.GreensBank.open", lambda path: f"opened {path}")
+    monkeypatch.setattr("slipcast.inversion.surface_posterior.SurfacePosterior", made)
+    monkeypatch.setattr("slipcast.realtime.event_slip.invert", Recorder(found))
+    monkeypatch.setattr("slipcast.cli.surface._summary", lambda found: {})
+
+    def asked(line: str) -> dict[str, Any]:
+        code, out, err = slipcast(line)
+        assert code == 0, err
+        about = {"bank": opened.arguments[0], "window_min": made.arguments[1], "saved": found.save.arguments[0]}
+        return about | made.options | {"told": out}
+
+    plain = "surface invert cascadia-simulation --bank humps.nc --window 60"
+    assert not check(asked(plain))
+    assert check(asked(f"{plain} {option}"))  # of an option that is given twice the last counts
+
+
+@pytest.mark.parametrize(
+    ("option", "check"),
+    [
+        ("--bank other.nc", lambda opened, out, told: opened == Path("other.nc")),
+        ("--out other.nc", lambda opened, out, told: out == Path("other.nc")),
+        ("--json", lambda opened, out, told: told),
+    ],
+)
+def test_forecasting_from_the_sea_surface(slipcast, monkeypatch, option, check):
+    opened, written = Recorder("bank"), Recorder(None)
+    monkeypatch.setattr("slipcast.greens.surface_bank.SurfaceBank.open", opened)
+    monkeypatch.setattr("slipcast.inversion.surface_estimate.SurfaceEstimate.open", lambda path: path)
+    monkeypatch.setattr("slipcast.forecasting.forecast.forecast", lambda surface, bank: (surface, bank))
+    monkeypatch.setattr("slipcast.cli.surface.write_forecast", written)
+    for line, expected in (("", False), (option, True)):
+        assert slipcast(f"surface forecast surface.nc --bank humps.nc {line}")[0] == 0
+        made, out = written.arguments
+        assert made == (Path("surface.nc"), "bank")
+        assert bool(check(opened.arguments[0], out, written.options["as_json"])) is expected
+
+
 # --- all of them
 
 
@@ -230,6 +315,11 @@ def test_every_option_has_a_test():
     tested |= {("serve", word) for option, _ in SERVED for word in option.split() if word.startswith("--")}
     tested |= {("records fetch", option) for option in ("--start", "--end", "--out", "--address")}
     tested |= {("import nctr", option) for option in ("--out", "--bank", "--region", "--seed", "--json")}
+    words = [("surface build", option) for option, _ in BUILT] + [
+        ("surface invert", option) for option, _ in SURFACE_FOUND
+    ]
+    tested |= {(verb, option.split()[0]) for verb, option in words}
+    tested |= {("surface forecast", option) for option in ("--bank", "--out", "--json")}
     there = set(options(typer.main.get_command(cli.app)))
     assert sorted(there - tested) == []
     assert sorted(tested - there) == []

@@ -20,6 +20,7 @@ from slipcast.inversion import GaussianPosterior, JointMoments
 from slipcast.learning.posterior.modes import EventAnalysis
 from slipcast.learning.posterior.scaled_linear import ScaledMoments, _Operator
 from slipcast.physics.bathymetry import Bathymetry, Grid
+from slipcast.physics.humps import HumpMap, hump_box, lay_humps
 from slipcast.physics.operators import dot_test
 from slipcast.physics.projection import SubfaultProjection
 from slipcast.physics.shallow_water import LongWaves
@@ -89,6 +90,12 @@ def uplift_map_on_device(request) -> Maps:
         uplift.n_subfaults,
         uplift.wet.shape,
     )
+
+
+def hump_map(request) -> Maps:
+    waves, humps = request.getfixturevalue("waves"), lay_humps((-126.5, 46.5), radius_km=120.0, spacing_km=50.0)
+    levels = HumpMap(waves, hump_box(waves, humps), humps)
+    return Maps(levels.forward, lambda field: levels.adjoint(field[np.newaxis])[0], len(humps), levels.wet.shape)
 
 
 def kajiura_filter(request) -> Maps:
@@ -330,6 +337,7 @@ def scaled_linear(request) -> Maps:
 MAPS = [
     uplift_map,
     uplift_map_on_device,
+    hump_map,
     kajiura_filter,
     long_waves,
     long_waves_by_torch,
@@ -368,7 +376,9 @@ def test_no_map_has_a_threshold(make, request):
 def test_every_adjoint_of_the_package_is_listed():
     text = Path(__file__).read_text(encoding="utf-8")
     for path in SOURCE.rglob("*.py"):
-        for name in re.findall(r"^class (\w+)[^\n]*:\n(?:(?!^class ).*\n)*?    def adjoint", path.read_text(), re.M):
+        for name in re.findall(
+            r"^class (\w+)(?:\((?!Protocol)[^\n]*)?:\n(?:(?!^class ).*\n)*?    def adjoint", path.read_text(), re.M
+        ):
             assert re.search(rf"import .*\b{name}\b", text), f"{path.name}: {name} has an adjoint and no dot test"
 
 
