@@ -118,17 +118,17 @@ def test_golden_scores(made):
     # no training in these: float32 waves differ by 1e-5 where sums are in another order, least squares by more
     methods = cascadia["methods"]
     assert methods["network"]["weight_variance_m2"] == pytest.approx(24.9108, rel=1e-3)
-    assert methods["least squares 45 min"]["weight_mse_m2"] == pytest.approx(248.28, rel=0.02)
-    assert methods["least squares 4 h"]["weight_mse_m2"] == pytest.approx(10.6715, rel=0.02)
+    assert methods["least squares 45 min"]["weight_mse_m2"] == pytest.approx(253.59, rel=0.02)
+    assert methods["least squares 4 h"]["weight_mse_m2"] == pytest.approx(10.629, rel=0.02)
     assert methods["least squares 4 h"]["max_amplitude"]["westport"]["explained_variance"] == pytest.approx(
-        0.8200, abs=0.01
+        0.8191, abs=0.01
     )
     # dropout is drawn in other ways on other systems, and rounding grows over 60 epochs
-    assert cascadia["training"]["validation_loss_m2"] == pytest.approx(8.54, rel=0.1)
-    assert methods["network"]["weight_mse_m2"] == pytest.approx(8.83, rel=0.1)
-    assert methods["network"]["magnitude_error"]["mean_absolute"] == pytest.approx(0.087, abs=0.02)
-    assert chile["magnitude"] == pytest.approx(8.883, abs=0.005)
-    assert chile["gaussian_magnitude"] == pytest.approx(8.832, abs=0.005)
-    assert chile["gaussian_magnitude_interval_90"] == pytest.approx([8.722, 8.978], abs=0.01)
-    assert chile["explained_variance_first_wave"] == pytest.approx(0.9529, abs=0.005)
-    assert chile["modelled_maximum_m"] == pytest.approx(0.2060, abs=0.002)
+    assert cascadia["training"]["validation_loss_m2"] == pytest.approx(8.70, rel=0.1)
+    assert methods["network"]["weight_mse_m2"] == pytest.approx(9.15, rel=0.1)
+    assert methods["network"]["magnitude_error"]["mean_absolute"] == pytest.approx(0.079, abs=0.02)
+    assert chile["magnitude"] == pytest.approx(8.8687, abs=0.005)
+    assert chile["gaussian_magnitude"] == pytest.approx(8.818, abs=0.005)
+    assert chile["gaussian_magnitude_interval_90"] == pytest.approx([8.712, 8.965], abs=0.01)
+    assert chile["explained_variance_first_wave"] == pytest.approx(0.9538, abs=0.005)
+    assert chile["modelled_maximum_m"] == pytest.approx(0.2072, abs=0.002)
