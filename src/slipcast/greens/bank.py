@@ -16,7 +16,7 @@ import xarray as xr
 
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.checks import CHECKSUMS, check_bank, check_id
-from slipcast.greens.labelled import labelled_responses
+from slipcast.greens.labelled import GaugeResponses, labelled_responses
 from slipcast.greens.parts import ResponseParts
 from slipcast.greens.reciprocity import run_gauges, warn_if_coarse
 from slipcast.io.atomic import check_target
@@ -25,7 +25,7 @@ from slipcast.io.labels import align, check_names, positions_of, window_samples
 from slipcast.io.lock import lock, parts_folder
 from slipcast.io.netcdf import read_netcdf, write_netcdf
 from slipcast.io.probe import unreadable_rows
-from slipcast.io.summary import Summarised, Summary, shortened
+from slipcast.io.summary import Summary, shortened
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.unit_sources import Subfaults
@@ -37,7 +37,7 @@ _ABOUT = ("grids", "bathymetry", "bathymetry_digest", "min_depth_m", "kajiura", 
 
 
 @dataclass(frozen=True, repr=False)
-class GreensBank(Summarised):
+class GreensBank(GaugeResponses):
     """A bank of Green's functions.
 
     Attributes
@@ -284,49 +284,15 @@ class GreensBank(Summarised):
         about = {key: self.dataset.attrs[key] for key in _ABOUT if key in self.dataset.attrs}
         return self.from_series(region, series, depths_m=depths, attributes=about)
 
-    @property
-    def id(self) -> str:
-        """Fingerprint of the numbers and labels."""
-        return str(self.dataset.attrs["id"])
-
-    @cached_property
-    def region(self) -> Region:
-        """The region as computed (its gauges and grid spacings)."""
-        return Region.from_json(self.dataset.attrs["region_json"])
-
     @cached_property
     def subfaults(self) -> Subfaults:
         """The subfaults, in order."""
         return self.region.subfaults()
 
     @property
-    def gauges(self) -> list[str]:
-        """Names of the gauges, in order."""
-        return [str(name) for name in self.dataset["gauge"].to_numpy()]
-
-    @property
-    def senses(self) -> dict[str, Any]:
-        """What each gauge senses, by name (:class:`slipcast.regions.region.Gauge`)."""
-        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
-
-    @property
-    def gauge_depth_m(self) -> dict[str, float]:
-        """Depth of the sea at each gauge, m, by name."""
-        return dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
-
-    @property
     def sources(self) -> list[str]:
         """Names of the unit sources, in order."""
         return list(self.region.sources)
-
-    @property
-    def time_s(self) -> np.ndarray:
-        """Seconds since the earthquake, shape (n_times,), from zero."""
-        return self.dataset["time"].to_numpy()
-
-    def gauge_names(self, kind: str | None = None) -> list[str]:
-        """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
-        return self.region.gauge_names(kind)
 
     @cached_property
     def _all_source_responses(self) -> xr.DataArray:

@@ -1,9 +1,10 @@
-"""Labelled dataset of the responses of a bank."""
+"""Labelled datasets of responses, and what banks of all kinds of sources have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,56 @@ import xarray as xr
 
 from slipcast.greens.checks import CHECKSUMS, bank_id, gauge_checksums
 from slipcast.greens.reciprocity import SAMPLE_S
+from slipcast.io.summary import Summarised
 from slipcast.regions.region import Region
 
-__all__ = ["gauge_coordinates", "joined_responses", "labelled_responses"]
+__all__ = ["GaugeResponses", "gauge_coordinates", "joined_responses", "labelled_responses"]
+
+
+class GaugeResponses(Summarised):
+    """What banks of all kinds of sources have: gauges with their labels, times and a region.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        With the coordinates of :func:`gauge_coordinates`, and attributes ``id`` and ``region_json``.
+    """
+
+    dataset: xr.Dataset
+
+    @property
+    def id(self) -> str:
+        """Fingerprint of the numbers and labels."""
+        return str(self.dataset.attrs["id"])
+
+    @cached_property
+    def region(self) -> Region:
+        """The region as computed (its gauges and grid spacings)."""
+        return Region.from_json(self.dataset.attrs["region_json"])
+
+    @property
+    def gauges(self) -> list[str]:
+        """Names of the gauges, in order."""
+        return [str(name) for name in self.dataset["gauge"].to_numpy()]
+
+    @property
+    def senses(self) -> dict[str, Any]:
+        """What each gauge senses, by name (:class:`slipcast.regions.region.Gauge`)."""
+        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
+
+    @property
+    def gauge_depth_m(self) -> dict[str, float]:
+        """Depth of the sea at each gauge, m, by name."""
+        return dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Seconds since the origin, shape (n_times,), from zero."""
+        return self.dataset["time"].to_numpy()
+
+    def gauge_names(self, kind: str | None = None) -> list[str]:
+        """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
+        return self.region.gauge_names(kind)
 
 
 def joined_responses(region: Region, series: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -183,7 +183,33 @@ def warn_if_coarse(region: Region) -> None:
 def gauges_at_sea(
     region: Region, bathymetry: Bathymetry, min_depth_m: float, *, elastic: bool = False, losses: bool = False
 ) -> Iterator[tuple[str, LongWaves, dict[str, GaugeStencil]]]:
-    """Lay every grid that has gauges, and find their cells: name of the grid, waves on it, stencils by gauge."""
+    """Lay every grid that has gauges, and find the cells of the gauges.
+
+    Parameters
+    ----------
+    region : Region
+        Gauges and grids.
+    bathymetry : Bathymetry
+        Covering the grids.
+    min_depth_m : float
+        Shallower cells are land, m.
+    elastic, losses : bool, optional
+        As in :meth:`slipcast.greens.bank.GreensBank.build`; of losses the coast alone, the decay is put on responses.
+
+    Yields
+    ------
+    name : str
+        Of a grid.
+    waves : LongWaves
+        On it.
+    stencils : dict of str to GaugeStencil
+        Its gauges by name.
+
+    Raises
+    ------
+    InputError
+        If a gauge is on land or outside its grid, or the bathymetry does not cover a grid.
+    """
     for name in dict.fromkeys(gauge.grid for gauge in region.gauges):
         grid = region.grids[name].grid()
         waves = LongWaves(

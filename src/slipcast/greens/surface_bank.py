@@ -17,12 +17,12 @@ import xarray as xr
 
 from slipcast.errors import InputError, check_kind
 from slipcast.greens.checks import bank_id, check_id
-from slipcast.greens.labelled import gauge_coordinates, joined_responses
+from slipcast.greens.labelled import GaugeResponses, gauge_coordinates, joined_responses
 from slipcast.greens.reciprocity import run_gauges
 from slipcast.io.identity import require
 from slipcast.io.labels import check_names, positions_of, window_samples
 from slipcast.io.netcdf import read_netcdf, write_netcdf
-from slipcast.io.summary import Summarised, Summary, shortened
+from slipcast.io.summary import Summary, shortened
 from slipcast.parallel.progress import Progress, shown_progress
 from slipcast.physics.bathymetry import Bathymetry
 from slipcast.physics.humps import Humps, hump_box, lay_humps, wet_areas_m2
@@ -36,7 +36,7 @@ _ABOUT = {"id", "region_json", "centre", "half_widths"}
 
 
 @dataclass(frozen=True, repr=False)
-class SurfaceBank(Summarised):
+class SurfaceBank(GaugeResponses):
     """What gauges sense per metre of height of humps of the sea surface around a place.
 
     Attributes
@@ -211,16 +211,6 @@ class SurfaceBank(Summarised):
         ]
         return Summary(f"SurfaceBank: {self.region.name}", facts)
 
-    @property
-    def id(self) -> str:
-        """Fingerprint of the numbers and labels."""
-        return str(self.dataset.attrs["id"])
-
-    @cached_property
-    def region(self) -> Region:
-        """The region whose gauges and grids are used."""
-        return Region.from_json(self.dataset.attrs["region_json"])
-
     @cached_property
     def humps(self) -> Humps:
         """The humps, in order."""
@@ -233,30 +223,6 @@ class SurfaceBank(Summarised):
     def hump_area_m2(self) -> np.ndarray:
         """Volume of each hump in the sea per metre of height, m^2, shape (n_humps,)."""
         return self.dataset["hump_area"].to_numpy()
-
-    @property
-    def gauges(self) -> list[str]:
-        """Names of the gauges, in order."""
-        return [str(name) for name in self.dataset["gauge"].to_numpy()]
-
-    @property
-    def senses(self) -> dict[str, str]:
-        """What each gauge senses, by name (:class:`slipcast.regions.region.Gauge`)."""
-        return dict(zip(self.gauges, map(str, self.dataset["gauge_senses"].to_numpy()), strict=True))
-
-    @property
-    def gauge_depth_m(self) -> dict[str, float]:
-        """Depth of the sea at each gauge, m, by name."""
-        return dict(zip(self.gauges, self.dataset["gauge_depth"].to_numpy().tolist(), strict=True))
-
-    @property
-    def time_s(self) -> np.ndarray:
-        """Seconds since the origin, shape (n_times,), from zero."""
-        return self.dataset["time"].to_numpy()
-
-    def gauge_names(self, kind: str | None = None) -> list[str]:
-        """Return the names of the gauges of one kind (``"dart"``, ``"forecast"``) or of all, in order."""
-        return self.region.gauge_names(kind)
 
     def hump_response(self, gauges: Iterable[str] | None = None, *, window_min: float | None = None) -> xr.DataArray:
         """Return what gauges sense per metre of height of each hump.
