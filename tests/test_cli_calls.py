@@ -259,6 +259,7 @@ def test_finding_the_sea_surface(slipcast, monkeypatch, option, check):
     monkeypatch.setattr("slipcast.inversion.surface_posterior.SurfacePosterior", made)
     monkeypatch.setattr("slipcast.realtime.event_slip.invert", Recorder(found))
     monkeypatch.setattr("slipcast.cli.surface._summary", lambda found: {})
+    monkeypatch.setattr("slipcast.cli.surface._explained", lambda *told: {"46404": 0.9})
 
     def asked(line: str) -> dict[str, Any]:
         code, out, err = slipcast(line)

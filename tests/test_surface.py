@@ -429,6 +429,12 @@ def test_the_command_line(bank, small_bank, slipcast, tmp_path, monkeypatch):
     assert "no magnitude" in out
     code, out, _ = slipcast(*command.split(), "--json")
     assert json.loads(out)["magnitude"] is None
+    assert min(json.loads(out)["explained"].values()) > 0.9
+    # with noise as high as the wave there is nothing that it must explain
+    code, out, err = slipcast(*command.replace("--noise 0.001", "--noise 5").split())
+    assert code == 0
+    assert "explained: " in out
+    assert "no record is explained by half" in err
     code, out, _ = slipcast("surface", "forecast", "surface.nc", "--bank", "humps.nc", "--json")
     assert code == 0
     assert {row["gauge"] for row in json.loads(out)} == set(bank.gauges)

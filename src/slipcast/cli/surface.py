@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,9 @@ from slipcast.cli.invert import parse_windows, write_forecast
 from slipcast.cli.options import Json, Out, group, parse_by_grid, parse_names
 
 if TYPE_CHECKING:
+    from slipcast.greens.surface_bank import SurfaceBank
     from slipcast.inversion import SurfaceEstimate
+    from slipcast.records import Records
 
 __all__ = ["surface_app"]
 
@@ -93,6 +96,7 @@ def surface_invert(
     from slipcast.greens.bank import GreensBank
     from slipcast.greens.surface_bank import SurfaceBank
     from slipcast.inversion.surface_posterior import SurfacePosterior
+    from slipcast.realtime.event_slip import EXPLAINED
     from slipcast.realtime.event_slip import invert as run
     from slipcast.records import PACKAGED, Records, packaged_records
 
@@ -111,10 +115,15 @@ def surface_invert(
     )
     found = run(observed, posterior, window_min=windows)
     found.save(out)
+    shares = _explained(found, responses, observed, windows)
     if as_json:
-        print_json(_summary(found))
+        print_json(_summary(found) | {"explained": shares})
         return
     write_line(f"{out}: {found.size_words}")
+    told = ", ".join(f"{name} {round(share, 2) + 0.0:.0%}" for name, share in shares.items() if share is not None)
+    write_line(f"explained: {told or 'nothing'} of the record in the window")
+    if not any(share is not None and share >= EXPLAINED for share in shares.values()):
+        say("no record is explained by half: the source is elsewhere, or no wave has come yet")
     write_line(found.evidence_words)
     write_line("no magnitude: a sea surface of any cause has none")
     for name, why in found.gauges_left_out.items():
@@ -137,6 +146,16 @@ def surface_forecast(
     from slipcast.inversion.surface_estimate import SurfaceEstimate
 
     write_forecast(run(SurfaceEstimate.open(surface), SurfaceBank.open(bank)), out, as_json=as_json)
+
+
+def _explained(found: SurfaceEstimate, bank: SurfaceBank, records: Records, windows: Any) -> dict[str, float | None]:
+    """Return which share of each record that was used a sea surface explains, None without samples."""
+    from slipcast.forecasting.forecast import forecast as run
+    from slipcast.forecasting.wave_fit import explained_shares
+
+    used = str(found.dataset.attrs["gauges"]).split()
+    shares = explained_shares(records, run(found, bank, gauges=used), used, windows)
+    return {name: None if isnan(share) else round(share, 3) for name, share in shares.items()}
 
 
 def _summary(found: SurfaceEstimate) -> dict[str, Any]:
